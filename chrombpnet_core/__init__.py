@@ -1,0 +1,1 @@
+"""The science of ChromBPNet: pure model and data logic, free of orchestration and clouds."""

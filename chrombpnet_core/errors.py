@@ -1,0 +1,37 @@
+"""The errors a user meets: one clear line each, exit code 2, never retried."""
+
+from __future__ import annotations
+
+__all__ = ["InputError", "ModelFileError", "ShiftError"]
+
+
+class InputError(Exception):
+    """Something the user gave is wrong; the message says where, what was expected and found, and what to do.
+
+    Parameters
+    ----------
+    what
+        What is wrong, with file, line or chromosome in front, such as ``peaks.bed, line 3: start is 'x'``.
+    expected, found
+        Optional halves of the comparison.
+    remedy
+        What the user can do about it.
+    """
+
+    def __init__(self, what: str, *, expected: str = "", found: str = "", remedy: str = "") -> None:
+        parts = [what.rstrip(".")]
+        if expected:
+            parts.append(f"expected {expected}" + (f", found {found}" if found else ""))
+        elif found:
+            parts.append(f"found {found}")
+        if remedy:
+            parts.append(remedy.rstrip("."))
+        super().__init__(" ".join("; ".join(parts).split()))
+
+
+class ShiftError(InputError):
+    """The enzyme shift of the reads is non-standard or the evidence disagrees."""
+
+
+class ModelFileError(InputError):
+    """A model file is not one that ChromBPNet can use."""

@@ -1,0 +1,157 @@
+"""The region table (narrowPeak): schema, reading, checks, centring, edge filter, interval operations.
+
+A region table is a :class:`pandas.DataFrame` with the ten narrowPeak columns of :data:`COLUMNS`; coordinates are 0-based,
+half-open. Columns 4 to 9 are text, carried through unchanged. The centre of a region is ``start + summit``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import bioframe
+import numpy as np
+import pandas as pd
+
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.textfiles import numbered_lines
+
+__all__ = ["COLUMNS", "centres", "inside", "on_chromosomes", "overlapping", "read_bed3", "read_regions", "regions_at",
+           "write_regions"]
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ["chrom", "start", "end", "name", "score", "strand", "signal", "pvalue", "qvalue", "summit"]
+
+
+def read_regions(path: str | os.PathLike, what: str = "peaks", sizes: dict[str, int] | None = None) -> pd.DataFrame:
+    """Read narrowPeak; a BED of fewer columns, or a summit of -1, takes the middle of the interval, said aloud.
+
+    Parameters
+    ----------
+    path
+        narrowPeak or BED of three or more columns, plain or gzip.
+    what
+        How messages call it.
+    sizes
+        Chromosome sizes that every region must lie in, if given.
+
+    Returns
+    -------
+    Region table with a fresh index from 0, in file order.
+
+    Raises
+    ------
+    InputError
+        Naming file and line.
+    """
+    rows, lines = [], []
+    for number, line in numbered_lines(path, what):
+        fields = line.split("\t")
+        if len(fields) < 3:
+            raise InputError(f"{path}, line {number}", expected=f"3 to 10 tab-separated columns of {what}",
+                             found=f"{len(fields)} ({line!r})")
+        rows.append((fields + ["."] * 7)[:9] + [fields[9] if len(fields) > 9 else "-1"])
+        lines.append(number)
+    if not rows:
+        raise InputError(f"{path}: no {what}", expected="at least one line of narrowPeak")
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    line_of = np.asarray(lines)
+    for column in ("start", "end", "summit"):
+        table[column] = _integers(table[column], column, path, line_of)
+    _refuse(table["start"] < 0, table, path, line_of, "start is negative")
+    _refuse(table["end"] <= table["start"], table, path, line_of, "end is not greater than start")
+    absent = (table["summit"] < 0).to_numpy()
+    if absent.any():
+        log.warning("%s: %s of %s %s have no summit (column 10); the middle of the interval is taken", path,
+                    f"{absent.sum():,}", f"{len(table):,}", what)
+        table.loc[absent, "summit"] = ((table["end"] - table["start"]) // 2)[absent]
+    if sizes is not None:
+        check_chromosomes(table, path, line_of, what, sizes)
+    return table
+
+
+def _integers(column: pd.Series, name: str, path: str | os.PathLike, line_of: np.ndarray) -> np.ndarray:
+    values = pd.to_numeric(column, errors="coerce")
+    bad = np.flatnonzero(values.isna() | (values % 1 != 0))
+    if bad.size:
+        raise InputError(f"{path}, line {line_of[bad[0]]}: {name}", expected="an integer",
+                         found=repr(column.iloc[bad[0]]))
+    return values.to_numpy(dtype=np.int64)
+
+
+def _refuse(bad: pd.Series, table: pd.DataFrame, path: str | os.PathLike, line_of: np.ndarray, why: str) -> None:
+    if bad.any():
+        at = int(np.flatnonzero(bad)[0])
+        row = table.iloc[at]
+        raise InputError(f"{path}, line {line_of[at]}: {why}", found=f"{row['chrom']}:{row['start']}-{row['end']}")
+
+
+def check_chromosomes(table: pd.DataFrame, path: str | os.PathLike, line_of: np.ndarray, what: str,
+                      sizes: dict[str, int]) -> None:
+    """Refuse regions on chromosomes that ``sizes`` lacks, or that end beyond their chromosome."""
+    unknown = ~table["chrom"].isin(sizes)
+    if unknown.any():
+        at = int(np.flatnonzero(unknown)[0])
+        name = table["chrom"].iloc[at]
+        twin = name.removeprefix("chr") if name.startswith("chr") else f"chr{name}"
+        hint = f"the genome calls it {twin}: rename one of them" if twin in sizes else \
+            "leave these lines out, or add the chromosome to the genome and the sizes file"
+        raise InputError(f"{path}, line {line_of[at]}: chromosome {name} of the {what} is not in the genome "
+                         f"({int(unknown.sum()):,} lines)", remedy=hint)
+    _refuse(table["end"] > table["chrom"].map(sizes), table, path, line_of, "end lies beyond the chromosome's end")
+
+
+def read_bed3(path: str | os.PathLike, what: str = "blacklist") -> pd.DataFrame:
+    """The first three columns of a BED file: ``chrom, start, end``."""
+    return read_regions_quietly(path, what)[COLUMNS[:3]]
+
+
+def read_regions_quietly(path: str | os.PathLike, what: str) -> pd.DataFrame:
+    """:func:`read_regions` without the note about absent summits, for files that have no use for them."""
+    previous = log.disabled
+    log.disabled = True
+    try:
+        return read_regions(path, what)
+    finally:
+        log.disabled = previous
+
+
+def write_regions(table: pd.DataFrame, path: str | os.PathLike) -> None:
+    """Write the ten columns, tab-separated, without a header."""
+    table[COLUMNS].to_csv(path, sep="\t", header=False, index=False)
+
+
+def regions_at(chroms: np.ndarray, starts: np.ndarray, width: int) -> pd.DataFrame:
+    """A region table of windows of ``width`` bp whose summit is their middle; columns 4 to 9 are ``.``."""
+    table = pd.DataFrame({"chrom": chroms, "start": starts, "end": np.asarray(starts) + width})
+    for column in COLUMNS[3:9]:
+        table[column] = "."
+    table["summit"] = width // 2
+    return table
+
+
+def centres(table: pd.DataFrame) -> np.ndarray:
+    """Centre positions, int64 of shape ``(n,)``."""
+    return (table["start"] + table["summit"]).to_numpy(dtype=np.int64)
+
+
+def inside(table: pd.DataFrame, sizes: dict[str, int], width: int) -> np.ndarray:
+    """Whether the window ``[centre - width // 2, centre - width // 2 + width)`` lies in the chromosome: bool ``(n,)``."""
+    starts = centres(table) - width // 2
+    lengths = table["chrom"].map(sizes).fillna(-1).to_numpy()
+    return (starts >= 0) & (starts + width <= lengths)
+
+
+def on_chromosomes(table: pd.DataFrame, chroms: tuple[str, ...] | list[str]) -> np.ndarray:
+    """Whether each region lies on one of ``chroms``: bool ``(n,)``."""
+    return table["chrom"].isin(list(chroms)).to_numpy()
+
+
+def overlapping(table: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
+    """Whether each interval of ``table`` shares at least one base with any of ``others``: bool ``(n,)``."""
+    if table.empty or others.empty:
+        return np.zeros(len(table), dtype=bool)
+    columns = COLUMNS[:3]
+    counted = bioframe.count_overlaps(table[columns].reset_index(drop=True), others[columns].reset_index(drop=True))
+    return counted["count"].to_numpy() > 0
