@@ -45,6 +45,24 @@ def read_regions(path: str | os.PathLike, what: str = "peaks", sizes: dict[str, 
     InputError
         Naming file and line.
     """
+    table, line_of = _read_table(path, what)
+    absent = (table["summit"] < 0).to_numpy()
+    if absent.any():
+        log.warning("%s: %s of %s %s have no summit (column 10); the middle of the interval is taken", path,
+                    f"{absent.sum():,}", f"{len(table):,}", what)
+        table.loc[absent, "summit"] = ((table["end"] - table["start"]) // 2)[absent]
+    if sizes is not None:
+        _check_chromosomes(table, path, line_of, what, sizes)
+    return table
+
+
+def read_bed3(path: str | os.PathLike, what: str = "blacklist") -> pd.DataFrame:
+    """The first three columns of a BED file: ``chrom, start, end``."""
+    return _read_table(path, what)[0][COLUMNS[:3]]
+
+
+def _read_table(path: str | os.PathLike, what: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """The table, with a summit of -1 where the file has none, and each row's line number."""
     rows, lines = [], []
     for number, line in numbered_lines(path, what):
         fields = line.split("\t")
@@ -61,14 +79,7 @@ def read_regions(path: str | os.PathLike, what: str = "peaks", sizes: dict[str, 
         table[column] = _integers(table[column], column, path, line_of)
     _refuse(table["start"] < 0, table, path, line_of, "start is negative")
     _refuse(table["end"] <= table["start"], table, path, line_of, "end is not greater than start")
-    absent = (table["summit"] < 0).to_numpy()
-    if absent.any():
-        log.warning("%s: %s of %s %s have no summit (column 10); the middle of the interval is taken", path,
-                    f"{absent.sum():,}", f"{len(table):,}", what)
-        table.loc[absent, "summit"] = ((table["end"] - table["start"]) // 2)[absent]
-    if sizes is not None:
-        check_chromosomes(table, path, line_of, what, sizes)
-    return table
+    return table, line_of
 
 
 def _integers(column: pd.Series, name: str, path: str | os.PathLike, line_of: np.ndarray) -> np.ndarray:
@@ -87,7 +98,7 @@ def _refuse(bad: pd.Series, table: pd.DataFrame, path: str | os.PathLike, line_o
         raise InputError(f"{path}, line {line_of[at]}: {why}", found=f"{row['chrom']}:{row['start']}-{row['end']}")
 
 
-def check_chromosomes(table: pd.DataFrame, path: str | os.PathLike, line_of: np.ndarray, what: str,
+def _check_chromosomes(table: pd.DataFrame, path: str | os.PathLike, line_of: np.ndarray, what: str,
                       sizes: dict[str, int]) -> None:
     """Refuse regions on chromosomes that ``sizes`` lacks, or that end beyond their chromosome."""
     unknown = ~table["chrom"].isin(sizes)
@@ -100,21 +111,6 @@ def check_chromosomes(table: pd.DataFrame, path: str | os.PathLike, line_of: np.
         raise InputError(f"{path}, line {line_of[at]}: chromosome {name} of the {what} is not in the genome "
                          f"({int(unknown.sum()):,} lines)", remedy=hint)
     _refuse(table["end"] > table["chrom"].map(sizes), table, path, line_of, "end lies beyond the chromosome's end")
-
-
-def read_bed3(path: str | os.PathLike, what: str = "blacklist") -> pd.DataFrame:
-    """The first three columns of a BED file: ``chrom, start, end``."""
-    return read_regions_quietly(path, what)[COLUMNS[:3]]
-
-
-def read_regions_quietly(path: str | os.PathLike, what: str) -> pd.DataFrame:
-    """:func:`read_regions` without the note about absent summits, for files that have no use for them."""
-    previous = log.disabled
-    log.disabled = True
-    try:
-        return read_regions(path, what)
-    finally:
-        log.disabled = previous
 
 
 def write_regions(table: pd.DataFrame, path: str | os.PathLike) -> None:
