@@ -1,0 +1,220 @@
+"""BPNet and ChromBPNet as Keras functional models, and their losses, on any Keras backend.
+
+After Avsec et al. 2021 (BPNet) and Pampari et al. 2024, bioRxiv 2024.12.25.630221 (ChromBPNet); layer names are those of
+kundajelab/chrombpnet, since others' tools look weights up by them. Models map one-hot float32 ``(n, L, 4)`` to profile
+logits ``(n, W)`` and log counts ``(n, 1)``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.textfiles import require_file
+
+__all__ = ["ACCESSIBILITY_PREFIX", "BIAS_PREFIX", "Architecture", "LogSumExp", "accessibility_part", "bias_part",
+           "bpnet", "build_from_file", "chrombpnet", "lengths_of", "multinomial_nll", "shift_log_counts"]
+
+BIAS_PREFIX = ""
+ACCESSIBILITY_PREFIX = "wo_bias_"
+FIRST_KERNEL, DILATED_KERNEL, PROFILE_KERNEL = 21, 3, 75
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Size of one BPNet: ``filters`` per layer, ``layers`` dilated layers, input and output length in bp."""
+
+    filters: int
+    layers: int
+    input_length: int = 2114
+    output_length: int = 1000
+
+    @property
+    def profile_length(self) -> int:
+        """Positions the profile head has before it is cropped to the output length."""
+        return self.input_length - (FIRST_KERNEL - 1) - sum(2 * 2**i for i in range(1, self.layers + 1)) \
+            - (PROFILE_KERNEL - 1)
+
+    @property
+    def crop(self) -> int:
+        """Positions cropped from either end of the profile head."""
+        return (self.profile_length - self.output_length) // 2
+
+    def check(self) -> None:
+        """Raise :class:`InputError` where the output does not fit what the valid convolutions leave."""
+        if min(self.filters, self.layers, self.output_length) < 1:
+            raise InputError("model size", expected="at least 1 filter, 1 dilated layer and 1 output position",
+                             found=str(self))
+        spare = self.profile_length - self.output_length
+        if spare < 0 or spare % 2:
+            need = self.input_length - spare
+            raise InputError(f"{self.layers} dilated layers turn {self.input_length} bp of input into "
+                             f"{self.profile_length} profile positions", expected=f"{self.output_length} or more, by "
+                             "an even number", remedy=f"give -il {need} (or more, by an even number), fewer -dil, or a "
+                             "smaller -ol")
+
+    def flops(self) -> int:
+        """Multiply-adds times two of one forward pass of one example: for estimates of time."""
+        length = self.input_length - FIRST_KERNEL + 1
+        total = length * FIRST_KERNEL * 4 * self.filters
+        for i in range(1, self.layers + 1):
+            length -= 2 * 2**i
+            total += length * DILATED_KERNEL * self.filters**2
+        return 2 * (total + self.profile_length * PROFILE_KERNEL * self.filters)
+
+
+def bpnet(architecture: Architecture, prefix: str = BIAS_PREFIX, name: str = "model") -> keras.Model:
+    """A BPNet with freshly drawn weights.
+
+    Conv 21 valid ReLU; then per dilated layer i = 1…D a valid conv of width 3 and dilation 2^i with ReLU, added to its
+    cropped input; profile head: conv 75 valid, one filter, cropped to the output length; count head: mean over
+    positions, dense 1.
+
+    Parameters
+    ----------
+    architecture
+        Its size, checked here.
+    prefix
+        ``""`` for a bias model, ``"wo_bias_"`` for an accessibility model: begins every layer's name.
+    name
+        The Keras model's name.
+    """
+    architecture.check()
+    conv = f"{prefix}bpnet"
+    head = prefix + "bpnet_" if prefix else ""
+    sequence = layers.Input((architecture.input_length, 4), name="sequence")
+    x = layers.Conv1D(architecture.filters, FIRST_KERNEL, activation="relu", name=f"{conv}_1st_conv")(sequence)
+    for i in range(1, architecture.layers + 1):
+        y = layers.Conv1D(architecture.filters, DILATED_KERNEL, dilation_rate=2**i, activation="relu",
+                          name=f"{conv}_{i}conv")(x)
+        x = layers.Add(name=add_name(i))([y, layers.Cropping1D(2**i, name=f"{conv}_{i}crop")(x)])
+    profile = layers.Conv1D(1, PROFILE_KERNEL, name=f"{prefix}{'bpnet_' if prefix else ''}prof_out_precrop")(x)
+    profile = layers.Cropping1D(architecture.crop, name=preflatten_name(prefix))(profile)
+    profile = layers.Flatten(name=f"{head}logits_profile_predictions")(profile)
+    counts = layers.Dense(1, name=f"{head}logcount_predictions")(layers.GlobalAveragePooling1D(name="gap")(x))
+    return keras.Model(sequence, [profile, counts], name=name)
+
+
+def add_name(i: int) -> str:
+    """Name of the i-th (from 1) residual addition, numbered from ``add`` within each model."""
+    return "add" if i == 1 else f"add_{i - 1}"
+
+
+def preflatten_name(prefix: str) -> str:
+    """Name of the layer that crops the profile head; the reference spells the accessibility model's so."""
+    return f"{prefix}bpnet_logitt_before_flatten" if prefix else "logits_profile_predictions_preflatten"
+
+
+@keras.saving.register_keras_serializable(package="chrombpnet")
+class LogSumExp(layers.Layer):
+    """log Σ exp over the last axis, kept: ``(n, k)`` to ``(n, 1)``."""
+
+    def call(self, x):
+        """Apply it."""
+        return ops.logsumexp(x, axis=-1, keepdims=True)
+
+
+def chrombpnet(accessibility: keras.Model, bias: keras.Model) -> keras.Model:
+    """The main model: profile logits add, log counts combine by logsumexp; the bias model is frozen.
+
+    Raises
+    ------
+    InputError
+        Where the two models disagree on input or output length.
+    """
+    if lengths_of(accessibility) != lengths_of(bias):
+        raise InputError("the bias model's input and output length", expected="%d and %d" % lengths_of(accessibility),
+                         found="%d and %d" % lengths_of(bias), remedy="give -il and -ol of the bias model")
+    bias.trainable = False
+    sequence = layers.Input((lengths_of(accessibility)[0], 4), name="sequence")
+    accessibility_logits, accessibility_counts = accessibility(sequence)
+    bias_logits, bias_counts = bias(sequence, training=False)
+    logits = layers.Add(name="logits_profile_predictions")([accessibility_logits, bias_logits])
+    both = layers.Concatenate(name="concatenate")([accessibility_counts, bias_counts])
+    counts = LogSumExp(name="logcount_predictions")(both)
+    return keras.Model(sequence, [logits, counts], name="chrombpnet")
+
+
+def accessibility_part(model: keras.Model) -> keras.Model:
+    """The accessibility model inside a main model."""
+    return model.layers[1]
+
+
+def bias_part(model: keras.Model) -> keras.Model:
+    """The bias model inside a main model."""
+    return model.layers[2]
+
+
+def lengths_of(model: keras.Model) -> tuple[int, int]:
+    """Input and output length in bp of a two-headed model."""
+    return int(model.input_shape[1]), int(model.output_shape[0][1])
+
+
+def _log_gamma(x):
+    if keras.backend.backend() == "jax":
+        from jax.scipy.special import gammaln
+
+        return gammaln(x)
+    import tensorflow
+
+    return tensorflow.math.lgamma(x)
+
+
+def multinomial_nll(counts, logits):
+    """Negative log-likelihood, coefficient included, of observed counts: one value an example.
+
+    −log P = −ln Γ(1 + Σₖ) + Σ ln Γ(1 + kᵢ) − Σ kᵢ · log softmax(logits)ᵢ
+
+    Parameters
+    ----------
+    counts
+        Observed profile, ``(n, W)``.
+    logits
+        Predicted profile logits, ``(n, W)``.
+
+    Returns
+    -------
+    ``(n,)``; as a Keras loss it is averaged over the batch.
+    """
+    counts = ops.cast(counts, logits.dtype)
+    log_likelihood = ops.sum(counts * ops.log_softmax(logits, axis=-1), axis=-1)
+    coefficient = _log_gamma(1 + ops.sum(counts, axis=-1)) - ops.sum(_log_gamma(1 + counts), axis=-1)
+    return -log_likelihood - coefficient
+
+
+def shift_log_counts(model: keras.Model, delta: float) -> None:
+    """Add ``delta`` to every log count that a BPNet predicts (the bias of its count head), in place."""
+    head = next(layer for layer in model.layers if layer.name.endswith("logcount_predictions"))
+    kernel, bias = head.get_weights()
+    head.set_weights([kernel, bias + np.float32(delta)])
+
+
+def build_from_file(path: str | os.PathLike, architecture: Architecture) -> keras.Model:
+    """An accessibility model built by the user's Python file (``-a FILE.py``).
+
+    The file defines ``build(filters, n_dil_layers, inputlen, outputlen)`` and returns a Keras model with two outputs:
+    profile logits ``(n, outputlen)`` and log counts ``(n, 1)``. It is run: give only files you trust.
+    """
+    spec = importlib.util.spec_from_file_location("user_architecture", require_file(path, "architecture"))
+    if spec is None or spec.loader is None:
+        raise InputError(f"{path}: not a Python file", expected="a name that ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    form = "build(filters, n_dil_layers, inputlen, outputlen) -> keras.Model"
+    try:
+        spec.loader.exec_module(module)
+        build = module.build
+    except (SyntaxError, ImportError, AttributeError, NameError) as error:
+        raise InputError(f"{path}: cannot be used as an architecture", expected=form, found=str(error)) from error
+    model = build(architecture.filters, architecture.layers, architecture.input_length, architecture.output_length)
+    wanted = [(None, architecture.output_length), (None, 1)]
+    found = [tuple(tensor.shape) for tensor in getattr(model, "outputs", [])]
+    if found != wanted:
+        raise InputError(f"{path}: outputs of the model", expected=f"profile logits and log counts, shapes {wanted}",
+                         found=str(found))
+    return keras.Model(model.inputs, model.outputs, name="model_wo_bias")
