@@ -1,0 +1,254 @@
+"""Cut sites → bigWig of insertions per base; windows of a bigWig; the motif around insertions as quality control."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyBigWig
+
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.genome import Genome
+from chrombpnet_core.logo import draw_logo, information_content
+from chrombpnet_core.progress import track
+from chrombpnet_core.reads import SpilledReads
+from chrombpnet_core.textfiles import require_file
+
+__all__ = ["Coverage", "cut_sites", "insertion_pfm", "plot_insertion_logo", "run_lengths", "write_bigwig"]
+
+_BLOCK = 1 << 22  # bases or intervals handled at a time
+_ROWS = 4096  # windows summed at a time
+
+
+def cut_sites(spilled: SpilledReads, chrom: str, delta_plus: int, delta_minus: int) -> np.ndarray:
+    """Cut sites of a chromosome, int32 ``(n,)``: ``start + delta_plus`` and ``end + delta_minus - 1``, unsorted."""
+    return np.concatenate([spilled.positions(chrom, "+") + np.int32(delta_plus),
+                           spilled.positions(chrom, "-") + np.int32(delta_minus - 1)])
+
+
+def run_lengths(sites: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Counts per base as intervals, where positions without a site are left out.
+
+    Parameters
+    ----------
+    sites
+        Positions, ``(n,)``, in any order, with repeats.
+
+    Returns
+    -------
+    Starts and ends, int64 ``(m,)``, and counts, float32 ``(m,)``, of the longest intervals of one count, sorted.
+    """
+    sites = np.sort(sites)
+    first = np.flatnonzero(np.diff(sites, prepend=sites[:1] - 1))
+    positions = sites[first].astype(np.int64)
+    counts = np.diff(first, append=len(sites))
+    new = np.flatnonzero((np.diff(positions, prepend=positions[:1] - 2) != 1) | (np.diff(counts, prepend=-1) != 0))
+    last = np.append(new[1:], len(positions)) - 1 if len(new) else new
+    return positions[new], positions[last] + 1, counts[new].astype(np.float32)
+
+
+def write_bigwig(spilled: SpilledReads, sizes: dict[str, int], delta_plus: int, delta_minus: int,
+                 path: str | os.PathLike) -> dict[str, object]:
+    """Write insertions per base; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    spilled
+        The reads.
+    sizes
+        Chromosome → length in bp; all of them are in the header.
+    delta_plus, delta_minus
+        Added to the plus ``start`` and the minus ``end``; see :attr:`~chrombpnet_core.shift.ShiftEstimate.deltas`.
+    path
+        Where the bigWig goes.
+
+    Returns
+    -------
+    ``insertions``, ``outside`` (positions that fell off a chromosome's end and are dropped), ``positions`` (bases with
+    an insertion), ``insertions_by_chromosome``.
+
+    Raises
+    ------
+    OSError
+        Where the file could not be written whole.
+    """
+    inside: dict[str, int] = {}
+    outside = covered = 0
+    target = Path(path)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".bigwig-") as scratch:
+        unfinished = Path(scratch) / "bigwig"
+        with pyBigWig.open(str(unfinished), "w") as bigwig:
+            bigwig.addHeader(list(sizes.items()))
+            for chrom in track(sizes, "writing the bigWig", unit="chromosomes"):
+                sites = cut_sites(spilled, chrom, delta_plus, delta_minus)
+                kept = sites[(sites >= 0) & (sites < sizes[chrom])]
+                inside[chrom] = len(kept)
+                outside += len(sites) - len(kept)
+                covered += _add_intervals(bigwig, chrom, *run_lengths(kept))
+        with pyBigWig.open(str(unfinished)) as written:  # a full disk goes unnoticed while writing
+            if written.header()["nBasesCovered"] != covered:
+                raise OSError(f"{target}: the bigWig was not written whole; is the disk full?")
+        os.replace(unfinished, target)
+    return {"insertions": sum(inside.values()), "outside": outside, "positions": covered,
+            "insertions_by_chromosome": inside}
+
+
+def _add_intervals(bigwig, chrom: str, starts: np.ndarray, ends: np.ndarray, values: np.ndarray) -> int:
+    """Append intervals to a bigWig; the number of bases they cover."""
+    for at in range(0, len(starts), _BLOCK):
+        part = slice(at, at + _BLOCK)
+        bigwig.addEntries(np.full(len(starts[part]), chrom), starts[part], ends=ends[part], values=values[part])
+    return int((ends - starts).sum())
+
+
+class Coverage:
+    """Values per base of a bigWig, one chromosome in memory at a time; bases without a value are 0.
+
+    Parameters
+    ----------
+    path
+        A bigWig file.
+
+    Attributes
+    ----------
+    sizes
+        Chromosome → length in bp, as the file has them.
+
+    Raises
+    ------
+    InputError
+        Where it is no bigWig.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = str(require_file(path, "bigWig"))
+        try:
+            self._bigwig = pyBigWig.open(self.path)
+            usable = self._bigwig.isBigWig()
+            self.sizes: dict[str, int] = dict(self._bigwig.chroms())
+        except RuntimeError:
+            usable = False
+        if not usable:
+            raise InputError(f"{self.path}: cannot be read as bigWig")
+        self._loaded: tuple[str, np.ndarray] | None = None
+
+    def chromosome(self, chrom: str) -> np.ndarray:
+        """All values of a chromosome, float32 ``(size,)``, not to be changed; empty for one that the file lacks."""
+        if self._loaded is None or self._loaded[0] != chrom:
+            self._loaded = None  # let go of the one before first
+            values = np.zeros(self.sizes.get(chrom, 0), dtype=np.float32)
+            for start in range(0, len(values), _BLOCK):
+                # a bigWig without any entry gives an empty list here
+                part = np.asarray(self._bigwig.values(chrom, start, min(start + _BLOCK, len(values)), numpy=True))
+                values[start:start + len(part)] = np.where(np.isnan(part), 0, part)
+            self._loaded = chrom, values
+        return self._loaded[1]
+
+    def windows(self, chroms: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:
+        """Values of windows, float32 ``(n, width)``, in the order given; 0 beyond the ends of a chromosome.
+
+        Parameters
+        ----------
+        chroms, starts
+            Chromosome names and first positions, ``(n,)``, in any order.
+        width
+            In bp.
+        """
+        values = np.zeros((len(starts), width), dtype=np.float32)
+        for rows, part in self._parts(chroms, starts, width):
+            values[rows] = part
+        return values
+
+    def region_sums(self, chroms: np.ndarray, centres: np.ndarray, width: int) -> np.ndarray:
+        """Sums over ``[centre - width // 2, centre - width // 2 + width)``, float64 ``(n,)``, in the order given."""
+        sums = np.zeros(len(centres))
+        for rows, part in self._parts(chroms, np.asarray(centres) - width // 2, width):
+            sums[rows] = part.sum(axis=1, dtype=np.float64)
+        return sums
+
+    def _parts(self, chroms: np.ndarray, starts: np.ndarray, width: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Rows of some windows of one chromosome and their values ``(rows, width)``."""
+        starts = np.asarray(starts, dtype=np.int64)
+        names, group = np.unique(np.asarray(chroms).astype(str), return_inverse=True)
+        order = np.argsort(group, kind="stable")
+        lasts = np.cumsum(np.bincount(group, minlength=len(names))).tolist()
+        for chrom, first, last in zip(names, [0, *lasts], lasts, strict=False):
+            dense = self.chromosome(str(chrom))
+            for at in range(first, last, _ROWS):
+                rows = order[at:min(at + _ROWS, last)]
+                yield rows, _gather(dense, starts[rows], width)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._loaded = None
+        self._bigwig.close()
+
+    def __enter__(self) -> Coverage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _gather(dense: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:
+    """Windows ``(n, width)`` of a dense array, 0 beyond its ends."""
+    values = np.zeros((len(starts), width), dtype=dense.dtype)
+    whole = (starts >= 0) & (starts + width <= len(dense))
+    if whole.any():
+        values[whole] = np.lib.stride_tricks.sliding_window_view(dense, width)[starts[whole]]
+    for row in np.flatnonzero(~whole):
+        start = int(starts[row])
+        inner = dense[max(start, 0):max(start + width, 0)]
+        values[row, max(-start, 0):max(-start, 0) + len(inner)] = inner
+    return values
+
+
+def insertion_pfm(coverage: Coverage, genome: Genome, chrom: str, width: int = 24) -> np.ndarray:
+    """Base frequencies around the insertions of a chromosome, weighted by count.
+
+    Parameters
+    ----------
+    coverage
+        Insertions per base.
+    genome
+        The genome.
+    chrom
+        Chromosome to look at: the first of validation, for quality control.
+    width
+        Of the window in bp, whose base ``width // 2`` is the insertion; windows that leave the chromosome are left out.
+
+    Returns
+    -------
+    float64 ``(width, 4)``; rows add up to 1, and are 0.25 throughout where there are no insertions.
+    """
+    dense, codes = coverage.chromosome(chrom), genome.codes(chrom)
+    size = min(len(dense), len(codes))
+    counts = np.zeros((width, 5))
+    for block in range(0, max(size - width + 1, 0), _BLOCK):
+        middle = block + width // 2
+        sites = middle + np.flatnonzero(dense[middle:min(block + _BLOCK, size - width + 1) + width // 2])
+        for at in range(width):
+            counts[at] += np.bincount(codes[sites - width // 2 + at], weights=dense[sites], minlength=5)
+    totals = counts[:, :4].sum(axis=1, keepdims=True)
+    return np.divide(counts[:, :4], totals, out=np.full((width, 4), 0.25), where=totals > 0)
+
+
+def plot_insertion_logo(pfm: np.ndarray, path: str | os.PathLike, title: str = "Bases around insertions") -> None:
+    """Write a picture of the information-content logo of :func:`insertion_pfm`, ``(width, 4)``."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 2.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    heights = pfm * information_content(pfm)[:, None]
+    draw_logo(axes, heights, start=-(len(pfm) // 2))
+    if not heights.sum() > 1e-6:
+        axes.set_ylim(0, 1)
+    axes.axvline(0, color="#bbbbbb", linewidth=0.8, linestyle=":", zorder=0)
+    axes.set(xlabel="position relative to the insertion (bp)", ylabel="bits", title=title)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150)

@@ -1,0 +1,184 @@
+"""The ``chrombpnet`` command line: commands, flags and defaults of the reference program, and ours.
+
+Only argparse is imported here: ``--help`` and wrong arguments answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from rich_argparse import RawDescriptionRichHelpFormatter
+
+__all__ = ["build_parser", "main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when done, 2 for an error of the user's, 130 when interrupted."""
+    given = build_parser().parse_args(arguments)
+    from chrombpnet_core.errors import InputError
+    from flows import environment
+
+    environment.prepare(getattr(given, "backend", None), getattr(given, "device", None) or "auto")
+    environment.show_log()
+    from flows import commands
+
+    try:
+        return getattr(commands, given.command)(given) or 0
+    except InputError as error:
+        print(f"chrombpnet: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("chrombpnet: interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        return 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; each sets ``command``, the name of a function in :mod:`flows.commands`."""
+    parser = _parser(argparse.ArgumentParser(
+        prog="chrombpnet", formatter_class=RawDescriptionRichHelpFormatter,
+        description="Base-resolution, bias-corrected models of chromatin accessibility from ATAC-seq and DNase-seq."))
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _pipeline(_command(commands, "pipeline", "pipeline", "train, evaluate and report a main model"))
+    bias = _command(commands, "bias", None, "the bias model").add_subparsers(metavar="COMMAND", required=True)
+    _bias_pipeline(_command(bias, "pipeline", "bias_pipeline", "train, evaluate and report a bias model"))
+    prep = _command(commands, "prep", None, "prepare inputs").add_subparsers(metavar="COMMAND", required=True)
+    _nonpeaks(_command(prep, "nonpeaks", "prep_nonpeaks", "draw GC-matched background regions"))
+    _splits(_command(prep, "splits", "prep_splits", "write a fold of train, valid and test chromosomes"))
+    _run(_command(commands, "run", "run", "do a whole data set described in a YAML file"))
+    _demo(_command(commands, "demo", "demo", "do the whole job on a simulated genome of known truth"))
+    doctor = _command(commands, "doctor", "doctor", "tell what this machine has: versions, devices, store")
+    _place(doctor)
+    return parser
+
+
+def _parser(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    return parser
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"chrombpnet-flows {version('chrombpnet-flows')}")
+        parser.exit()
+
+
+def _command(commands, name: str, function: str | None, words: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.",
+                                 formatter_class=RawDescriptionRichHelpFormatter)
+    if function:
+        parser.set_defaults(command=function)
+    return parser
+
+
+def _pipeline(parser: argparse.ArgumentParser) -> None:
+    required = _inputs(parser)
+    required.add_argument("-b", "--bias-model-path", required=True, metavar="H5", help="a bias model, bias.h5")
+    _training(parser, filters=512, layers=8, jitter=500)
+    parser.add_argument("-sr", "--negative-sampling-ratio", type=float, default=0.1, metavar="RATIO",
+                        help="nonpeaks per peak in each epoch (default 0.1)")
+    parser.add_argument("-a", "--architecture-from-file", metavar="PY",
+                        help="Python file that defines build(filters, n_dil_layers, inputlen, outputlen); it is run")
+
+
+def _bias_pipeline(parser: argparse.ArgumentParser) -> None:
+    required = _inputs(parser)
+    required.add_argument("-b", "--bias-threshold-factor", required=True, type=float, metavar="FACTOR",
+                          help="nonpeaks with fewer reads than quantile(peaks, 0.01) × this train the model; begin with "
+                               "0.5 for ATAC, 0.8 for DNASE")
+    _training(parser, filters=128, layers=4, jitter=0)
+
+
+def _inputs(parser: argparse.ArgumentParser):
+    """Inputs that both pipelines need; the group of required flags."""
+    group = parser.add_argument_group("inputs")
+    group.add_argument("-g", "--genome", required=True, metavar="FASTA", help="plain, gzip or bgzip")
+    group.add_argument("-c", "--chrom-sizes", required=True, metavar="TSV", help="names and lengths of chromosomes")
+    reads = group.add_mutually_exclusive_group(required=True)
+    reads.add_argument("-ibam", "--input-bam-file", nargs="+", metavar="BAM", help="filtered reads; no index needed")
+    reads.add_argument("-ifrag", "--input-fragment-file", nargs="+", metavar="TSV", help="fragments: chrom, start, end")
+    reads.add_argument("-itag", "--input-tagalign-file", nargs="+", metavar="BED", help="tagAlign (BED6)")
+    group.add_argument("-o", "--output-dir", required=True, metavar="FOLDER", help="where the results go")
+    group.add_argument("-d", "--data-type", required=True, choices=["ATAC", "DNASE"], help="the assay")
+    group.add_argument("-p", "--peaks", required=True, metavar="BED", help="narrowPeak")
+    group.add_argument("-n", "--nonpeaks", required=True, metavar="BED", help="background, from 'prep nonpeaks'")
+    group.add_argument("-fl", "--chr-fold-path", required=True, metavar="JSON", help="fold, from 'prep splits'")
+    shift = parser.add_argument_group("shift of the reads")
+    shift.add_argument("-ps", "--plus-shift", type=int, metavar="BP", help="shift of + reads in the input; else estimated")
+    shift.add_argument("-ms", "--minus-shift", type=int, metavar="BP", help="shift of − reads in the input")
+    shift.add_argument("--ATAC-ref-path", metavar="TXT", help="Tn5 matrices in place of the built-in ones")
+    shift.add_argument("--DNASE-ref-path", metavar="TXT", help="DNase matrices in place of the built-in ones")
+    shift.add_argument("--num-samples", type=int, default=10000, metavar="N", help="reads per strand for the estimate")
+    return group
+
+
+def _training(parser: argparse.ArgumentParser, filters: int, layers: int, jitter: int) -> None:
+    group = parser.add_argument_group("training")
+    group.add_argument("-oth", "--outlier-threshold", type=float, default=0.9999, metavar="Q")
+    group.add_argument("-il", "--inputlen", type=int, default=2114, metavar="BP", help="input length (default 2114)")
+    group.add_argument("-ol", "--outputlen", type=int, default=1000, metavar="BP", help="output length (default 1000)")
+    group.add_argument("-s", "--seed", type=int, default=1234, metavar="N")
+    group.add_argument("-e", "--epochs", type=int, default=50, metavar="N", help="at most (default 50)")
+    group.add_argument("-es", "--early-stop", type=int, default=5, metavar="N", help="epochs without progress (default 5)")
+    group.add_argument("-l", "--learning-rate", type=float, default=0.001, metavar="RATE")
+    group.add_argument("-fil", "--filters", type=int, default=filters, metavar="N", help=f"default {filters}")
+    group.add_argument("-dil", "--n-dilation-layers", type=int, default=layers, metavar="N", help=f"default {layers}")
+    group.add_argument("-j", "--max-jitter", type=int, default=jitter, metavar="BP", help=f"default {jitter}")
+    group.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N")
+    _place(parser)
+    group = parser.add_argument_group("files")
+    group.add_argument("-fp", "--file-prefix", default="", metavar="PREFIX", help="begins every file's name")
+    group = parser.add_argument_group("accepted for the reference's sake, without effect")
+    group.add_argument("-track", "--trackables", nargs="+", metavar="NAME", help=argparse.SUPPRESS)
+    group.add_argument("-hp", "--html-prefix", default="./", help=argparse.SUPPRESS)
+    group.add_argument("--bsort", action="store_true", help=argparse.SUPPRESS)
+    group.add_argument("--no-st", action="store_true", help=argparse.SUPPRESS)
+    group.add_argument("--tmpdir", help=argparse.SUPPRESS)
+
+
+def _place(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("where it runs")
+    group.add_argument("--store", metavar="URL", help="where steps keep their outputs (default ~/.cache/chrombpnet/store)")
+    group.add_argument("--device", choices=["auto", "cpu", "gpu"], help="a full-size model on a CPU must be asked for")
+    group.add_argument("--backend", choices=["tensorflow", "jax"], help="of Keras (default tensorflow)")
+
+
+def _nonpeaks(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-g", "--genome", required=True, metavar="FASTA")
+    parser.add_argument("-o", "--output-prefix", required=True, metavar="PREFIX", help="writes PREFIX_negatives.bed")
+    parser.add_argument("-p", "--peaks", required=True, metavar="BED")
+    parser.add_argument("-c", "--chrom-sizes", required=True, metavar="TSV")
+    parser.add_argument("-fl", "--chr-fold-path", required=True, metavar="JSON")
+    parser.add_argument("-il", "--inputlen", type=int, default=2114, metavar="BP")
+    parser.add_argument("-st", "--stride", type=int, default=1000, metavar="BP")
+    parser.add_argument("-npr", "--neg-to-pos-ratio-train", type=int, default=2, metavar="N")
+    parser.add_argument("-br", "--blacklist-regions", metavar="BED")
+    parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N")
+    parser.add_argument("--store", metavar="URL", help="where steps keep their outputs")
+
+
+def _splits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-op", "--output_prefix", required=True, metavar="PREFIX", help="writes PREFIX.json")
+    parser.add_argument("-c", "--chrom-sizes", required=True, metavar="TSV")
+    parser.add_argument("-tcr", "--test-chroms", required=True, nargs="+", metavar="CHROM")
+    parser.add_argument("-vcr", "--valid-chroms", required=True, nargs="+", metavar="CHROM")
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", nargs="?", metavar="DATASET.YAML", help="a DatasetSpec as YAML or JSON")
+    parser.add_argument("--schema", action="store_true", help="print the JSON schema of a DatasetSpec and exit")
+    _place(parser)
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output-dir", default="demo_output", metavar="FOLDER")
+    parser.add_argument("-d", "--data-type", default="ATAC", choices=["ATAC", "DNASE"])
+    parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N")
+    _place(parser)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""What must be set before Prefect and Keras are imported, and where log lines go."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from tqdm import tqdm
+
+__all__ = ["prepare", "show_log"]
+
+_DEFAULTS = {
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_CLI_PROMPT": "false",
+    "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",
+    "ABSL_MIN_LOG_LEVEL": "3",
+}
+"""No telemetry, no start-up time-out on a slow disk, none of the server's own log lines between ours."""
+
+
+def prepare(backend: str | None = None, device: str = "auto") -> None:
+    """Set the process's environment; what the user has set stands."""
+    from chrombpnet_core.devices import configure
+
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    configure(backend, device)
+
+
+class _AroundBars(logging.StreamHandler):
+    """Log lines that do not tear progress bars."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
+def show_log() -> None:
+    """Send our own log lines to standard error, with time and, from warnings up, level."""
+    handler = _AroundBars()
+    handler.setFormatter(_Formatter())
+    for name in ("chrombpnet_core", "tasks", "flows"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.handlers = [handler]
+        logger.propagate = False
+
+
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
+        return f"{self.formatTime(record, '%H:%M:%S')}  {level}{record.getMessage()}"

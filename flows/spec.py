@@ -1,0 +1,192 @@
+"""DatasetSpec: the one input schema of flows, command line and deployments.
+
+Strict: an unknown key is refused. Relative paths in a file are relative to that file. ``chrombpnet run --schema`` prints the
+JSON schema; docs/dataset.md is the documented example.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.textfiles import require_file
+
+__all__ = ["Background", "BiasModel", "DatasetSpec", "FoldChromosomes", "MainModel", "Reads", "Training", "read_spec"]
+
+Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Reads(_Strict):
+    """Sequencing reads: one kind, one or more files, local or remote."""
+
+    bam: list[str] = Field(default=[], description="BAM files, filtered as wanted; no index needed")
+    fragments: list[str] = Field(default=[], description="fragment files (chrom, start, end, …), plain or gzip")
+    tagalign: list[str] = Field(default=[], description="tagAlign files (BED6), plain or gzip")
+    plus_shift: int | None = Field(default=None, description="shift of + reads already in the input, in bp; "
+                                                             "estimated where absent")
+    minus_shift: int | None = Field(default=None, description="shift of − reads already in the input, in bp")
+    reference_matrices: str | None = Field(default=None, description="enzyme matrices for the shift estimate in place "
+                                                                     "of the built-in ones")
+    num_samples: Positive = Field(default=10_000, description="reads of each strand that the shift is estimated from")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Reads:
+        if sum(bool(files) for files in (self.bam, self.fragments, self.tagalign)) != 1:
+            raise ValueError("give exactly one kind of reads: bam, fragments or tagalign")
+        if (self.plus_shift is None) != (self.minus_shift is None):
+            raise ValueError("give plus_shift and minus_shift together")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """``bam``, ``fragments`` or ``tagalign``."""
+        return next(kind for kind in ("bam", "fragments", "tagalign") if getattr(self, kind))
+
+    @property
+    def files(self) -> list[str]:
+        """The files of that kind."""
+        return getattr(self, self.kind)
+
+
+class FoldChromosomes(_Strict):
+    """A chromosome split written out."""
+
+    train: list[str]
+    valid: list[str]
+    test: list[str]
+
+
+class Background(_Strict):
+    """How GC-matched nonpeaks are drawn where none are given."""
+
+    stride: Positive = Field(default=1000, description="distance between candidate windows in bp")
+    ratio: Positive = Field(default=2, description="nonpeaks per peak on train and valid chromosomes (test: 1)")
+
+
+class BiasModel(_Strict):
+    """The bias model: trained here, or a given file."""
+
+    model: str | None = Field(default=None, description="a bias.h5 to use; nothing is trained then")
+    threshold_factor: Annotated[float, Field(gt=0)] = Field(
+        default=0.5, description="nonpeaks below quantile(peak counts, 0.01) × this train the model; 0.5 for ATAC, "
+                                 "0.8 for DNASE as a start")
+    filters: Positive = 128
+    layers: Positive = 4
+    epochs: Positive = 50
+
+
+class MainModel(_Strict):
+    """The main model."""
+
+    filters: Positive = 512
+    layers: Positive = 8
+    epochs: Positive = 50
+    jitter: Count = Field(default=500, description="largest shift of a peak each epoch, in bp")
+    negative_sampling_ratio: Annotated[float, Field(ge=0)] = Field(default=0.1, description="nonpeaks per peak an epoch")
+    architecture: str | None = Field(default=None, description="a Python file that defines build(filters, "
+                                                               "n_dil_layers, inputlen, outputlen); it is run")
+
+
+class Training(_Strict):
+    """How both models are trained."""
+
+    patience: Positive = 5
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    batch_size: Positive = 64
+    outlier_threshold: Annotated[float, Field(gt=0.5, le=1)] = 0.9999
+    seed: int = 1234
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+
+
+class DatasetSpec(_Strict):
+    """One data set: everything from reads and peaks to a report."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = Field(
+        default="dataset", description="name of the data set in reports")
+    assay: Literal["ATAC", "DNASE"]
+    reads: Reads
+    genome: str = Field(description="FASTA, plain, gzip or bgzip")
+    chrom_sizes: str | None = Field(default=None, description="names and lengths of the chromosomes to use; all of the "
+                                                              "FASTA where absent")
+    peaks: str = Field(description="narrowPeak, or BED (the middle of the interval is the summit then)")
+    nonpeaks: str | None = Field(default=None, description="narrowPeak of background regions; drawn where absent")
+    blacklist: str | None = Field(default=None, description="BED of regions that nonpeaks must not touch")
+    folds: Annotated[list[str | FoldChromosomes], Field(min_length=1)] = Field(
+        description="chromosome splits: paths of fold JSON files, or written out")
+    input_length: Positive = 2114
+    output_length: Positive = 1000
+    background: Background = Background()
+    bias: BiasModel = BiasModel()
+    model: MainModel = MainModel()
+    training: Training = Training()
+    truth: str | None = Field(default=None, description="truth.json of simulated data: the report compares with it")
+    output: str = Field(description="folder for the results")
+
+    @model_validator(mode="after")
+    def _lengths(self) -> DatasetSpec:
+        if self.output_length > self.input_length:
+            raise ValueError(f"output_length {self.output_length} is greater than input_length {self.input_length}")
+        return self
+
+
+_PATHS = ("genome", "chrom_sizes", "peaks", "nonpeaks", "blacklist", "truth", "output")
+
+
+def read_spec(path: str) -> DatasetSpec:
+    """Read a DatasetSpec from YAML or JSON.
+
+    Raises
+    ------
+    InputError
+        Naming the file, the key, what was expected and found.
+    """
+    try:
+        content = yaml.safe_load(require_file(path, "data set").read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not YAML", found=str(error)) from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: not a data set", expected="keys such as assay, reads, genome, peaks, folds, output")
+    return make_spec(_resolve(content, Path(path).resolve().parent), str(path))
+
+
+def make_spec(content: dict[str, Any], where: str) -> DatasetSpec:
+    """A checked DatasetSpec of a mapping; ``where`` begins the error message."""
+    try:
+        return DatasetSpec.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "data set"
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        given = "" if first["type"] == "missing" else json.dumps(first["input"], default=str)[:80]
+        raise InputError(f"{where}: {key}: {first['msg'].removeprefix('Value error, ')}{more}", found=given,
+                         remedy="see 'chrombpnet run --schema'") from error
+
+
+def _resolve(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The same content with relative paths made absolute."""
+
+    def absolute(value: Any) -> Any:
+        if isinstance(value, list):
+            return [absolute(item) for item in value]
+        return str(folder / Path(value).expanduser()) if isinstance(value, str) and "://" not in value else value
+
+    content = content | {key: absolute(content[key]) for key in _PATHS if key in content}
+    nested = {"reads": ("bam", "fragments", "tagalign", "reference_matrices"), "bias": ("model",),
+              "model": ("architecture",)}
+    for section, keys in nested.items():
+        if isinstance(content.get(section), dict):
+            content[section] = content[section] | {k: absolute(content[section][k]) for k in keys
+                                                   if k in content[section]}
+    if isinstance(content.get("folds"), list):
+        content["folds"] = [absolute(fold) for fold in content["folds"]]
+    return content

@@ -1,0 +1,184 @@
+"""How good models are on the test chromosomes: metrics, predictions, enzyme footprints, example loci, planted truth."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from chrombpnet_core.data import enzyme_motifs
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.footprints import bias_response, bias_verdict, marginal_footprints, write_footprints
+from chrombpnet_core.metrics import score_regions, softmax, summarise
+from chrombpnet_core.progress import bar
+from chrombpnet_core.shards import PEAK, ShardSet
+from tasks.steps import Result, Work, run_step, step_task
+
+__all__ = ["MODEL_FILES", "evaluate_models"]
+
+log = logging.getLogger(__name__)
+
+MODEL_FILES = {"bias": {"bias": "bias.h5"},
+               "main": {"chrombpnet": "chrombpnet.h5", "chrombpnet_nobias": "chrombpnet_nobias.h5",
+                        "bias": "bias_model_scaled.h5"}}
+"""Kind of run → name of each model that is evaluated → its file."""
+
+_FOOTPRINT_SEQUENCES = 20_000
+"""Test nonpeaks that footprints are averaged over at most: beyond, the mean no longer moves in its third decimal."""
+
+
+@step_task("Evaluate models")
+def evaluate_models(store: str, kind: str, shards: Result, models: Result, scaled_bias: Result | None, assay: str,
+                    fold: dict[str, list[str]], batch_size: int, seed: int, truth: str | None = None) -> Result:
+    """Predict the test chromosomes with every model of a run of ``kind`` bias or main, and judge the predictions."""
+    truth_tracks = truth.removesuffix(".json") + ".npz" if truth else None
+    return run_step(store, f"evaluate_{kind}", 1,
+                    {"shards": shards, "models": models, "scaled_bias": scaled_bias, "truth": truth,
+                     "truth_tracks": truth_tracks},
+                    {"kind": kind, "assay": assay, "test": fold["test"], "batch_size": batch_size, "seed": seed},
+                    _evaluate)
+
+
+def _evaluate(work: Work) -> None:
+    from chrombpnet_core.inference import predictor
+    from chrombpnet_core.model_files import load_model
+
+    parameters = work.parameters
+    kind, batch_size = parameters["kind"], parameters["batch_size"]
+    with ShardSet(work.inputs["shards"]) as shards:
+        ids = shards.index["id"][shards.index["chrom"].isin(parameters["test"])].to_numpy()
+        is_peak = (shards.index["kind"].to_numpy()[ids] == PEAK)
+        loaded = {name: load_model(_model_path(work, file)) for name, file in MODEL_FILES[kind].items()}
+        for name, model in loaded.items():
+            predictions = work.out / f"{name}_predictions.h5" if name == next(iter(loaded)) else None
+            _score(work, name, model, shards, ids, is_peak, predictions)
+        background = _background_codes(shards, ids[~is_peak], parameters["seed"])
+        for name, model in loaded.items():
+            _footprint(work, name, predictor(model, batch_size), background)
+        _examples(work, loaded, shards, ids[is_peak])
+        if "truth" in work.inputs:
+            _compare_with_truth(work, {name: predictor(model, batch_size) for name, model in loaded.items()},
+                                shards, ids[is_peak], background)
+
+
+def _model_path(work: Work, file: str) -> Path:
+    if (work.inputs["models"] / file).exists():
+        return work.inputs["models"] / file
+    return work.inputs["scaled_bias"] / file
+
+
+def _score(work: Work, name: str, model: Any, shards: ShardSet, ids: np.ndarray, is_peak: np.ndarray,
+           predictions: Path | None) -> None:
+    """Metrics of one model, per-region scores, and for the first model its predictions."""
+    from chrombpnet_core.inference import predict_plan
+    from chrombpnet_core.sampling import centred_plan
+
+    parts = predict_plan(model, shards, centred_plan(ids, shards.layout.jitter), work.parameters["batch_size"],
+                         f"predicting with {name}")
+    stream = _recorded(parts, predictions, shards) if predictions else parts
+    scores = score_regions(((part.observed, part.logits, part.log_counts) for part in stream), work.parameters["seed"])
+    metrics = summarise(scores, is_peak)
+    (work.out / f"{name}_metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
+    np.savez_compressed(work.out / f"{name}_scores.npz", ids=ids, is_peak=is_peak,
+                        **{key: values.astype(np.float32) for key, values in scores.arrays().items()})
+    counts = metrics["counts_metrics"]["peaks"]
+    work.facts[name] = {"pearsonr_peaks": counts["pearsonr"], "spearmanr_peaks": counts["spearmanr"],
+                        "median_norm_jsd_peaks": metrics["profile_metrics"]["peaks"]["median_norm_jsd"]}
+    log.info("%s on the test chromosomes: counts Pearson r in peaks %s, median normalised JSD %s", name,
+             _shown(counts["pearsonr"]), _shown(work.facts[name]["median_norm_jsd_peaks"]))
+
+
+def _shown(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.3f}"
+
+
+def _recorded(parts: Iterator[Any], path: Path, shards: ShardSet) -> Iterator[Any]:
+    """Pass predictions on and write them: ``coords/{coords_chrom,…}``, ``predictions/{profs,logcounts}``."""
+    index, width = shards.index, shards.layout.output_length
+    with h5py.File(path, "w") as file:
+        columns = {
+            "coords/coords_chrom": h5py.string_dtype(), "coords/coords_center": np.int64, "coords/coords_peak": np.int8,
+            "predictions/logcounts": np.float32}
+        sets = {key: file.create_dataset(key, (0,), kind, maxshape=(None,), chunks=(4096,))
+                for key, kind in columns.items()}
+        sets["predictions/profs"] = file.create_dataset("predictions/profs", (0, width), np.float32,
+                                                        maxshape=(None, width), chunks=(64, width), compression="gzip")
+        for part in parts:
+            rows = index.iloc[part.ids]
+            values = {"coords/coords_chrom": rows["chrom"].to_numpy(dtype=object),
+                      "coords/coords_center": rows["centre"].to_numpy(),
+                      "coords/coords_peak": (rows["kind"] == PEAK).to_numpy(),
+                      "predictions/logcounts": part.log_counts, "predictions/profs": softmax(part.logits)}
+            for key, value in values.items():
+                at = len(sets[key])
+                sets[key].resize(at + len(value), axis=0)
+                sets[key][at:] = value
+            yield part
+
+
+def _background_codes(shards: ShardSet, ids: np.ndarray, seed: int) -> np.ndarray:
+    """Base codes uint8 ``(n, L)`` of the test nonpeaks: what motifs are inserted into."""
+    if not len(ids):
+        raise InputError("no nonpeak on the test chromosomes: enzyme footprints need background sequence",
+                         remedy="give nonpeaks on the fold's test chromosomes")
+    if len(ids) > _FOOTPRINT_SEQUENCES:
+        ids = np.sort(np.random.default_rng([seed, 6]).choice(ids, _FOOTPRINT_SEQUENCES, replace=False))
+    at, width = shards.layout.jitter, shards.layout.input_length
+    return np.concatenate([shards.read(ids[i:i + 512])[0][:, at:at + width] for i in range(0, len(ids), 512)])
+
+
+def _footprint(work: Work, name: str, predict: Any, background: np.ndarray) -> None:
+    motifs = enzyme_motifs(work.parameters["assay"])
+    with bar(f"footprints of {name}", len(motifs) + 1, "motifs") as progress:
+        footprints = marginal_footprints(predict, background, motifs, work.parameters["batch_size"],
+                                         on_done=lambda _: progress.update())
+    write_footprints(footprints, work.out / f"{name}_footprints.h5")
+    verdict = bias_verdict(bias_response(footprints))
+    (work.out / f"{name}_max_bias_response.txt").write_text(verdict.text + "\n")
+    work.facts[name]["bias_response"] = verdict.text
+
+
+def _examples(work: Work, models: dict[str, Any], shards: ShardSet, peaks: np.ndarray) -> None:
+    """Best, median and worst test peak by normalised JSD of the first model, as every model predicts them."""
+    from chrombpnet_core.inference import predict_plan
+    from chrombpnet_core.sampling import centred_plan
+
+    with np.load(work.out / f"{next(iter(models))}_scores.npz") as file:
+        scores = file["norm_jsd"][file["is_peak"]]
+    order = np.flatnonzero(np.isfinite(scores))[np.argsort(scores[np.isfinite(scores)])]
+    if not len(order):
+        return
+    places = {"best": order[-1], "median": order[len(order) // 2], "worst": order[0]}
+    chosen = peaks[list(places.values())]
+    arrays: dict[str, np.ndarray] = {"labels": np.array(list(places)), "ids": chosen,
+                                     "norm_jsd": scores[list(places.values())]}
+    for name, model in models.items():
+        part = next(predict_plan(model, shards, centred_plan(chosen, shards.layout.jitter), len(chosen)))
+        arrays["observed"] = part.observed
+        arrays[name] = softmax(part.logits) * np.expm1(part.log_counts)[:, None]
+    rows = shards.index.iloc[chosen]
+    np.savez_compressed(work.out / "examples.npz", chroms=rows["chrom"].to_numpy(dtype=str),
+                        starts=rows["centre"].to_numpy() - shards.layout.output_length // 2, **arrays)
+
+
+def _compare_with_truth(work: Work, predict: dict[str, Any], shards: ShardSet, peaks: np.ndarray,
+                        background: np.ndarray) -> None:
+    """Simulated data only: hold the models against what was planted."""
+    from chrombpnet_core.truth import check_models, read_truth
+
+    truth = read_truth(work.inputs["truth"])
+    rows = shards.index.iloc[peaks]
+    at, width = shards.layout.jitter, shards.layout.input_length
+    codes = shards.read(peaks)[0][:, at:at + width]
+    checks = check_models(truth, codes, rows["chrom"].to_numpy(dtype=str), rows["centre"].to_numpy(), background,
+                          bias=predict["bias"], nobias=predict.get("chrombpnet_nobias"))
+    work.facts["truth"] = [asdict(check) for check in checks]
+    (work.out / "truth_checks.json").write_text(json.dumps(work.facts["truth"], indent=1) + "\n")
+    for check in checks:
+        log.info("planted truth: %s", check)

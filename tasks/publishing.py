@@ -1,0 +1,115 @@
+"""Put a run's files where the user wants them, in the reference's layout."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.data import BIGWIG
+from tasks.steps import Result
+from tasks.store import Store, is_transient
+
+__all__ = ["place_files", "publish_run"]
+
+log = logging.getLogger(__name__)
+
+_COMMON = {"coverage": {BIGWIG: "auxiliary"}, "insertion_logo": {"bw_shift_qc.png": "evaluation"},
+           "nonpeaks": {"negatives.bed": "auxiliary"}}
+_REPORT = ("overall_report.html", "report.json")
+_LAYOUT: dict[str, dict[str, dict[str, str]]] = {
+    "bias": _COMMON | {
+        "select_bias": {"filtered.bias_peaks.bed": "auxiliary", "filtered.bias_nonpeaks.bed": "auxiliary"},
+        "train_bias": {"bias.h5": "models", "bias.log": "logs", "bias.log.batch": "logs",
+                       "bias_model_params.tsv": "logs", "bias_data_params.tsv": "logs"},
+        "evaluate_bias": {"bias_metrics.json": "evaluation", "bias_predictions.h5": "evaluation",
+                          "bias_footprints.h5": "evaluation", "bias_max_bias_response.txt": "evaluation",
+                          "truth_checks.json": "evaluation"},
+    },
+    "main": _COMMON | {
+        "select_main": {"filtered.peaks.bed": "auxiliary", "filtered.nonpeaks.bed": "auxiliary"},
+        "scale_bias": {"bias_model_scaled.h5": "models"},
+        "train_main": {"chrombpnet.h5": "models", "chrombpnet_nobias.h5": "models", "chrombpnet.log": "logs",
+                       "chrombpnet.log.batch": "logs", "chrombpnet_model_params.tsv": "logs",
+                       "chrombpnet_data_params.tsv": "logs"},
+        "evaluate_main": {"bias_metrics.json": "evaluation", "chrombpnet_metrics.json": "evaluation",
+                          "chrombpnet_nobias_metrics.json": "evaluation", "chrombpnet_predictions.h5": "evaluation",
+                          "chrombpnet_footprints.h5": "evaluation", "chrombpnet_nobias_footprints.h5": "evaluation",
+                          "chrombpnet_nobias_max_bias_response.txt": "evaluation",
+                          "truth_checks.json": "evaluation"},
+    },
+    "dataset": {},
+}
+"""Kind of run → step → file → folder of the output directory (REFERENCE.md, 13)."""
+
+
+@task(name="Publish results", cache_policy=NO_CACHE, persist_result=False, retries=3,
+      retry_delay_seconds=[5, 20, 60], retry_condition_fn=lambda _task, _run, state: _transient(state))
+def publish_run(kind: str, done: dict[str, Result], asked: dict[str, Any], output: str, prefix: str = "") -> str:
+    """Copy models, logs, tracks, metrics and report of a run to ``output``; the report's address.
+
+    Files are replaced one by one, each whole, the report last.
+    """
+    files = {}
+    for step, names in _LAYOUT[kind].items():
+        for name, folder in names.items():
+            if step in done and name in done[step].manifest["files"]:
+                files[f"{folder}/{name}"] = done[step].file(name)
+    report = done["report"]
+    place = "evaluation/" if kind != "dataset" else ""
+    pictures = [name for name in report.manifest["files"] if name not in _REPORT] if kind != "dataset" else []
+    files |= {f"{place}{name}": report.file(name) for name in (*pictures, *reversed(_REPORT))}
+    arguments = {}
+    if kind != "dataset":
+        arguments[f"logs/{'bias' if kind == 'bias' else 'chrombpnet'}.args.json"] = json.dumps(asked, indent=1) + "\n"
+    placed = place_files(files, arguments, output, prefix)
+    log.info("%s: %s files; report: %s", output, len(placed), placed[-1])
+    return placed[-1]
+
+
+def _transient(state: Any) -> bool:
+    return isinstance(state.data, BaseException) and is_transient(state.data)
+
+
+def place_files(files: dict[str, Path], texts: dict[str, str], output: str, prefix: str = "") -> list[str]:
+    """Put files and texts under ``output``, ``PREFIX_`` before each name; their addresses, files last in order."""
+    target = Store(output)
+    placed = []
+    for relative, text in texts.items():
+        parts = _named(relative, prefix)
+        if target.local:
+            path = Path(target.path(*parts))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_name(f".{uuid.uuid4().hex}")
+            partial.write_text(text)
+            os.replace(partial, path)
+        else:
+            target.write_json(json.loads(text), *parts)
+        placed.append(target.uri(*parts))
+    for relative, source in files.items():
+        parts = _named(relative, prefix)
+        if target.local:
+            _copy(source, Path(target.path(*parts)))
+        else:
+            target.upload(source, *parts)
+        placed.append(target.uri(*parts))
+    return placed
+
+
+def _named(relative: str, prefix: str) -> list[str]:
+    *folders, name = relative.split("/")
+    return [*folders, f"{prefix}_{name}" if prefix else name]
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{uuid.uuid4().hex}")
+    shutil.copyfile(source, partial)
+    os.replace(partial, target)

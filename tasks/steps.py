@@ -1,0 +1,314 @@
+"""The step runner: the one cache of every flow.
+
+A step is a pure function ``(inputs, parameters) → a folder of outputs``. Its key is the SHA-256 of its inputs' digests, its
+parameters and its version. Outputs lie under ``<store>/<step>/<key>/``; ``manifest.json`` is written last, so a step without
+one never happened. A step whose manifest is there and whose files have the right sizes is not run again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.context import TaskRunContext
+from prefect.states import Completed
+
+from tasks.store import Artifact, Store, cache_folder, digest_of_file, is_transient, redact, stage
+
+__all__ = ["Result", "Work", "run_step", "step_task"]
+
+log = logging.getLogger(__name__)
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A step that has happened.
+
+    Attributes
+    ----------
+    store, step, key
+        Where its outputs lie.
+    manifest
+        Its manifest: files, inputs, parameters, versions, timings, facts.
+    cached
+        Whether it was found rather than run.
+    """
+
+    store: str
+    step: str
+    key: str
+    manifest: dict[str, Any]
+    cached: bool
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Numbers that the step reported."""
+        return self.manifest["facts"]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over names and digests of all files."""
+        files = {name: entry["sha256"] for name, entry in self.manifest["files"].items()}
+        return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+
+    def folder(self) -> Path:
+        """Local folder with all its files."""
+        for name in self.manifest["files"]:
+            path = self.file(name)
+        return path.parents[len(Path(name).parts) - 1]
+
+    def file(self, name: str) -> Path:
+        """Local path of one file."""
+        store = Store(self.store)
+        if store.local:
+            return Path(store.path(self.step, self.key, name))
+        target = cache_folder() / "outputs" / self.step / self.key / name
+        return store.fetch(target, self.manifest["files"][name]["size"], self.step, self.key, name)
+
+    def artifact(self, name: str) -> Artifact:
+        """One file as another step's input."""
+        entry = self.manifest["files"][name]
+        return Artifact(Store(self.store).uri(self.step, self.key, name), entry["sha256"], entry["size"])
+
+
+@dataclass
+class Work:
+    """What a step's body sees.
+
+    Attributes
+    ----------
+    out
+        Empty scratch folder; all that lies in it at the end is published.
+    inputs
+        Local path of every input: a file, or a folder where the input is a whole step; a list where a list was given.
+    parameters
+        As given to :func:`run_step`.
+    checkpoint
+        Folder that outlives a killed attempt of the same step.
+    keep
+        Call it after writing to ``checkpoint``: it copies the folder to a remote store.
+    facts
+        Numbers to record in the manifest.
+    """
+
+    out: Path
+    inputs: dict[str, Any]
+    parameters: dict[str, Any]
+    checkpoint: Path
+    keep: Callable[[], None]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+Input = str | Path | Result | list
+
+
+def run_step(store_url: str, step: str, version: int, inputs: Mapping[str, Input | None], parameters: dict[str, Any],
+             body: Callable[[Work], None]) -> Result:
+    """Return the step's published result, running ``body`` only where there is none.
+
+    Parameters
+    ----------
+    store_url
+        The store.
+    step, version
+        Name, and a number to raise whenever the body computes something else.
+    inputs
+        By name: an address, a :class:`Result` (its whole folder), or a list of these; None is left out.
+    parameters
+        JSON values that shape the result.
+    body
+        Fills ``work.out``.
+    """
+    store = Store(store_url)
+    paths, digests, origins = _stage_all(inputs)
+    key = hashlib.sha256(json.dumps([step, version, digests, parameters], sort_keys=True).encode()).hexdigest()[:40]
+    with _alone(store, step, key):
+        manifest = _valid_manifest(store, step, key)
+        if manifest is not None:
+            log.info("%s: found in the store, nothing to do", step)
+            return Result(store.url, step, key, manifest, cached=True)
+        log.info("%s: started", step)
+        scratch = _scratch_folder(store)
+        try:
+            work = Work(scratch, paths, parameters, *_checkpoint_folder(store, step, key))
+            with _measured() as measured:
+                body(work)
+            manifest = {
+                "step": step, "key": key, "version": version, "inputs": origins, "parameters": parameters,
+                "files": _files_of(scratch), "facts": work.facts, "versions": _versions(),
+                "host": platform.node(), **measured,
+            }
+            store.publish(scratch, step, key)
+            store.write_json(manifest, step, key, MANIFEST)
+            store.remove("checkpoints", step, key)
+            if not store.local:
+                shutil.rmtree(work.checkpoint, ignore_errors=True)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    log.info("%s: done in %.1f s, peak memory %.2f GiB", step, manifest["seconds"], manifest["peak_memory"] / 2**30)
+    return Result(store.url, step, key, json.loads(json.dumps(manifest, default=str)), cached=False)
+
+
+def _stage_all(inputs: Mapping[str, Input | None]) -> tuple[dict, dict, dict]:
+    """Local paths, digests and redacted origins of all inputs."""
+    paths: dict[str, Any] = {}
+    digests: dict[str, Any] = {}
+    origins: dict[str, Any] = {}
+    for name, value in inputs.items():
+        if value is None:
+            continue
+        if isinstance(value, list):
+            found = [_stage_one(item, name) for item in value]
+            paths[name], digests[name], origins[name] = (list(column) for column in zip(*found, strict=True))
+        else:
+            paths[name], digests[name], origins[name] = _stage_one(value, name)
+    return paths, digests, origins
+
+
+def _stage_one(value: str | Path | Result, name: str) -> tuple[Path, str, dict[str, str]]:
+    if isinstance(value, Result):
+        return value.folder(), value.digest, {"step": value.step, "key": value.key, "sha256": value.digest}
+    path, artifact = stage(str(value), name.replace("_", " "))
+    return path, artifact.sha256, {"uri": redact(artifact.uri), "sha256": artifact.sha256}
+
+
+def _valid_manifest(store: Store, step: str, key: str) -> dict | None:
+    manifest = store.read_json(step, key, MANIFEST)
+    if manifest is None:
+        return None
+    present = store.sizes(step, key)
+    wrong = [name for name, entry in manifest["files"].items() if present.get(name) != entry["size"]]
+    if wrong:
+        log.warning("%s: %s is missing or has another size in the store; the step runs again", step, wrong[0])
+        return None
+    return manifest
+
+
+@contextlib.contextmanager
+def _alone(store: Store, step: str, key: str) -> Iterator[None]:
+    """Hold the step's lock in a local store: of two runs one works and the other waits, then finds the result.
+
+    In an object store both work and the later one replaces equal content: it loses harmlessly.
+    """
+    if not store.local:
+        yield
+        return
+    folder = Path(store.path("locks"))
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / f"{step}-{key}", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.info("%s: another run is at it; waiting", step)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _scratch_folder(store: Store) -> Path:
+    root = Path(store.path("scratch")) if store.local else cache_folder() / "scratch"
+    folder = root / uuid.uuid4().hex
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _checkpoint_folder(store: Store, step: str, key: str) -> tuple[Path, Callable[[], None]]:
+    """A folder that outlives this attempt, and what copies it to a remote store."""
+    parts = ("checkpoints", step, key)
+    if store.local:
+        folder = Path(store.path(*parts))
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder, lambda: None
+    folder = cache_folder().joinpath(*parts)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, size in store.sizes(*parts).items():
+        store.fetch(folder / name, size, *parts, name)
+
+    def keep() -> None:
+        for path in folder.iterdir():
+            store.upload(path, *parts, path.name)
+
+    return folder, keep
+
+
+def _files_of(folder: Path) -> dict[str, dict[str, Any]]:
+    return {path.relative_to(folder).as_posix(): {"size": path.stat().st_size, "sha256": digest_of_file(path)}
+            for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@contextlib.contextmanager
+def _measured() -> Iterator[dict[str, Any]]:
+    """Start time, seconds and peak memory (bytes) of the block, filled in when it ends."""
+    process, ended = psutil.Process(), threading.Event()
+    measured: dict[str, Any] = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                                "peak_memory": process.memory_info().rss}
+
+    def watch() -> None:
+        while not ended.wait(0.25):
+            measured["peak_memory"] = max(measured["peak_memory"], process.memory_info().rss)
+
+    threading.Thread(target=watch, daemon=True, name="memory").start()
+    begin = time.perf_counter()
+    try:
+        yield measured
+    finally:
+        ended.set()
+        measured["seconds"] = round(time.perf_counter() - begin, 3)
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    names = ("chrombpnet-flows", "keras", "tensorflow", "tensorflow-cpu", "jax", "numpy", "pysam", "pyBigWig", "prefect")
+    versions = {"python": platform.python_version(), "backend": os.environ.get("KERAS_BACKEND", "tensorflow")}
+    for name in names:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
+
+
+def step_task(name: str) -> Callable[[Callable[..., Result]], Any]:
+    """Make a Prefect task of a function that returns a :class:`Result`.
+
+    Inside a flow a result that was found ends in a state named ``Cached``. ``task.fn`` runs without any server.
+    Network and storage faults are retried; errors of the user's never.
+    """
+
+    def decorate(function: Callable[..., Result]) -> Any:
+        @functools.wraps(function)
+        def body(*args: Any, **kwargs: Any) -> Any:
+            result = function(*args, **kwargs)
+            if result.cached and TaskRunContext.get() is not None:
+                return Completed(name="Cached", data=result, message=f"{result.step}/{result.key} was in the store")
+            return result
+
+        return task(name=name, cache_policy=NO_CACHE, persist_result=False, retries=3, retry_delay_seconds=[5, 20, 60],
+                    retry_jitter_factor=0.5, retry_condition_fn=_should_retry)(body)
+
+    return decorate
+
+
+async def _should_retry(_task: Any, _run: Any, state: Any) -> bool:
+    try:
+        await state.result(raise_on_failure=True)
+    except Exception as error:
+        return is_transient(error)
+    return False
