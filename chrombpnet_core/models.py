@@ -129,8 +129,8 @@ def chrombpnet(accessibility: keras.Model, bias: keras.Model) -> keras.Model:
         Where the two models disagree on input or output length.
     """
     if lengths_of(accessibility) != lengths_of(bias):
-        raise InputError("the bias model's input and output length", expected="%d and %d" % lengths_of(accessibility),
-                         found="%d and %d" % lengths_of(bias), remedy="give -il and -ol of the bias model")
+        raise InputError("the bias model's input and output length", expected="{} and {}".format(*lengths_of(accessibility)),
+                         found="{} and {}".format(*lengths_of(bias)), remedy="give -il and -ol of the bias model")
     bias.trainable = False
     sequence = layers.Input((lengths_of(accessibility)[0], 4), name="sequence")
     accessibility_logits, accessibility_counts = accessibility(sequence)

@@ -69,7 +69,7 @@ def _read_table(path: str | os.PathLike, what: str) -> tuple[pd.DataFrame, np.nd
         if len(fields) < 3:
             raise InputError(f"{path}, line {number}", expected=f"3 to 10 tab-separated columns of {what}",
                              found=f"{len(fields)} ({line!r})")
-        rows.append((fields + ["."] * 7)[:9] + [fields[9] if len(fields) > 9 else "-1"])
+        rows.append([*[*fields, *["."] * 7][:9], fields[9] if len(fields) > 9 else "-1"])
         lines.append(number)
     if not rows:
         raise InputError(f"{path}: no {what}", expected="at least one line of narrowPeak")

@@ -33,7 +33,7 @@ class Rule:
     good
         Beyond it the number passes.
     bad
-        Beyond it, the other way, it fails; None: it warns at worst.
+        Beyond it, the other way, it fails; None: it warns at worst; as ``good``: it never warns.
     higher_is_better
         Which way is beyond.
     inclusive
@@ -62,7 +62,9 @@ class Rule:
         sign = 1 if self.higher_is_better else -1
         if sign * value > sign * self.good or (self.inclusive and value == self.good):
             return "pass"
-        return "fail" if self.bad is not None and sign * value < sign * self.bad else "warn"
+        if self.bad is None:
+            return "warn"
+        return "fail" if sign * value < sign * self.bad or self.bad == self.good else "warn"
 
 
 RULES: dict[str, Rule] = {

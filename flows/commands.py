@@ -20,7 +20,7 @@ def bias_pipeline(given: argparse.Namespace) -> None:
     from flows.pipelines import bias_pipeline as flow
 
     bias = _size(given) | {"threshold_factor": given.bias_threshold_factor}
-    _say_report(flow(_spec(given, {"bias": bias}), _store(given), given.file_prefix))
+    _say_report(flow(_looked_at(_spec(given, {"bias": bias})), _store(given), given.file_prefix))
 
 
 def pipeline(given: argparse.Namespace) -> None:
@@ -30,7 +30,7 @@ def pipeline(given: argparse.Namespace) -> None:
     model = _size(given) | {"jitter": given.max_jitter, "negative_sampling_ratio": given.negative_sampling_ratio,
                             "architecture": given.architecture_from_file}
     spec = _spec(given, {"bias": {"model": given.bias_model_path}, "model": model})
-    _say_report(flow(spec, _store(given), given.file_prefix))
+    _say_report(flow(_looked_at(spec), _store(given), given.file_prefix))
 
 
 def run(given: argparse.Namespace) -> None:
@@ -49,7 +49,7 @@ def run(given: argparse.Namespace) -> None:
         configure(device=spec.training.device)
     from flows.pipelines import dataset
 
-    for report in dataset(spec, _store(given)):
+    for report in dataset(_looked_at(spec), _store(given)):
         _say_report(report)
 
 
@@ -128,6 +128,15 @@ def doctor(given: argparse.Namespace) -> int:
     for ok, name, words in findings:
         print(f"{'ok  ' if ok else 'FAIL'}  {name:<10} {words}")
     return 0 if all(ok for ok, _, _ in findings) else 1
+
+
+def _looked_at(spec: DatasetSpec) -> DatasetSpec:
+    """The same data set, its inputs checked: mistakes are told before any server or backend starts."""
+    from flows.pipelines import inputs_of
+    from tasks.inputs import check_inputs
+
+    check_inputs.fn(*inputs_of(spec))
+    return spec
 
 
 def _store(given: argparse.Namespace) -> str:

@@ -15,7 +15,7 @@ from tasks.publishing import publish_run
 from tasks.reports import report_run
 from tasks.training import scale_bias_model, select_regions, train_bias_model, train_main_model
 
-__all__ = ["bias_pipeline", "dataset", "main_pipeline"]
+__all__ = ["bias_pipeline", "dataset", "inputs_of", "main_pipeline"]
 
 Fold = dict[str, list[str]]
 
@@ -57,12 +57,16 @@ def dataset(spec: DatasetSpec, store: str) -> list[str]:
     return reports
 
 
-def _check(spec: DatasetSpec, store: str, kinds: list[str]) -> Checked:
+def inputs_of(spec: DatasetSpec) -> tuple:
+    """The arguments of :func:`tasks.inputs.check_inputs` for a data set."""
     folds = [fold.model_dump() if isinstance(fold, FoldChromosomes) else fold for fold in spec.folds]
+    return (spec.reads.files, spec.genome, spec.chrom_sizes, spec.peaks, spec.nonpeaks, spec.blacklist, folds,
+            spec.bias.model, spec.model.architecture, spec.input_length)
+
+
+def _check(spec: DatasetSpec, store: str, kinds: list[str]) -> Checked:
     jitter = spec.model.jitter if "main" in kinds else 0
-    checked = check_inputs.submit(
-        spec.reads.files, spec.genome, spec.chrom_sizes, spec.peaks, spec.nonpeaks, spec.blacklist, folds,
-        spec.bias.model, spec.model.architecture, spec.input_length).result()
+    checked = check_inputs.submit(*inputs_of(spec)).result()
     nonpeaks = checked.nonpeaks or spec.background.ratio * checked.peaks
     seen = {"bias": nonpeaks * spec.bias.epochs,
             "main": checked.peaks * (1 + spec.model.negative_sampling_ratio) * spec.model.epochs}

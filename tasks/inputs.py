@@ -13,7 +13,7 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.folds import Fold, make_fold, read_fold
 from chrombpnet_core.genome import Genome, open_genome, read_chrom_sizes
 from chrombpnet_core.regions import inside, read_bed3, read_regions
-from tasks.store import cache_folder, stage
+from tasks.store import cache_folder, require, stage
 
 __all__ = ["Checked", "check_inputs", "genome_at", "sizes_of"]
 
@@ -60,12 +60,11 @@ def check_inputs(reads: list[str], genome: str, chrom_sizes: str | None, peaks: 
                  architecture: str | None, input_length: int) -> Checked:
     """Check that every file exists, is what it should be, and that their chromosomes agree."""
     for path in reads:
-        stage(path, "reads")
-    for path, what in ((bias_model, "bias model"), (architecture, "architecture")):
-        if path:
-            stage(path, what)
+        require(path, "reads")
+    if architecture:
+        require(architecture, "architecture")
     if bias_model:
-        _check_bias_model(stage(bias_model)[0])
+        _check_bias_model(stage(bias_model, "bias model")[0])
     genome_path, artifact = stage(genome, "genome")
     with genome_at(genome_path, artifact.sha256) as opened:
         sizes = sizes_of(opened, stage(chrom_sizes, "chromosome sizes")[0] if chrom_sizes else None)

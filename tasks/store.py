@@ -25,9 +25,10 @@ from fsspec.core import url_to_fs
 from tenacity import before_sleep_log, retry, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from chrombpnet_core.errors import InputError
+from chrombpnet_core.textfiles import require_file
 
-__all__ = ["Artifact", "Store", "cache_folder", "default_store", "digest_of_file", "is_transient", "redact", "retried",
-           "stage"]
+__all__ = ["Artifact", "Store", "cache_folder", "default_store", "digest_of_file", "is_transient", "redact", "require",
+           "retried", "stage"]
 
 log = logging.getLogger(__name__)
 P, R = ParamSpec("P"), TypeVar("R")
@@ -112,6 +113,14 @@ def _change_mark(uri: str) -> tuple[int, str]:
     return int(info.get("size") or 0), mark
 
 
+def require(uri: str, what: str) -> None:
+    """Raise :class:`InputError` where a local file or remote object is absent or empty; nothing is copied or hashed."""
+    if _is_local(uri):
+        require_file(_local_path(uri), what)
+    elif _change_mark(uri)[0] == 0:
+        raise InputError(f"{redact(uri)}: empty object", expected=f"the {what} file")
+
+
 def stage(uri: str, what: str = "input") -> tuple[Path, Artifact]:
     """A local path of the object and what it is: a remote one is copied into the cache once, then used from there.
 
@@ -120,8 +129,6 @@ def stage(uri: str, what: str = "input") -> tuple[Path, Artifact]:
     InputError
         Where it does not exist, is empty or is a folder.
     """
-    from chrombpnet_core.textfiles import require_file
-
     if _is_local(uri):
         path = require_file(_local_path(uri), what)
         uri = str(path.resolve())

@@ -1,10 +1,22 @@
-"""What tests share: the folder of real data and golden outputs beside the repository, where it is present."""
+"""What tests share: an isolated home, and the folder of real data and golden outputs where it is present."""
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
+
+_HOME = tempfile.mkdtemp(prefix="chrombpnet-tests-")
+os.environ["PREFECT_HOME"] = f"{_HOME}/prefect"
+os.environ["CHROMBPNET_CACHE"] = f"{_HOME}/cache"
+os.environ.pop("CHROMBPNET_STORE", None)
+os.environ.pop("PREFECT_API_URL", None)
+
+from flows import environment  # noqa: E402
+
+environment.prepare(device="cpu")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -21,3 +33,9 @@ def shared() -> Path:
 def yeast(shared: Path) -> Path:
     """Real yeast ATAC-seq reads, genome, peaks, blacklist and folds."""
     return shared / "data" / "yeast_atac"
+
+
+@pytest.fixture(scope="session")
+def golden(shared: Path) -> Path:
+    """Outputs of the reference program."""
+    return shared / "golden"

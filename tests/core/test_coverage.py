@@ -196,11 +196,12 @@ def test_insertion_pfm_weights_by_count(tmp_path, monkeypatch, block):
     text = "".join(rng.choice(list("ACGTN"), 120))
     (tmp_path / "g.fa").write_text(f">c\n{text}\n")
     values = rng.integers(0, 4, 120)
+    values[[11, 12, 108, 109]] = 3  # around the first and the last window that lie inside
     expected, codes = np.zeros((24, 4)), codes_of(text)
     for at in range(12, 120 - 12 + 1):
         for offset in range(24):
             if codes[at - 12 + offset] < 4:
-                expected[offset, codes[at - 12 + offset]] += values[at] if at < 120 else 0
+                expected[offset, codes[at - 12 + offset]] += values[at]
     with Coverage(write_dense(tmp_path / "x.bw", {"c": values})) as coverage, \
             open_genome(tmp_path / "g.fa", tmp_path) as genome:
         monkeypatch.setattr(coverage_module, "_BLOCK", block)

@@ -87,7 +87,8 @@ def test_odd_but_right_text(tmp_path, text):
     assert ends(spill(tmp_path, text)) == {("chr1", "+"): [1, 2], ("chr1", "-"): [5, 6]}
 
 
-@pytest.mark.parametrize("text", ["# id=x\n#c\tstart\tend\nchr1\t1\t5\n", "chr1\t1\t5\r\n", "chr1\t1\t5"])
+@pytest.mark.parametrize("text", ["# id=x\n#c\tstart\tend\nchr1\t1\t5\n", "chr1\t1\t5\r\n",
+                                  "chr1\t1\t5\nchr9\t1\t5"])
 def test_the_fast_parser_reads_the_usual_forms(tmp_path, monkeypatch, text):
     monkeypatch.setattr(reads, "_careful_batches", None)
     assert ends(spill(tmp_path, text)) == {("chr1", "+"): [1], ("chr1", "-"): [5]}
