@@ -98,6 +98,7 @@ def find_device() -> Device:
 def _tensorflow_gpus() -> Device | None:
     import tensorflow
 
+    tensorflow.get_logger().setLevel("ERROR")
     gpus = tensorflow.config.list_physical_devices("GPU")
     if not gpus:
         return None

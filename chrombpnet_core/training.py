@@ -109,6 +109,7 @@ def fit(model: keras.Model, shards: ShardSet, plan_of: Callable[[int], Plan], va
     model.compile(optimizer=keras.optimizers.Adam(options.learning_rate), loss=[multinomial_nll, "mse"],
                   loss_weights=[1.0, counts_loss_weight], jit_compile=jit)
     model.optimizer.build(model.trainable_variables)
+    _warm_up(model, options.batch_size)
     best = _variables(model)
     history = History()
     first_step = 0
@@ -132,6 +133,22 @@ def fit(model: keras.Model, shards: ShardSet, plan_of: Callable[[int], Plan], va
     for variable, value in zip(model.variables, best, strict=True):
         variable.assign(value)
     return history
+
+
+def _warm_up(model: keras.Model, batch_size: int) -> None:
+    """Compile the training step for a whole batch, then for a smaller one, and take back what the two steps changed.
+
+    TensorFlow compiles the first shape it meets tightly and the next loosely, and the two round differently: a run that
+    is resumed at a smaller last batch must not meet them the other way round.
+    """
+    length, width = model.input_shape[1], model.output_shape[0][1]
+    variables = [*model.variables, *model.optimizer.variables]
+    before = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+    for size in (batch_size, max(1, batch_size - 1)):
+        nothing = [np.zeros((size, *shape), np.float32) for shape in ((length, 4), (width,), (1,))]
+        model.train_on_batch(nothing[0], nothing[1:])
+    for variable, value in zip(variables, before, strict=True):
+        variable.assign(value)
 
 
 def _stopped(history: History, options: TrainingOptions) -> bool:
