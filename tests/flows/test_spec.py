@@ -1,0 +1,74 @@
+"""The DatasetSpec: strict, defaults of the reference, a schema, and the documented example."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from chrombpnet_core.errors import InputError
+from flows.spec import DatasetSpec, make_spec, read_spec
+
+LEAST = {"assay": "ATAC", "reads": {"bam": ["a.bam"]}, "genome": "g.fa", "peaks": "p.bed", "folds": ["f.json"],
+         "output": "out"}
+
+
+def test_defaults_are_the_references():
+    spec = make_spec(LEAST, "test")
+    assert (spec.input_length, spec.output_length) == (2114, 1000)
+    assert (spec.bias.filters, spec.bias.layers, spec.model.filters, spec.model.layers) == (128, 4, 512, 8)
+    assert (spec.model.jitter, spec.model.negative_sampling_ratio) == (500, 0.1)
+    training = spec.training
+    assert (training.batch_size, training.learning_rate, training.patience, training.seed) == (64, 1e-3, 5, 1234)
+    assert (training.outlier_threshold, spec.model.epochs, spec.background.ratio) == (0.9999, 50, 2)
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"genom": "x"}, "genom: Extra inputs are not permitted"),
+    ({"assay": "RNA"}, "assay: Input should be 'ATAC' or 'DNASE'"),
+    ({"reads": {}}, "exactly one kind of reads"),
+    ({"reads": {"bam": ["a"], "fragments": ["b"]}}, "exactly one kind of reads"),
+    ({"reads": {"bam": ["a"], "plus_shift": 4}}, "plus_shift and minus_shift together"),
+    ({"folds": []}, "folds"),
+    ({"model": {"filters": 0}}, "model.filters"),
+    ({"bias": {"threshold_factor": -1}}, "bias.threshold_factor"),
+    ({"id": "../up"}, "id"),
+    ({"input_length": 500}, "output_length 1000 is greater"),
+    ({"training": {"device": "tpu"}}, "training.device"),
+])
+def test_what_is_wrong_is_told_by_key(change, words):
+    with pytest.raises(InputError, match=words):
+        make_spec(LEAST | change, "test")
+
+
+def test_paths_are_relative_to_the_file(tmp_path):
+    (tmp_path / "d.yaml").write_text(yaml.safe_dump(LEAST | {"peaks": "gs://bucket/p.bed", "blacklist": "/abs/b.bed"}))
+    spec = read_spec(str(tmp_path / "d.yaml"))
+    assert spec.reads.bam == [str(tmp_path / "a.bam")]
+    assert spec.folds == [str(tmp_path / "f.json")]
+    assert (spec.peaks, spec.blacklist) == ("gs://bucket/p.bed", "/abs/b.bed")
+
+
+def test_a_file_that_is_no_data_set_is_refused(tmp_path):
+    for name, text, words in (("a", "- 1\n", "not a data set"), ("b", "a: [", "not YAML")):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(InputError, match=words):
+            read_spec(str(tmp_path / name))
+
+
+def test_the_documented_example_fits_the_schema(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "dataset.md").read_text()
+    examples = re.findall(r"```yaml\n(.*?)```", text, re.S)
+    assert examples
+    for example in examples:
+        content = yaml.safe_load(example)
+        jsonschema.validate(content, DatasetSpec.model_json_schema())
+        make_spec(content, "docs/dataset.md")
+    documented = set(re.findall(r"^\| `([a-z_.]+)` \|", text, re.M))
+    fields = {f"{name}.{inner}" for name, info in DatasetSpec.model_fields.items()
+              for inner in getattr(info.annotation, "model_fields", {})} | {
+        name for name, info in DatasetSpec.model_fields.items() if not hasattr(info.annotation, "model_fields")}
+    assert documented == fields
