@@ -142,7 +142,8 @@ def test_insertions_fall_where_the_truth_says(tmp_path, assay, plus, minus):
         assert int(np.argmax(fits)) == 5
 
 
-@pytest.mark.parametrize(("assay", "shift"), [("ATAC", (0, 0)), ("ATAC", (4, -5)), ("DNASE", (0, 0)), ("DNASE", (0, 1))])
+@pytest.mark.parametrize(("assay", "shift"), [("ATAC", (0, 0)), ("ATAC", (4, -5)), ("DNASE", (0, 0)),
+                                              ("DNASE", (0, 1))])
 def test_the_shift_is_found(tmp_path, assay, shift):
     simulation = simulate(tmp_path, replace(TINY, assay=assay), shift=shift, formats=("fragments",))
     spilled = spill_reads([simulation.fragments], "fragments", read_chrom_sizes(simulation.sizes), tmp_path / "spill")

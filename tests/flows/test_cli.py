@@ -40,7 +40,7 @@ def test_wrong_arguments_end_with_2(capsys):
 
 
 def test_defaults_are_the_references():
-    inputs = "-g g -c c -ibam a b -o o -d ATAC -p p -n n -fl f".split()
+    inputs = ["-g", "g", "-c", "c", "-ibam", "a", "b", "-o", "o", "-d", "ATAC", "-p", "p", "-n", "n", "-fl", "f"]
     main_run = build_parser().parse_args(["pipeline", *inputs, "-b", "m.h5"])
     bias_run = build_parser().parse_args(["bias", "pipeline", *inputs, "-b", "0.5"])
     assert main_run.input_bam_file == ["a", "b"]

@@ -33,7 +33,7 @@ class Counter:
         work.facts["letters"] = len(text)
 
 
-@pytest.fixture()
+@pytest.fixture
 def place(tmp_path):
     (tmp_path / "in.txt").write_text("abc")
     return tmp_path

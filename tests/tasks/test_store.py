@@ -41,7 +41,7 @@ class _Server(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture()
+@pytest.fixture
 def served(tmp_path):
     """A folder over HTTP on loopback."""
     class Handler(_Server):

@@ -1,0 +1,176 @@
+"""Whole runs of the real command line on a tiny simulated genome: layout, rerun, kill -9 and resume, one seed one result."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+
+from chrombpnet_core.simulate import TINY, simulate
+from flows.cli import main
+
+SIZES = {"input_length": 600, "output_length": 200}
+STEPS = ["coverage", "insertion_logo", "nonpeaks", "shards", "select_bias", "train_bias", "evaluate_bias",
+         "select_main", "scale_bias", "train_main", "evaluate_main", "report"]
+
+
+@pytest.fixture(scope="module")
+def simulation(tmp_path_factory):
+    """A tiny genome with all three read formats."""
+    return simulate(tmp_path_factory.mktemp("tiny"), TINY, bgzip=True)
+
+
+def _write_spec(simulation, folder: Path, **model) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    spec = {
+        "id": "tiny", "assay": "ATAC", "reads": {"fragments": [str(simulation.fragments)]},
+        "genome": str(simulation.genome), "chrom_sizes": str(simulation.sizes), "peaks": str(simulation.peaks),
+        "folds": [str(simulation.fold)], **SIZES, "background": {"stride": 200},
+        "bias": {"filters": 4, "layers": 3, "epochs": 2},
+        "model": {"filters": 8, "layers": 4, "epochs": 6, "jitter": 50} | model,
+        "training": {"batch_size": 16}, "output": str(folder / "out")}
+    path = folder / "tiny.yaml"
+    path.write_text(yaml.safe_dump(spec))
+    return path
+
+
+def _command(*arguments) -> list[str]:
+    return [sys.executable, "-m", "flows.cli", *map(str, arguments)]
+
+
+def _run(*arguments) -> subprocess.CompletedProcess:
+    run = subprocess.run(_command(*arguments), capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return run
+
+
+def _here(capsys, *arguments) -> tuple[str, str]:
+    """Run a command in this process, whose server and backend are up already: standard output and error."""
+    capsys.readouterr()
+    status = main([str(argument) for argument in arguments])
+    printed = capsys.readouterr()
+    assert status == 0, printed.err
+    return printed.out, printed.err
+
+
+def _outcomes(log: str) -> dict[str, str]:
+    """Step → ``started`` or ``found``, as the log says."""
+    return {step: "found" if "found" in what else "started"
+            for step, what in re.findall(r"^\d\d:\d\d:\d\d  (\w+): (started|found in the store)", log, re.M)}
+
+
+def _weights(path: Path) -> list[np.ndarray]:
+    found = []
+    with h5py.File(path) as file:
+        file["model_weights"].visititems(
+            lambda _, item: found.append(item[()]) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+@pytest.fixture(scope="module")
+def finished(simulation, tmp_path_factory):
+    """An undisturbed run of the whole data set: its folder and what it printed."""
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, _run("run", _write_spec(simulation, folder), "--store", folder / "store", "--device", "cpu")
+
+
+def test_a_data_set_file_becomes_models_and_a_report(finished):
+    folder, run = finished
+    out = folder / "out" / "fold_0"
+    assert set(_outcomes(run.stderr)) == set(STEPS)
+    assert run.stdout.strip() == f"report: {out / 'overall_report.html'}"
+    for name in ("bias/models/bias.h5", "bias/logs/bias.log", "bias/evaluation/bias_metrics.json",
+                 "bias/auxiliary/filtered.bias_nonpeaks.bed", "main/models/chrombpnet.h5",
+                 "main/models/chrombpnet_nobias.h5", "main/models/bias_model_scaled.h5", "main/logs/chrombpnet.log.batch",
+                 "main/logs/chrombpnet_data_params.tsv", "main/logs/chrombpnet.args.json",
+                 "main/auxiliary/data_unstranded.bw", "main/auxiliary/filtered.peaks.bed",
+                 "main/evaluation/overall_report.html", "main/evaluation/chrombpnet_metrics.json",
+                 "main/evaluation/chrombpnet_nobias_max_bias_response.txt", "main/evaluation/epoch_loss.png",
+                 "main/evaluation/chrombpnet_nobias.tn5_1.footprint.png", "main/evaluation/bw_shift_qc.png"):
+        assert (out / name).stat().st_size > 0, name
+    numbers = json.loads((out / "report.json").read_text())
+    assert {"overall", "verdicts", "steps", "provenance"} <= set(numbers)
+    assert [step["name"] for step in numbers["steps"]][:2] == ["coverage", "insertion_logo"]
+    with h5py.File(out / "main" / "evaluation" / "chrombpnet_predictions.h5") as file:
+        assert file["predictions/profs"].shape[1] == 200
+        np.testing.assert_allclose(file["predictions/profs"][:5].sum(axis=1), 1, atol=1e-5)
+        assert len(file["coords/coords_chrom"]) == len(file["predictions/logcounts"])
+
+
+def test_the_same_command_again_recomputes_nothing(simulation, finished, capsys):
+    folder, _ = finished
+    _, log = _here(capsys, "run", _write_spec(simulation, folder), "--store", folder / "store", "--device", "cpu")
+    assert set(_outcomes(log).items()) == {(step, "found") for step in STEPS}
+
+
+def test_a_changed_parameter_reruns_what_depends_on_it(simulation, finished, capsys):
+    folder, _ = finished
+    spec = _write_spec(simulation, folder / "changed", filters=6)
+    outcomes = _outcomes(_here(capsys, "run", spec, "--store", folder / "store", "--device", "cpu")[1])
+    assert {step for step, what in outcomes.items() if what == "started"} == {"train_main", "evaluate_main", "report"}
+
+
+def test_a_killed_training_resumes_and_ends_as_an_undisturbed_one(simulation, finished, tmp_path):
+    """kill -9 after the first checkpoints of the main model; thresholds, regions and weights equal those of the other."""
+    folder, _ = finished
+    arguments = ("run", _write_spec(simulation, tmp_path), "--store", tmp_path / "store", "--device", "cpu")
+    with open(tmp_path / "log", "w") as log:
+        process = subprocess.Popen(_command(*arguments), stderr=log, stdout=log, start_new_session=True)
+        deadline = time.monotonic() + 300
+        while not list(tmp_path.glob("store/checkpoints/train_main/*/state.npz")):
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert not (tmp_path / "store" / "train_main").exists()
+    run = _run(*arguments)
+    assert re.search(r"resuming at epoch \d, step \d+", run.stderr)
+    assert _outcomes(run.stderr)["train_bias"] == "found"
+    one, other = folder / "out" / "fold_0", tmp_path / "out" / "fold_0"
+    for name in ("main/evaluation/chrombpnet_metrics.json", "bias/evaluation/bias_metrics.json",
+                 "main/logs/chrombpnet.log", "main/logs/chrombpnet.log.batch", "main/logs/chrombpnet_data_params.tsv",
+                 "bias/logs/bias_data_params.tsv", "main/auxiliary/filtered.nonpeaks.bed",
+                 "bias/auxiliary/filtered.bias_nonpeaks.bed", "main/auxiliary/filtered.peaks.bed"):
+        assert (one / name).read_text() == (other / name).read_text(), name
+    for name in ("bias/models/bias.h5", "main/models/chrombpnet.h5"):
+        for mine, yours in zip(_weights(one / name), _weights(other / name), strict=True):
+            np.testing.assert_array_equal(mine, yours)
+
+
+def test_the_references_commands(simulation, finished, tmp_path, capsys):
+    """prep nonpeaks, bias pipeline and pipeline with BAM and a file prefix, as a user of the reference calls them."""
+    store = ("--store", finished[0] / "store")
+    common = ("-g", simulation.genome, "-c", simulation.sizes, "-p", simulation.peaks, "-fl", simulation.fold)
+    _here(capsys, "prep", "nonpeaks", *common, "-o", tmp_path / "my", "-il", 600, "-st", 200, *store)
+    inputs = (*common, "-ibam", simulation.bam, "-d", "ATAC", "-n", tmp_path / "my_negatives.bed", "-il", 600, "-ol",
+              200, "-e", 1, "-bs", 16, "-fp", "mine", *store, "--device", "cpu")
+    _here(capsys, "bias", "pipeline", *inputs, "-b", 0.5, "-fil", 4, "-dil", 3, "-o", tmp_path / "bias")
+    bias = tmp_path / "bias" / "models" / "mine_bias.h5"
+    out, log = _here(capsys, "pipeline", *inputs, "-b", bias, "-fil", 4, "-dil", 3, "-j", 50, "-o", tmp_path / "main")
+    assert out.strip() == f"report: {tmp_path / 'main' / 'evaluation' / 'mine_overall_report.html'}"
+    assert (tmp_path / "main" / "models" / "mine_chrombpnet_nobias.h5").exists()
+    assert _outcomes(log)["coverage"] == "found"
+
+
+def test_jax_does_the_same_job(simulation, finished, tmp_path):
+    """The same data set on Keras with JAX: same regions, similar model."""
+    folder, _ = finished
+    run = _run("run", _write_spec(simulation, tmp_path), "--store", tmp_path / "store", "--device", "cpu", "--backend",
+               "jax")
+    assert "on Keras/jax" in run.stderr
+    one, other = (json.loads((place / "out/fold_0/main/evaluation/chrombpnet_metrics.json").read_text())
+                  for place in (folder, tmp_path))
+    assert one["group_sizes"] == other["group_sizes"]
+    jsd = [metrics["profile_metrics"]["peaks"]["median_jsd"] for metrics in (one, other)]
+    assert jsd[0] == pytest.approx(jsd[1], abs=0.02)
