@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from chrombpnet_core.simulate import Check
+    from chrombpnet_core.truth import Check
 
 __all__ = ["BIAS", "CORRECTED", "FULL", "KINDS", "MODEL_LABELS", "Background", "Example", "ReportContent",
            "SelectionSummary", "ShiftEvidence", "StepRecord"]
@@ -171,7 +171,7 @@ class ReportContent:
     examples
         Regions to show.
     truth
-        Simulated data only: planted against learnt, :class:`chrombpnet_core.simulate.Check`.
+        Simulated data only: planted against learnt, :class:`chrombpnet_core.truth.Check`.
     parameters, provenance
         Tables of name → value: what was asked for; versions, digests, places.
     steps

@@ -3,8 +3,8 @@
 The expected insertions at a base are ``accessibility × bias``. Accessibility is a flat background plus, at every
 planted transcription factor site, two hills around a footprint. Bias is log-linear in the 19 bases around the base (20
 for DNase), after the mean of the enzyme's reference matrices made the same on both strands, and has mean 1. So log
-rates add up, as the two halves of ChromBPNet do, and :func:`check_models` can hold a trained pair of models against
-what was planted.
+rates add up, as the two halves of ChromBPNet do, and :func:`~chrombpnet_core.truth.check_models` can hold a trained pair
+of models against what was planted.
 
 An insertion at base ``c`` (the target convention, REFERENCE.md 2) is one end of a fragment: unshifted ATAC fragments
 begin at ``c - 4`` or end at ``c + 5``; DNase fragments begin or end at ``c``.
@@ -15,7 +15,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +25,10 @@ import pysam
 from chrombpnet_core.data import enzyme_matrices
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.folds import Fold
-from chrombpnet_core.footprints import Predict, insert_motif, marginal_footprint
-from chrombpnet_core.genome import OTHER, Genome, codes_of, reverse_complement
-from chrombpnet_core.metrics import pearson, softmax
-from chrombpnet_core.regions import centres, inside, write_regions
+from chrombpnet_core.genome import OTHER, codes_of, reverse_complement
+from chrombpnet_core.regions import write_regions
 
-__all__ = ["DEMO", "FORMATS", "TINY", "Check", "Motif", "Settings", "Simulation", "Truth", "check_models",
-           "cut_scores", "log_preference", "motif_effect", "profile_agreement", "read_truth", "simulate"]
+__all__ = ["DEMO", "FORMATS", "TINY", "Motif", "Settings", "Simulation", "cut_scores", "log_preference", "simulate"]
 
 FORMATS = ("fragments", "bam", "tagalign")
 _LETTERS = np.frombuffer(b"ACGTN", dtype=np.uint8)
@@ -124,7 +121,8 @@ class Settings:
 
 
 DEMO = Settings()
-"""The demo's genome: two minutes of training on two cores give models for which all of :func:`check_models` holds.
+"""The demo's genome: two minutes of training on two cores give models that pass every check of
+:mod:`chrombpnet_core.truth`.
 
 With L 1018, W 800, 16 filters, 4 (bias) and 5 dilated layers, 6 and 36 epochs of batches of 16, learning rate 0.002,
 jitter 100, half a nonpeak per peak, patience 10, bias threshold factor 0.9.
@@ -146,32 +144,6 @@ class Simulation:
     fragments: Path | None = None
     bam: Path | None = None
     tagalign: Path | None = None
-
-
-@dataclass(frozen=True)
-class Truth:
-    """What was planted.
-
-    ``accessibility`` and ``bias`` give each chromosome's float32 values per base (expected insertions are their
-    product); ``sites`` is a table of chrom, start, end, strand, motif, locus, sequence; ``motifs`` and ``controls``
-    give consensus and shuffled consensus by name; ``enzyme`` is the sequence that the enzyme prefers to all others;
-    ``scores`` are its log preferences (positions, 4), see :func:`log_preference`.
-    """
-
-    settings: dict
-    motifs: dict[str, str]
-    controls: dict[str, str]
-    enzyme: str
-    scores: np.ndarray
-    sites: pd.DataFrame
-    accessibility: dict[str, np.ndarray] = field(repr=False)
-    bias: dict[str, np.ndarray] = field(repr=False)
-
-    def windows(self, regions: pd.DataFrame, width: int) -> np.ndarray:
-        """Planted accessibility, float32 ``(n, width)``, around the centres of a region table."""
-        starts = centres(regions) - width // 2
-        return np.stack([self.accessibility[chrom][start:start + width]
-                         for chrom, start in zip(regions["chrom"], starts, strict=True)])
 
 
 def cut_scores(assay: str, sharpness: float = 1.0) -> np.ndarray:
@@ -455,96 +427,3 @@ def _write_truth(path: Path, settings: Settings, shift: tuple[int, int], scores:
     tracks = {f"{name}/{chrom}": track for name, part in (("accessibility", accessibility), ("bias", bias))
               for chrom, track in part.items()}
     np.savez_compressed(path.with_suffix(".npz"), **tracks)
-
-
-def read_truth(folder: str | os.PathLike) -> Truth:
-    """The truth beside a simulation's files.
-
-    Raises
-    ------
-    InputError
-        Where truth.json or truth.npz is absent.
-    """
-    path = Path(folder) / "truth.json"
-    if not path.exists() or not path.with_suffix(".npz").exists():
-        raise InputError(f"{folder}: no truth.json and truth.npz", expected="a folder written by simulate")
-    content = json.loads(path.read_text())
-    tracks: dict[str, dict[str, np.ndarray]] = {"accessibility": {}, "bias": {}}
-    with np.load(path.with_suffix(".npz")) as archive:
-        for key in archive.files:
-            name, chrom = key.split("/", 1)
-            tracks[name][chrom] = archive[key]
-    return Truth(content["settings"], content["motifs"], content["controls"], content["enzyme"],
-                 np.array(content["scores"]), pd.DataFrame(content["sites"]), **tracks)
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that a model trained on a simulation must show: ``value`` at least, or less than, ``bound``."""
-
-    name: str
-    value: float
-    bound: float
-    at_least: bool
-    note: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """Whether the bound holds; NaN never does."""
-        return self.value >= self.bound if self.at_least else self.value < self.bound
-
-    def __str__(self) -> str:
-        sign = "at least" if self.at_least else "below"
-        line = f"{'ok  ' if self.passed else 'FAIL'} {self.name}: {self.value:.4f}, to be {sign} {self.bound:g}"
-        return f"{line} ({self.note})" if self.note else line
-
-
-def motif_effect(predict: Predict, codes: np.ndarray, motif: str) -> float:
-    """Mean rise of predicted log counts when ``motif`` is written at the middle of sequences ``(n, L)``."""
-    return float(np.mean(np.asarray(predict(insert_motif(codes, motif))[1]) - np.asarray(predict(codes)[1])))
-
-
-def profile_agreement(profiles: np.ndarray, planted: np.ndarray) -> float:
-    """Median over regions of Pearson r between profiles and planted accessibility, both ``(n, W)``."""
-    return float(np.median([pearson(one, other) for one, other in zip(profiles, planted, strict=True)]))
-
-
-def check_models(truth: Truth, genome: Genome, peaks: pd.DataFrame, nonpeaks: pd.DataFrame, input_length: int,
-                 bias: Predict, nobias: Predict) -> list[Check]:
-    """Hold a bias model and a bias-corrected model against the truth.
-
-    1. The bias model answers to the enzyme's favourite sequence (footprint of 0.006 or more), the corrected does not
-       (below 0.0025). 2. In peaks the corrected profile follows the planted accessibility: median Pearson r of 0.8 or
-    more; the note says what one bump, the same for all peaks, would reach. 3. Each planted motif raises the corrected
-    log counts of background sequence by 0.3 or more, its shuffle moves them by less than 0.1.
-
-    Parameters
-    ----------
-    truth, genome
-        Of the simulation that the models were trained on.
-    peaks, nonpeaks
-        Region tables of the test chromosomes.
-    input_length
-        L of both models.
-    bias, nobias
-        Predictions of the bias model and of the corrected model.
-    """
-    kept, other = (table[inside(table, genome.sizes, input_length)] for table in (peaks, nonpeaks))
-    peak_codes, background = (genome.windows(table["chrom"], centres(table) - input_length // 2, input_length)
-                              for table in (kept, other))
-    logits = nobias(peak_codes)[0]
-    planted = truth.windows(kept, logits.shape[1])
-    bump = np.broadcast_to(planted.mean(axis=0), planted.shape)
-    response = {name: float(marginal_footprint(predict, background, truth.enzyme).profile.max())
-                for name, predict in (("bias", bias), ("nobias", nobias))}
-    uniform = f"an even profile has {1 / logits.shape[1]:.4f}"
-    checks = [Check("bias model's response to the enzyme motif", response["bias"], 0.006, True, uniform),
-              Check("corrected model's response to the enzyme motif", response["nobias"], 0.0025, False, uniform),
-              Check("corrected profile against planted accessibility, median r",
-                    profile_agreement(softmax(logits), planted), 0.8, True,
-                    f"one bump for all peaks has {profile_agreement(bump, planted):.2f}")]
-    for name, motif in truth.motifs.items():
-        control = motif_effect(nobias, background, truth.controls[name])
-        checks += [Check(f"log counts, {name} inserted", motif_effect(nobias, background, motif), 0.3, True),
-                   Check(f"log counts, {name} shuffled", abs(control), 0.1, False, f"{control:+.4f}")]
-    return checks

@@ -338,7 +338,7 @@ def _training(content: ReportContent) -> Iterator[Verdict]:
             f"best epoch {best + 1} of {len(rows)}", "validation loss stops falling before the epochs run out",
             "The last epoch was the best: more of them would have been better." if cut_short else
             "Validation loss stopped falling; the best epoch's weights were kept.",
-            "Allow more epochs (-e); training goes on from its last state." if cut_short else "", _OURS)
+            "Allow more epochs (-e)." if cut_short else "", _OURS)
 
 
 def _truth(content: ReportContent) -> Iterator[Verdict]:

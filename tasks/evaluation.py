@@ -20,7 +20,7 @@ from chrombpnet_core.progress import bar
 from chrombpnet_core.shards import PEAK, ShardSet
 from tasks.steps import Result, Work, run_step, step_task
 
-__all__ = ["MODEL_FILES", "evaluate_models"]
+__all__ = ["MODEL_FILES", "evaluate_models", "truth_inputs"]
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +37,15 @@ _FOOTPRINT_SEQUENCES = 20_000
 def evaluate_models(store: str, kind: str, shards: Result, models: Result, scaled_bias: Result | None, assay: str,
                     fold: dict[str, list[str]], batch_size: int, seed: int, truth: str | None = None) -> Result:
     """Predict the test chromosomes with every model of a run of ``kind`` bias or main, and judge the predictions."""
-    truth_tracks = truth.removesuffix(".json") + ".npz" if truth else None
     return run_step(store, f"evaluate_{kind}", 1,
-                    {"shards": shards, "models": models, "scaled_bias": scaled_bias, "truth": truth,
-                     "truth_tracks": truth_tracks},
+                    {"shards": shards, "models": models, "scaled_bias": scaled_bias} | truth_inputs(truth),
                     {"kind": kind, "assay": assay, "test": fold["test"], "batch_size": batch_size, "seed": seed},
                     _evaluate)
+
+
+def truth_inputs(truth: str | None) -> dict[str, str]:
+    """The two files of a simulation's truth as a step's inputs; none for real data."""
+    return {"truth": truth, "truth_tracks": f"{truth.removesuffix('.json')}.npz"} if truth else {}
 
 
 def _evaluate(work: Work) -> None:
@@ -172,11 +175,11 @@ def _compare_with_truth(work: Work, predict: dict[str, Any], shards: ShardSet, p
     """Simulated data only: hold the models against what was planted."""
     from chrombpnet_core.truth import check_models, read_truth
 
-    truth = read_truth(work.inputs["truth"])
+    truth = read_truth(work.inputs["truth"], work.inputs["truth_tracks"])
     rows = shards.index.iloc[peaks]
     at, width = shards.layout.jitter, shards.layout.input_length
     codes = shards.read(peaks)[0][:, at:at + width]
-    checks = check_models(truth, codes, rows["chrom"].to_numpy(dtype=str), rows["centre"].to_numpy(), background,
+    checks = check_models(truth, rows["chrom"].to_numpy(dtype=str), rows["centre"].to_numpy(), codes, background,
                           bias=predict["bias"], nobias=predict.get("chrombpnet_nobias"))
     work.facts["truth"] = [asdict(check) for check in checks]
     (work.out / "truth_checks.json").write_text(json.dumps(work.facts["truth"], indent=1) + "\n")

@@ -22,6 +22,7 @@ from chrombpnet_core.report_content import (
     ShiftEvidence,
     StepRecord,
 )
+from tasks.evaluation import truth_inputs
 from tasks.steps import Result, Work, run_step, step_task
 
 __all__ = ["report_run"]
@@ -42,7 +43,7 @@ def report_run(store: str, kind: str, title: str, assay: str, done: dict[str, Re
                   "steps": {name: result.key for name, result in steps.items()}}
     light = {name: result for name, result in steps.items() if name not in ("coverage", "shards")}
     shift = {"shift": str(steps["coverage"].file("shift.json"))}
-    return run_step(store, "report", 1, light | shift | {"truth": asked.get("truth")}, parameters,
+    return run_step(store, "report", 1, light | shift | truth_inputs(asked.get("truth")), parameters,
                     lambda work: _report(work, steps))
 
 
@@ -86,7 +87,7 @@ def _content(work: Work, steps: dict[str, Result]) -> ReportContent:
         background=_background(steps), insertion_pfm=np.load(folders["insertion_logo"] / "pfm.npy"),
         history={model: _history(folders[name], model) for name, model in trained},
         footprints={name: _footprints(evaluated / f"{name}_footprints.h5") for name in models[1]},
-        examples=_examples(evaluated / "examples.npz", folders.get("truth")), truth=_truth(steps[models[0]]),
+        examples=_examples(evaluated / "examples.npz", _planted(folders)), truth=_truth(steps[models[0]]),
         parameters=parameters["asked"], provenance=_provenance(steps),
         steps=[StepRecord(name, result.manifest["seconds"], result.manifest["peak_memory"], result.cached, result.key)
                for name, result in steps.items()])
@@ -136,11 +137,10 @@ def _footprints(path: Path) -> dict[str, np.ndarray]:
     return {name: footprint.profile for name, footprint in read_footprints(path).items()}
 
 
-def _examples(path: Path, truth: Path | None) -> list[Example]:
+def _examples(path: Path, planted: dict[str, np.ndarray]) -> list[Example]:
     if not path.exists():
         return []
     arrays = _arrays(path)
-    planted = _planted(truth) if truth else {}
     main = FULL if FULL in arrays else None
     examples = []
     for i, label in enumerate(arrays["labels"]):
@@ -154,10 +154,13 @@ def _examples(path: Path, truth: Path | None) -> list[Example]:
     return examples
 
 
-def _planted(truth: Path) -> dict[str, np.ndarray]:
+def _planted(folders: dict[str, Path]) -> dict[str, np.ndarray]:
+    """Simulated data only: accessibility by chromosome."""
+    if "truth" not in folders:
+        return {}
     from chrombpnet_core.truth import read_truth
 
-    return read_truth(truth).accessibility
+    return read_truth(folders["truth"], folders["truth_tracks"]).accessibility
 
 
 def _truth(evaluated: Result) -> list[Any]:

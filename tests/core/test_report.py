@@ -23,7 +23,7 @@ from chrombpnet_core.report_content import (
     StepRecord,
 )
 from chrombpnet_core.report_tables import number, tables
-from chrombpnet_core.simulate import Check
+from chrombpnet_core.truth import Check
 
 W = 300
 

@@ -14,22 +14,18 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.folds import read_fold
 from chrombpnet_core.genome import codes_of, open_genome, read_chrom_sizes, reverse_complement
 from chrombpnet_core.reads import spill_reads
-from chrombpnet_core.regions import overlapping, read_regions, regions_at
+from chrombpnet_core.regions import overlapping, read_regions
 from chrombpnet_core.shift import estimate_shift
 from chrombpnet_core.simulate import (
     TINY,
-    Check,
     Motif,
     Settings,
     Simulation,
-    Truth,
-    check_models,
     cut_scores,
     log_preference,
-    profile_agreement,
-    read_truth,
     simulate,
 )
+from chrombpnet_core.truth import Truth, read_truth
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +35,7 @@ def atac(tmp_path_factory) -> Simulation:
 
 @pytest.fixture(scope="module")
 def truth(atac) -> Truth:
-    return read_truth(atac.folder)
+    return read_truth(atac.truth)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +120,7 @@ def test_fragments_are_five_sorted_columns(atac):
 @pytest.mark.parametrize(("assay", "plus", "minus"), [("ATAC", 4, -4), ("DNASE", 0, 1)])
 def test_insertions_fall_where_the_truth_says(tmp_path, assay, plus, minus):
     simulation = simulate(tmp_path, replace(TINY, assay=assay), formats=("fragments",))
-    truth = read_truth(tmp_path)
+    truth = read_truth(tmp_path / "truth.json")
     rate = np.concatenate([truth.accessibility[chrom] * truth.bias[chrom] for chrom in truth.bias]).astype(float)
     counts = np.concatenate(list(insertions(simulation, plus, minus).values()))
     assert counts.sum() == pytest.approx(rate.sum(), rel=0.02)  # a few insertions per chromosome find no partner
@@ -250,60 +246,6 @@ def test_a_bgzip_genome_has_the_same_bases(atac, genome, tmp_path):
         np.testing.assert_array_equal(other.codes("chr7"), genome.codes("chr7"))
 
 
-def oracles(truth: Truth, width: int):
-    """The bias and the accessibility that were planted, as models would predict them from sequence."""
-    shapes = [Motif(**motif) for motif in truth.settings["motifs"]]
-
-    def bias(codes):
-        edge = (codes.shape[1] - width) // 2
-        logits = np.stack([log_preference(row, truth.scores) for row in codes])[:, edge:edge + width]
-        return logits, np.full(len(codes), np.log1p(width * truth.settings["background"]))
-
-    def nobias(codes):
-        edge = (codes.shape[1] - width) // 2
-        tracks = np.ones(codes.shape)
-        for shape in shapes:
-            letters = codes_of(shape.consensus)
-            for strand in (letters, reverse_complement(letters)):
-                views = np.lib.stride_tricks.sliding_window_view(codes, letters.size, axis=1)
-                rows, starts = np.nonzero((views == strand).sum(axis=2) >= letters.size - 1)
-                for row, start in zip(rows, starts, strict=True):
-                    tracks[row] += shape.shape(np.arange(codes.shape[1]) - (start + (letters.size - 1) / 2))
-        tracks = truth.settings["background"] * tracks[:, edge:edge + width]
-        return np.log(tracks), np.log1p(tracks.sum(axis=1))
-
-    return bias, nobias
-
-
-def test_the_truth_itself_passes_the_checks_and_biased_models_do_not(atac, truth, genome):
-    width, length = 800, 1018
-    fold = read_fold(atac.fold, genome.sizes)
-    peaks = read_regions(atac.peaks)
-    peaks = peaks[peaks["chrom"].isin(fold.test)]
-    nonpeaks = regions_at(np.array(["chr3"] * 12), np.arange(12) * 4_000 + 1_000, length)
-    nonpeaks = nonpeaks[~overlapping(nonpeaks, peaks)]
-    bias, nobias = oracles(truth, width)
-    checks = check_models(truth, genome, peaks, nonpeaks, length, bias, nobias)
-    assert len(checks) == 3 + 2 * len(truth.motifs)
-    assert all(check.passed for check in checks), "\n".join(map(str, checks))
-    swapped = check_models(truth, genome, peaks, nonpeaks, length, nobias, bias)
-    failed = [check.name for check in swapped if not check.passed]
-    assert failed == [checks[0].name, checks[1].name, checks[2].name, *(check.name for check in checks[3::2])]
-
-
-def test_profile_agreement_is_the_median_correlation():
-    planted = np.random.default_rng(0).random((5, 50))
-    assert profile_agreement(3 * planted + 1, planted) == pytest.approx(1)
-    assert profile_agreement(-planted, planted) == pytest.approx(-1)
-
-
-def test_a_check_reads_as_a_line_and_nan_never_passes():
-    assert str(Check("x", 0.5, 0.3, True, "why")) == "ok   x: 0.5000, to be at least 0.3 (why)"
-    assert str(Check("x", 0.5, 0.3, False)) == "FAIL x: 0.5000, to be below 0.3"
-    assert not Check("x", float("nan"), 0.3, True).passed
-    assert not Check("x", float("nan"), 0.3, False).passed
-
-
 @pytest.mark.parametrize(("settings", "message"), [
     (Settings(assay="MNASE"), "expected ATAC or DNASE, found 'MNASE'"),
     (Settings(spacing=500), "2000 bp or more"),
@@ -326,8 +268,3 @@ def test_unknown_formats_and_far_shifts_are_refused(tmp_path):
     with pytest.raises(InputError, match="at most 8 bp"):
         simulate(tmp_path / "out", TINY, shift=(75, -75))
     assert not (tmp_path / "out").exists()
-
-
-def test_a_folder_without_truth_is_refused(tmp_path):
-    with pytest.raises(InputError, match="no truth"):
-        read_truth(tmp_path)
