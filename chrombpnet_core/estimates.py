@@ -36,9 +36,11 @@ class Estimate:
 
     def __str__(self) -> str:
         gib = 2**30
-        time = f"{self.hours * 60:.0f} min" if self.hours < 2 else f"{self.hours:.0f} h"
-        return (f"host memory {self.host_memory / gib:.1f} GiB, device memory {self.device_memory / gib:.1f} GiB, disk "
-                f"{self.disk / gib:.2f} GiB, training up to {time} (early stopping often halves it)")
+        minutes = self.hours * 60
+        time = "a minute" if minutes < 1 else f"{minutes:.0f} min" if self.hours < 2 else f"{self.hours:.0f} h"
+        device = f"device memory {self.device_memory / gib:.1f} GiB, " if self.device_memory else ""
+        disk = f"{self.disk / gib:.1f} GiB" if self.disk > gib else f"{self.disk / 2**20:.0f} MiB"
+        return f"host memory {self.host_memory / gib:.1f} GiB, {device}disk {disk}, training at most about {time}"
 
 
 def estimate(trainings: list[Training], batch_size: int, regions: int, bases: int, genome_size: int,

@@ -167,7 +167,7 @@ def not_judged(content: ReportContent) -> list[str]:
         (content.background is None or not content.background.wanted, "whether nonpeaks were found for all peaks"),
         (not content.selection, "the selection of training regions"),
         (not content.history, "the course of training"),
-        (bias, "TF motifs in the bias model (run modisco_motifs; there must be none)"),
+        (bias, "TF motifs in the bias model (there must be none; contributions and motifs are not made by this version)"),
     ]
     return [words for absent, words in missing if absent]
 

@@ -1,0 +1,1 @@
+"""Compositions of tasks, and the ``chrombpnet`` command line that starts them."""

@@ -1,0 +1,1 @@
+"""One Prefect task per pipeline step: fetch inputs, call the core, publish outputs."""

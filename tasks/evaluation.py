@@ -181,7 +181,7 @@ def _compare_with_truth(work: Work, predict: dict[str, Any], shards: ShardSet, p
     codes = shards.read(peaks)[0][:, at:at + width]
     checks = check_models(truth, rows["chrom"].to_numpy(dtype=str), rows["centre"].to_numpy(), codes, background,
                           bias=predict["bias"], nobias=predict.get("chrombpnet_nobias"))
-    work.facts["truth"] = [asdict(check) for check in checks]
+    work.facts["truth"] = [asdict(check) | {"passed": bool(check.passed)} for check in checks]
     (work.out / "truth_checks.json").write_text(json.dumps(work.facts["truth"], indent=1) + "\n")
     for check in checks:
         log.info("planted truth: %s", check)

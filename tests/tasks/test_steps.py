@@ -203,3 +203,46 @@ def test_a_store_in_memory_works_as_a_remote_one(place, tmp_path):
     assert Path(again.file("sub/more.txt")).read_text() == "more"
     last = run_step(store, "next", 1, {"folder": again}, {}, Counter())
     assert last.file("out.txt").read_text() == "ABC"
+
+
+def test_in_a_flow_a_found_step_ends_in_a_state_named_cached(place):
+    from prefect import flow
+
+    from tasks.steps import Result, step_task
+
+    @step_task("Upper")
+    def upper(folder: str) -> Result:
+        return run_step(f"{folder}/store", "upper", 1, {"text": f"{folder}/in.txt"}, {}, Counter())
+
+    @flow
+    def twice() -> list[tuple[str, bool]]:
+        found = []
+        for _ in range(2):
+            future = upper.submit(str(place))
+            future.wait()
+            found.append((future.state.name, future.result().cached))
+        return found
+
+    assert twice() == [("Completed", False), ("Cached", True)]
+    assert upper.fn(str(place)).cached
+
+
+def test_a_users_error_is_not_retried_in_a_flow(place):
+    from prefect import flow
+
+    from tasks.steps import Result, step_task
+
+    calls = []
+
+    @step_task("Fail")
+    def fail(folder: str) -> Result:
+        calls.append(folder)
+        raise InputError("wrong file")
+
+    @flow
+    def once() -> None:
+        fail.submit(str(place)).result()
+
+    with pytest.raises(InputError, match="wrong file"):
+        once()
+    assert len(calls) == 1
