@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Trust the certificates that the machine trusts, as pip does.
+export UV_SYSTEM_CERTS := true
+
 .PHONY: demo test lint acceptance install clean
 
 demo: $(VENV)/installed
