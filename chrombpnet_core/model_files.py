@@ -55,7 +55,8 @@ def load_model(path: str | os.PathLike) -> keras.Model:
         raise ModelFileError(f"{path}: not a Keras HDF5 model", expected="a .h5 file as ChromBPNet writes it",
                              found=str(error)) from error
     parts = {prefix: f"{prefix}bpnet_1st_conv" in weights for prefix in (ACCESSIBILITY_PREFIX, BIAS_PREFIX)}
-    if not any(parts.values()):
+    nested = any(layer["config"].get("name") == "model_wo_bias" for layer in config.get("config", {}).get("layers", []))
+    if not any(parts.values()) or (nested and not parts[ACCESSIBILITY_PREFIX]):
         return _load_custom(found, config)
     models = {}
     for prefix, name in ((ACCESSIBILITY_PREFIX, "model_wo_bias"), (BIAS_PREFIX, "model")):
