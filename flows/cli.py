@@ -22,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     environment.prepare(getattr(given, "backend", None), getattr(given, "device", None) or "auto")
     environment.show_log()
+    environment.end_orphans()
     from flows import commands
 
     try:

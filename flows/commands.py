@@ -20,7 +20,7 @@ def bias_pipeline(given: argparse.Namespace) -> None:
     from flows.pipelines import bias_pipeline as flow
 
     bias = _size(given) | {"threshold_factor": given.bias_threshold_factor}
-    _say_report(flow(_looked_at(_spec(given, {"bias": bias})), _store(given), given.file_prefix))
+    _say_report(flow(_looked_at(_spec(given, {"bias": bias}), given), _store(given), given.file_prefix))
 
 
 def pipeline(given: argparse.Namespace) -> None:
@@ -30,7 +30,7 @@ def pipeline(given: argparse.Namespace) -> None:
     model = _size(given) | {"jitter": given.max_jitter, "negative_sampling_ratio": given.negative_sampling_ratio,
                             "architecture": given.architecture_from_file}
     spec = _spec(given, {"bias": {"model": given.bias_model_path}, "model": model})
-    _say_report(flow(_looked_at(spec), _store(given), given.file_prefix))
+    _say_report(flow(_looked_at(spec, given), _store(given), given.file_prefix))
 
 
 def run(given: argparse.Namespace) -> None:
@@ -49,7 +49,7 @@ def run(given: argparse.Namespace) -> None:
         configure(device=spec.training.device)
     from flows.pipelines import dataset
 
-    for report in dataset(_looked_at(spec), _store(given)):
+    for report in dataset(_looked_at(spec, given), _store(given)):
         _say_report(report)
 
 
@@ -96,7 +96,8 @@ def prep_nonpeaks(given: argparse.Namespace) -> None:
     from tasks.publishing import place_files
 
     checked = check_inputs.fn([], given.genome, given.chrom_sizes, given.peaks, None, given.blacklist_regions,
-                              [given.chr_fold_path], None, None, given.inputlen)
+                              [given.chr_fold_path], None, None, given.inputlen,
+                              {"nonpeaks": str(Path(given.output_prefix).parent), "store": _store(given)})
     result = draw_nonpeaks.fn(_store(given), given.genome, given.chrom_sizes, given.peaks, given.blacklist_regions,
                               checked.folds[0], given.inputlen, given.stride, given.neg_to_pos_ratio_train, given.seed)
     prefix = Path(given.output_prefix)
@@ -132,12 +133,12 @@ def doctor(given: argparse.Namespace) -> int:
     return 0 if all(ok for ok, _, _ in findings) else 1
 
 
-def _looked_at(spec: DatasetSpec) -> DatasetSpec:
+def _looked_at(spec: DatasetSpec, given: argparse.Namespace) -> DatasetSpec:
     """The same data set, its inputs checked: mistakes are told before any server or backend starts."""
     from flows.pipelines import inputs_of
     from tasks.inputs import check_inputs
 
-    check_inputs.fn(*inputs_of(spec))
+    check_inputs.fn(*inputs_of(spec, _store(given)))
     return spec
 
 
@@ -162,7 +163,16 @@ def _spec(given: argparse.Namespace, models: dict[str, Any]) -> DatasetSpec:
         "id": name.lstrip("._-") or "dataset", "assay": given.data_type, "reads": reads, "genome": given.genome,
         "chrom_sizes": given.chrom_sizes, "peaks": given.peaks, "nonpeaks": given.nonpeaks,
         "folds": [given.chr_fold_path], "input_length": given.inputlen, "output_length": given.outputlen,
-        "training": training, "output": given.output_dir, **models}, "arguments")
+        "training": training, "output": given.output_dir, **models}, "arguments", _FLAGS)
+
+
+_FLAGS = {"epochs": "-e/--epochs", "filters": "-fil/--filters", "layers": "-dil/--n-dilation-layers",
+          "jitter": "-j/--max-jitter", "negative_sampling_ratio": "-sr/--negative-sampling-ratio",
+          "threshold_factor": "-b/--bias-threshold-factor", "patience": "-es/--early-stop",
+          "learning_rate": "-l/--learning-rate", "batch_size": "-bs/--batch-size", "seed": "-s/--seed",
+          "outlier_threshold": "-oth/--outlier-threshold", "num_samples": "--num-samples",
+          "input_length": "-il/--inputlen", "output_length": "-ol/--outputlen", "reads": "-ps/--plus-shift"}
+"""Key of a DatasetSpec → the flag that sets it, for messages."""
 
 
 def _say_report(report: str) -> None:

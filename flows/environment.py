@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
 
+import psutil
 from tqdm import tqdm
 
-__all__ = ["prepare", "show_log"]
+__all__ = ["end_orphans", "prepare", "show_log"]
 
 _DEFAULTS = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300",
@@ -22,6 +24,9 @@ _DEFAULTS = {
 }
 """No telemetry, no start-up time-out on a slow disk, none of the server's own log lines between ours."""
 
+_OWNER = "CHROMBPNET_OWNER"
+"""Environment variable that tells a server which command it belongs to."""
+
 
 def prepare(backend: str | None = None, device: str = "auto") -> None:
     """Set the process's environment; what the user has set stands."""
@@ -29,7 +34,19 @@ def prepare(backend: str | None = None, device: str = "auto") -> None:
 
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
+    os.environ[_OWNER] = str(os.getpid())
     configure(backend, device)
+
+
+def end_orphans() -> None:
+    """End in-process servers whose command was killed outright: they outlive it, and nobody would ever stop them."""
+    for process in psutil.process_iter(["cmdline"]):
+        if not any("prefect.server" in word for word in process.info["cmdline"] or ()):
+            continue
+        with contextlib.suppress(psutil.Error):
+            owner = process.environ().get(_OWNER, "")
+            if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+                process.terminate()
 
 
 class _AroundBars(logging.StreamHandler):

@@ -57,16 +57,16 @@ def dataset(spec: DatasetSpec, store: str) -> list[str]:
     return reports
 
 
-def inputs_of(spec: DatasetSpec) -> tuple:
+def inputs_of(spec: DatasetSpec, store: str) -> tuple:
     """The arguments of :func:`tasks.inputs.check_inputs` for a data set."""
     folds = [fold.model_dump() if isinstance(fold, FoldChromosomes) else fold for fold in spec.folds]
     return (spec.reads.files, spec.genome, spec.chrom_sizes, spec.peaks, spec.nonpeaks, spec.blacklist, folds,
-            spec.bias.model, spec.model.architecture, spec.input_length)
+            spec.bias.model, spec.model.architecture, spec.input_length, {"results": spec.output, "store": store})
 
 
 def _check(spec: DatasetSpec, store: str, kinds: list[str]) -> Checked:
     jitter = spec.model.jitter if "main" in kinds else 0
-    checked = check_inputs.submit(*inputs_of(spec)).result()
+    checked = check_inputs.submit(*inputs_of(spec, store)).result()
     nonpeaks = checked.nonpeaks or spec.background.ratio * checked.peaks
     seen = {"bias": nonpeaks * spec.bias.epochs,
             "main": checked.peaks * (1 + spec.model.negative_sampling_ratio) * spec.model.epochs}

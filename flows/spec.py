@@ -159,17 +159,18 @@ def read_spec(path: str) -> DatasetSpec:
     return make_spec(_resolve(content, Path(path).resolve().parent), str(path))
 
 
-def make_spec(content: dict[str, Any], where: str) -> DatasetSpec:
-    """A checked DatasetSpec of a mapping; ``where`` begins the error message."""
+def make_spec(content: dict[str, Any], where: str, flags: dict[str, str] | None = None) -> DatasetSpec:
+    """A checked DatasetSpec of a mapping; ``where`` begins the error message, ``flags`` renames keys in it."""
     try:
         return DatasetSpec.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "data set"
+        key = (flags or {}).get(key.rsplit(".", 1)[-1], key)
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         given = "" if first["type"] == "missing" else json.dumps(first["input"], default=str)[:80]
         raise InputError(f"{where}: {key}: {first['msg'].removeprefix('Value error, ')}{more}", found=given,
-                         remedy="see 'chrombpnet run --schema'") from error
+                         remedy="see --help" if flags else "see 'chrombpnet run --schema'") from error
 
 
 def _resolve(content: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.folds import Fold, make_fold, read_fold
 from chrombpnet_core.genome import Genome, open_genome, read_chrom_sizes
 from chrombpnet_core.regions import inside, read_bed3, read_regions
-from tasks.store import cache_folder, require, stage
+from tasks.store import cache_folder, require, require_place, stage
 
 __all__ = ["Checked", "check_inputs", "genome_at", "sizes_of"]
 
@@ -57,8 +57,13 @@ def sizes_of(genome: Genome, sizes_path: Path | None) -> dict[str, int]:
 @task(name="Check inputs", cache_policy=NO_CACHE, persist_result=False)
 def check_inputs(reads: list[str], genome: str, chrom_sizes: str | None, peaks: str, nonpeaks: str | None,
                  blacklist: str | None, folds: list[str | dict[str, list[str]]], bias_model: str | None,
-                 architecture: str | None, input_length: int) -> Checked:
-    """Check that every file exists, is what it should be, and that their chromosomes agree."""
+                 architecture: str | None, input_length: int, places: dict[str, str]) -> Checked:
+    """Check that every file exists, is what it should be, and that their chromosomes agree.
+
+    ``places`` names the folders that will be written to.
+    """
+    for what, place in places.items():
+        require_place(place, what)
     for path in reads:
         require(path, "reads")
     if architecture:

@@ -28,7 +28,7 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.textfiles import require_file
 
 __all__ = ["Artifact", "Store", "cache_folder", "default_store", "digest_of_file", "is_transient", "redact", "require",
-           "retried", "stage"]
+           "require_place", "retried", "stage"]
 
 log = logging.getLogger(__name__)
 P, R = ParamSpec("P"), TypeVar("R")
@@ -119,6 +119,19 @@ def require(uri: str, what: str) -> None:
         require_file(_local_path(uri), what)
     elif _change_mark(uri)[0] == 0:
         raise InputError(f"{redact(uri)}: empty object", expected=f"the {what} file")
+
+
+def require_place(url: str, what: str) -> None:
+    """Raise :class:`InputError` where a local folder neither is there to be written to nor could be made."""
+    if not _is_local(url):
+        return
+    folder = _local_path(url).expanduser().absolute()
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not nearest.is_dir():
+        raise InputError(f"{folder}: {nearest} is a file", expected=f"a folder for the {what}", remedy="give another path")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"{folder}: {nearest} is not writable", expected=f"a folder for the {what}",
+                         remedy="give another path, or mend its permissions")
 
 
 def stage(uri: str, what: str = "input") -> tuple[Path, Artifact]:

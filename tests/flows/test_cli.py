@@ -193,6 +193,25 @@ def test_a_wrong_input_gets_one_clear_line(data, tmp_path, capsys, mistake):
     assert [path for path in store.rglob("*") if path.is_file() and "locks" not in path.parts] == []
 
 
+@pytest.mark.parametrize(("changes", "words"), [
+    ({"e": 0}, "-e/--epochs: Input should be greater than or equal to 1; found 0"),
+    ({"oth": 1.5}, "-oth/--outlier-threshold"),
+    ({"b": -1}, "-b/--bias-threshold-factor"),
+    ({"ol": 900}, "output_length 900 is greater than input_length 600"),
+    ({"dil": 9}, "9 dilated layers turn 600 bp of input into"),
+    ({"ps": 4}, "plus_shift and minus_shift together"),
+    ({"o": "{folder}/file/out"}, "file is a file; expected a folder for the results"),
+    ({"-store": "{folder}/file"}, "file is a file; expected a folder for the store"),
+])
+def test_a_wrong_flag_gets_one_clear_line(data, tmp_path, capsys, changes, words):
+    (tmp_path / "file").write_text("")
+    changes = {key: str(value).format(folder=tmp_path) for key, value in changes.items()}
+    assert main(_arguments(data, tmp_path, **changes)) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("chrombpnet: error: ")]
+    assert len(lines) == 1
+    assert words in lines[0]
+
+
 def test_the_process_itself_ends_with_2_and_no_traceback(data, tmp_path):
     begin = time.monotonic()
     run = subprocess.run([sys.executable, "-m", "flows.cli", *_arguments(data, tmp_path, p=tmp_path / "absent.bed")],

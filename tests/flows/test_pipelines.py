@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +11,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import psutil
 import pytest
 import yaml
 
@@ -52,6 +51,10 @@ def _run(*arguments) -> subprocess.CompletedProcess:
     run = subprocess.run(_command(*arguments), capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return run
+
+
+def _servers_of(pid: int) -> list[psutil.Process]:
+    return [child for child in psutil.Process(pid).children() if any("prefect.server" in word for word in child.cmdline())]
 
 
 def _here(capsys, *arguments) -> tuple[str, str]:
@@ -125,16 +128,19 @@ def test_a_killed_training_resumes_and_ends_as_an_undisturbed_one(simulation, fi
     folder, _ = finished
     arguments = ("run", _write_spec(simulation, tmp_path), "--store", tmp_path / "store", "--device", "cpu")
     with open(tmp_path / "log", "w") as log:
-        process = subprocess.Popen(_command(*arguments), stderr=log, stdout=log, start_new_session=True)
+        process = subprocess.Popen(_command(*arguments), stderr=log, stdout=log)
         deadline = time.monotonic() + 300
         while not list(tmp_path.glob("store/checkpoints/train_main/*/state.npz")):
             assert process.poll() is None, (tmp_path / "log").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGKILL)
+        servers = _servers_of(process.pid)
+        process.kill()
         process.wait()
     assert not (tmp_path / "store" / "train_main").exists()
     run = _run(*arguments)
+    assert servers
+    assert not any(server.is_running() and server.status() != psutil.STATUS_ZOMBIE for server in servers)
     assert re.search(r"resuming at epoch \d, step \d+", run.stderr)
     assert _outcomes(run.stderr)["train_bias"] == "found"
     one, other = folder / "out" / "fold_0", tmp_path / "out" / "fold_0"
