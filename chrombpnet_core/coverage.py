@@ -12,12 +12,11 @@ import pyBigWig
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import Genome
-from chrombpnet_core.logo import draw_logo, information_content
 from chrombpnet_core.progress import track
 from chrombpnet_core.reads import SpilledReads
 from chrombpnet_core.textfiles import require_file
 
-__all__ = ["Coverage", "cut_sites", "insertion_pfm", "plot_insertion_logo", "run_lengths", "write_bigwig"]
+__all__ = ["Coverage", "cut_sites", "insertion_pfm", "run_lengths", "write_bigwig"]
 
 _BLOCK = 1 << 22  # bases or intervals handled at a time
 _ROWS = 4096  # windows summed at a time
@@ -234,21 +233,3 @@ def insertion_pfm(coverage: Coverage, genome: Genome, chrom: str, width: int = 2
             counts[at] += np.bincount(codes[sites - width // 2 + at], weights=dense[sites], minlength=5)
     totals = counts[:, :4].sum(axis=1, keepdims=True)
     return np.divide(counts[:, :4], totals, out=np.full((width, 4), 0.25), where=totals > 0)
-
-
-def plot_insertion_logo(pfm: np.ndarray, path: str | os.PathLike, title: str = "Bases around insertions") -> None:
-    """Write a picture of the information-content logo of :func:`insertion_pfm`, ``(width, 4)``."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 2.2), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    heights = pfm * information_content(pfm)[:, None]
-    draw_logo(axes, heights, start=-(len(pfm) // 2))
-    if not heights.sum() > 1e-6:
-        axes.set_ylim(0, 1)
-    axes.axvline(0, color="#bbbbbb", linewidth=0.8, linestyle=":", zorder=0)
-    axes.set(xlabel="position relative to the insertion (bp)", ylabel="bits", title=title)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=150)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
@@ -58,6 +59,11 @@ def configure(backend: str | None = None, device: str = "auto") -> None:
                              remedy="start a new process with --backend")
         os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if backend_name() not in BACKENDS:
+        raise InputError(f"KERAS_BACKEND {backend_name()}", expected=" or ".join(BACKENDS))
+    if importlib.util.find_spec(backend_name()) is None:
+        raise InputError(f"the {backend_name()} backend is not installed",
+                         remedy="pip install 'chrombpnet-flows[jax]'" if backend_name() == "jax" else "")
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
         os.environ["JAX_PLATFORMS"] = "cpu"
@@ -112,10 +118,8 @@ def _tensorflow_gpus() -> Device | None:
 
 
 def _jax_gpus() -> Device | None:
-    try:
-        import jax
-    except ImportError as error:
-        raise InputError("the JAX backend is not installed", remedy="pip install 'chrombpnet-flows[jax]'") from error
+    import jax
+
     gpus = [device for device in jax.devices() if device.platform == "gpu"]
     if not gpus:
         return None

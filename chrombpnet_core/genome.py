@@ -9,13 +9,14 @@ import gzip
 import os
 import shutil
 import tempfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pysam
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.textfiles import check_complete, is_bgzip, is_gzip, numbered_lines, require_file
+from chrombpnet_core.textfiles import check_complete, is_bgzip, is_gzip, numbered_lines, open_binary, require_file
 
 __all__ = ["OTHER", "Genome", "codes_of", "one_hot", "open_genome", "read_chrom_sizes", "reverse_complement"]
 
@@ -163,10 +164,32 @@ def open_genome(fasta: str | os.PathLike, cache: str | os.PathLike) -> Genome:
     return genome
 
 
+def _check_names(source: Path) -> None:
+    """Refuse what does not begin as FASTA, a name that stands twice (indexers keep the first), and a damaged gzip."""
+    seen: set[bytes] = set()
+    try:
+        with open_binary(source, "genome") as file:
+            for number, line in enumerate(file, start=1):
+                if number == 1 and not line.startswith(b">"):
+                    raise InputError(f"{source}, line 1: not FASTA", expected="a line that begins with '>'",
+                                     found=repr(line[:40].decode("ascii", "replace")))
+                if line.startswith(b">"):
+                    name = (line[1:].split() or [b""])[0]
+                    if name in seen:
+                        raise InputError(f"{source}, line {number:,}: sequence {name.decode('ascii', 'replace')} is there "
+                                         "twice", remedy="keep one of them")
+                    seen.add(name)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{source}: gzip data is truncated or damaged", found=str(error),
+                         remedy="copy or make the file again") from error
+
+
 def _build_index(source: Path, target: Path, fai: Path, gzi: Path | None) -> None:
+    _check_names(source)
     fai.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=fai.parent) as scratch:
         fasta = source
+        verbosity = pysam.set_verbosity(0)
         try:
             if target != source:
                 fasta = Path(scratch) / "genome.fa.gz"
@@ -175,9 +198,11 @@ def _build_index(source: Path, target: Path, fai: Path, gzi: Path | None) -> Non
             made = [Path(scratch) / "fai", *([Path(scratch) / "gzi"] if gzi else [])]
             options = ["--fai-idx", str(made[0]), *(["--gzi-idx", str(made[1])] if gzi else [])]
             pysam.faidx(*options, str(fasta), catch_stdout=False)
-        except (pysam.SamtoolsError, OSError, EOFError) as error:
-            raise InputError(f"{source}: cannot be indexed as FASTA", found=str(error).strip(),
+        except (pysam.SamtoolsError, EOFError) as error:
+            raise InputError(f"{source}: cannot be indexed as FASTA",
                              remedy="check that every line of a sequence but its last has one length") from error
+        finally:
+            pysam.set_verbosity(verbosity)
         if target != source:
             os.replace(fasta, target)
         if gzi:

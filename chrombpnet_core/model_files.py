@@ -51,7 +51,7 @@ def load_model(path: str | os.PathLike) -> keras.Model:
         with h5py.File(found, "r") as file:
             config = _config(file)
             weights = _weights(file.get("model_weights", file))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ModelFileError(f"{path}: not a Keras HDF5 model", expected="a .h5 file as ChromBPNet writes it",
                              found=str(error)) from error
     parts = {prefix: f"{prefix}bpnet_1st_conv" in weights for prefix in (ACCESSIBILITY_PREFIX, BIAS_PREFIX)}

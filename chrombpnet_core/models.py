@@ -211,7 +211,10 @@ def build_from_file(path: str | os.PathLike, architecture: Architecture) -> kera
         build = module.build
     except (SyntaxError, ImportError, AttributeError, NameError) as error:
         raise InputError(f"{path}: cannot be used as an architecture", expected=form, found=str(error)) from error
-    model = build(architecture.filters, architecture.layers, architecture.input_length, architecture.output_length)
+    try:
+        model = build(architecture.filters, architecture.layers, architecture.input_length, architecture.output_length)
+    except Exception as error:
+        raise InputError(f"{path}: build() failed", found=f"{type(error).__name__}: {error}") from error
     wanted = [(None, architecture.output_length), (None, 1)]
     found = [tuple(tensor.shape) for tensor in getattr(model, "outputs", [])]
     if found != wanted:

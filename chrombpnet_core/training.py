@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
@@ -21,8 +21,7 @@ from chrombpnet_core.progress import bar
 from chrombpnet_core.sampling import Plan, batches
 from chrombpnet_core.shards import ShardSet
 
-__all__ = ["LOSSES", "Checkpoint", "History", "TrainingOptions", "fit", "make_reproducible", "options_as_dict",
-           "write_parameters"]
+__all__ = ["LOSSES", "Checkpoint", "History", "TrainingOptions", "fit", "make_reproducible", "write_parameters"]
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +122,9 @@ def fit(model: keras.Model, shards: ShardSet, plan_of: Callable[[int], Plan], va
         first_step = 0
         row = {"epoch": float(epoch)} | _mean_losses([b[2:] for b in history.batches if b[0] == epoch])
         row |= {f"val_{name}": value for name, value in _validate(model, shards, valid, options).items()}
+        if not np.isfinite(row["val_loss"]):
+            raise InputError(f"the validation loss is {row['val_loss']} after epoch {epoch + 1}",
+                             remedy="lower -l/--learning-rate, or look for extreme counts in the validation regions")
         history.epochs.append(row)
         if row["val_loss"] < history.best_loss:
             history.best = epoch
@@ -246,8 +248,3 @@ class Checkpoint:
 def write_parameters(path: Path, parameters: dict[str, object]) -> None:
     """Write ``name<TAB>value`` lines, as the reference's ``*_params.tsv``."""
     path.write_text("".join(f"{name}\t{value}\n" for name, value in parameters.items()))
-
-
-def options_as_dict(options: TrainingOptions) -> dict[str, object]:
-    """Options that shape the result, for a step's key: when checkpoints are written does not."""
-    return {name: value for name, value in asdict(options).items() if name != "checkpoint_seconds"}

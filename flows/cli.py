@@ -15,24 +15,26 @@ __all__ = ["build_parser", "main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when done, 2 for an error of the user's, 130 when interrupted."""
+    """Run one command; 0 when done, 2 for an error of the user's, 1 for a fault of disk or network."""
     given = build_parser().parse_args(arguments)
     from chrombpnet_core.errors import InputError
     from flows import environment
 
-    environment.prepare(getattr(given, "backend", None), getattr(given, "device", None) or "auto")
-    environment.show_log()
-    environment.end_orphans()
-    from flows import commands
-
     try:
-        return getattr(commands, given.command)(given) or 0
+        environment.prepare(getattr(given, "backend", None), getattr(given, "device", None) or "auto")
+        environment.show_log()
+        environment.end_orphans()
+        from flows import commands
+
+        with environment.interruptible():
+            return getattr(commands, given.command)(given) or 0
     except InputError as error:
         print(f"chrombpnet: error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("chrombpnet: interrupted; the same command goes on where this one stopped", file=sys.stderr)
-        return 130
+    except OSError as error:
+        print(f"chrombpnet: {type(error).__name__}: {error}; the same command goes on where this one stopped",
+              file=sys.stderr)
+        return 1
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -127,7 +129,8 @@ def _training(parser: argparse.ArgumentParser, filters: int, layers: int, jitter
     group.add_argument("-l", "--learning-rate", type=float, default=0.001, metavar="RATE")
     group.add_argument("-fil", "--filters", type=int, default=filters, metavar="N", help=f"default {filters}")
     group.add_argument("-dil", "--n-dilation-layers", type=int, default=layers, metavar="N", help=f"default {layers}")
-    group.add_argument("-j", "--max-jitter", type=int, default=jitter, metavar="BP", help=f"default {jitter}")
+    group.add_argument("-j", "--max-jitter", type=int, default=jitter, metavar="BP",
+                       help=f"default {jitter}" if jitter else "accepted; nonpeaks, which train it, are never jittered")
     group.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N")
     _place(parser)
     group = parser.add_argument_group("files")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from chrombpnet_core.errors import InputError
-from flows.spec import DatasetSpec, make_spec, read_spec
+from flows.spec import Background, DatasetSpec, Training, make_part, make_spec, read_spec
 from tasks.store import default_store
 
 __all__ = ["bias_pipeline", "demo", "doctor", "pipeline", "prep_nonpeaks", "prep_splits", "run"]
@@ -95,6 +96,8 @@ def prep_nonpeaks(given: argparse.Namespace) -> None:
     from tasks.inputs import check_inputs
     from tasks.publishing import place_files
 
+    make_part(Background, {"stride": given.stride, "ratio": given.neg_to_pos_ratio_train}, "arguments", _FLAGS)
+    make_part(Training, {"seed": given.seed}, "arguments", _FLAGS)
     checked = check_inputs.fn([], given.genome, given.chrom_sizes, given.peaks, None, given.blacklist_regions,
                               [given.chr_fold_path], None, None, given.inputlen,
                               {"nonpeaks": str(Path(given.output_prefix).parent), "store": _store(given)})
@@ -158,7 +161,7 @@ def _spec(given: argparse.Namespace, models: dict[str, Any]) -> DatasetSpec:
              "reference_matrices": given.ATAC_ref_path if given.data_type == "ATAC" else given.DNASE_ref_path}
     training = {"patience": given.early_stop, "learning_rate": given.learning_rate, "batch_size": given.batch_size,
                 "outlier_threshold": given.outlier_threshold, "seed": given.seed, "device": given.device or "auto"}
-    name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in Path(given.output_dir).name)
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", Path(given.output_dir).name)
     return make_spec({
         "id": name.lstrip("._-") or "dataset", "assay": given.data_type, "reads": reads, "genome": given.genome,
         "chrom_sizes": given.chrom_sizes, "peaks": given.peaks, "nonpeaks": given.nonpeaks,
@@ -170,6 +173,7 @@ _FLAGS = {"epochs": "-e/--epochs", "filters": "-fil/--filters", "layers": "-dil/
           "jitter": "-j/--max-jitter", "negative_sampling_ratio": "-sr/--negative-sampling-ratio",
           "threshold_factor": "-b/--bias-threshold-factor", "patience": "-es/--early-stop",
           "learning_rate": "-l/--learning-rate", "batch_size": "-bs/--batch-size", "seed": "-s/--seed",
+          "stride": "-st/--stride", "ratio": "-npr/--neg-to-pos-ratio-train",
           "outlier_threshold": "-oth/--outlier-threshold", "num_samples": "--num-samples",
           "input_length": "-il/--inputlen", "output_length": "-ol/--outputlen", "reads": "-ps/--plus-shift"}
 """Key of a DatasetSpec → the flag that sets it, for messages."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import platform
+import signal
 import sys
+from collections.abc import Iterator
 
 import psutil
 from tqdm import tqdm
 
-__all__ = ["end_orphans", "prepare", "show_log"]
+__all__ = ["end_orphans", "interruptible", "prepare", "show_log"]
 
 _DEFAULTS = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300",
@@ -25,7 +28,7 @@ _DEFAULTS = {
 """No telemetry, no start-up time-out on a slow disk, none of the server's own log lines between ours."""
 
 _OWNER = "CHROMBPNET_OWNER"
-"""Environment variable that tells a server which command it belongs to."""
+"""Environment variable that tells a server which command it belongs to: process@host."""
 
 
 def prepare(backend: str | None = None, device: str = "auto") -> None:
@@ -34,7 +37,7 @@ def prepare(backend: str | None = None, device: str = "auto") -> None:
 
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
-    os.environ[_OWNER] = str(os.getpid())
+    os.environ[_OWNER] = f"{os.getpid()}@{platform.node()}"
     configure(backend, device)
 
 
@@ -44,9 +47,31 @@ def end_orphans() -> None:
         if not any("prefect.server" in word for word in process.info["cmdline"] or ()):
             continue
         with contextlib.suppress(psutil.Error):
-            owner = process.environ().get(_OWNER, "")
-            if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+            pid, _, host = process.environ().get(_OWNER, "").partition("@")
+            parent = process.parent()
+            if host == platform.node() and (parent is None or str(parent.pid) != pid):
                 process.terminate()
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the process at once.
+
+    A training runs in a thread, which Python would wait for; since a step that is killed never happened, and a training
+    has its checkpoint, nothing is lost by not waiting.
+    """
+    def stop(*_: object) -> None:
+        print("\nchrombpnet: interrupted; the same command goes on where this one stopped", file=sys.stderr, flush=True)
+        for child in psutil.Process().children():
+            with contextlib.suppress(psutil.Error):
+                child.terminate()
+        os._exit(130)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _AroundBars(logging.StreamHandler):

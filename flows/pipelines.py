@@ -13,6 +13,7 @@ from tasks.inputs import Checked, check_inputs
 from tasks.preflight import estimate_run
 from tasks.publishing import publish_run
 from tasks.reports import report_run
+from tasks.store import redact_all
 from tasks.training import scale_bias_model, select_regions, train_bias_model, train_main_model
 
 __all__ = ["bias_pipeline", "dataset", "inputs_of", "main_pipeline"]
@@ -70,8 +71,8 @@ def _check(spec: DatasetSpec, store: str, kinds: list[str]) -> Checked:
     nonpeaks = checked.nonpeaks or spec.background.ratio * checked.peaks
     seen = {"bias": nonpeaks * spec.bias.epochs,
             "main": checked.peaks * (1 + spec.model.negative_sampling_ratio) * spec.model.epochs}
-    trainings = [{"architecture": _architecture(spec, kind), "examples": seen[kind] * len(checked.folds)}
-                 for kind in kinds]
+    trainings = [{"architecture": _architecture(spec, kind), "examples": seen[kind] * len(checked.folds),
+                  "own": kind == "main" and spec.model.architecture is not None} for kind in kinds]
     estimate_run.submit(store, trainings, spec.training.batch_size, checked.peaks + nonpeaks,
                         spec.input_length + 2 * jitter, checked.genome_size, spec.training.device).result()
     return checked
@@ -122,7 +123,7 @@ def _main_model(spec: DatasetSpec, store: str, fold: Fold, done: dict[str, Any],
 
 def _finish(spec: DatasetSpec, store: str, kind: str, done: dict[str, Any], output: str, prefix: str = "") -> str:
     """Report a run and put its files where the user wants them; the report's address."""
-    asked = spec.model_dump(mode="json")
+    asked = redact_all(spec.model_dump(mode="json"))
     report = report_run.submit(store, kind, spec.id, spec.assay, done, asked).result()
     return publish_run.submit(kind, done | {"report": report}, asked, output, prefix).result()
 

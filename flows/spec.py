@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.textfiles import require_file
 
-__all__ = ["Background", "BiasModel", "DatasetSpec", "FoldChromosomes", "MainModel", "Reads", "Training", "read_spec"]
+__all__ = ["Background", "BiasModel", "DatasetSpec", "FoldChromosomes", "MainModel", "Reads", "Training", "make_part",
+           "make_spec", "read_spec"]
 
+Part = TypeVar("Part", bound=BaseModel)
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Chromosome = Annotated[str, BeforeValidator(lambda name: str(name) if isinstance(name, int) else name)]
+Shift = Annotated[int, Field(ge=-100, le=100)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Reads(_Strict):
@@ -32,9 +37,9 @@ class Reads(_Strict):
     bam: list[str] = Field(default=[], description="BAM files, filtered as wanted; no index needed")
     fragments: list[str] = Field(default=[], description="fragment files (chrom, start, end, …), plain or gzip")
     tagalign: list[str] = Field(default=[], description="tagAlign files (BED6), plain or gzip")
-    plus_shift: int | None = Field(default=None, description="shift of + reads already in the input, in bp; "
+    plus_shift: Shift | None = Field(default=None, description="shift of + reads already in the input, in bp; "
                                                              "estimated where absent")
-    minus_shift: int | None = Field(default=None, description="shift of − reads already in the input, in bp")
+    minus_shift: Shift | None = Field(default=None, description="shift of − reads already in the input, in bp")
     reference_matrices: str | None = Field(default=None, description="enzyme matrices for the shift estimate in place "
                                                                      "of the built-in ones")
     num_samples: Positive = Field(default=10_000, description="reads of each strand that the shift is estimated from")
@@ -59,11 +64,16 @@ class Reads(_Strict):
 
 
 class FoldChromosomes(_Strict):
-    """A chromosome split written out."""
+    """A chromosome split written out; names such as 1 need no quotes."""
 
-    train: list[str]
-    valid: list[str]
-    test: list[str]
+    train: list[Chromosome]
+    valid: list[Chromosome]
+    test: list[Chromosome]
+
+
+FoldChoice = Annotated[
+    Annotated[str, Tag("path")] | Annotated[FoldChromosomes, Tag("chromosomes")],
+    Discriminator(lambda fold: "path" if isinstance(fold, str) else "chromosomes")]
 
 
 class Background(_Strict):
@@ -104,7 +114,7 @@ class Training(_Strict):
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     batch_size: Positive = 64
     outlier_threshold: Annotated[float, Field(gt=0.5, le=1)] = 0.9999
-    seed: int = 1234
+    seed: Seed = 1234
     device: Literal["auto", "cpu", "gpu"] = "auto"
 
 
@@ -121,7 +131,7 @@ class DatasetSpec(_Strict):
     peaks: str = Field(description="narrowPeak, or BED (the middle of the interval is the summit then)")
     nonpeaks: str | None = Field(default=None, description="narrowPeak of background regions; drawn where absent")
     blacklist: str | None = Field(default=None, description="BED of regions that nonpeaks must not touch")
-    folds: Annotated[list[str | FoldChromosomes], Field(min_length=1)] = Field(
+    folds: Annotated[list[FoldChoice], Field(min_length=1)] = Field(
         description="chromosome splits: paths of fold JSON files, or written out")
     input_length: Positive = 2114
     output_length: Positive = 1000
@@ -161,15 +171,21 @@ def read_spec(path: str) -> DatasetSpec:
 
 def make_spec(content: dict[str, Any], where: str, flags: dict[str, str] | None = None) -> DatasetSpec:
     """A checked DatasetSpec of a mapping; ``where`` begins the error message, ``flags`` renames keys in it."""
+    return make_part(DatasetSpec, content, where, flags)
+
+
+def make_part(kind: type[Part], content: dict[str, Any], where: str, flags: dict[str, str] | None = None) -> Part:
+    """:func:`make_spec` for a DatasetSpec or one of its sections."""
     try:
-        return DatasetSpec.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "data set"
+        key = ".".join(str(part) for part in first["loc"])
         key = (flags or {}).get(key.rsplit(".", 1)[-1], key)
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        given = "" if first["type"] == "missing" else json.dumps(first["input"], default=str)[:80]
-        raise InputError(f"{where}: {key}: {first['msg'].removeprefix('Value error, ')}{more}", found=given,
+        whole = first["type"] == "missing" or isinstance(first["input"], dict | list)
+        raise InputError(": ".join(filter(None, (where, key, first["msg"].removeprefix("Value error, ") + more))),
+                         found="" if whole else json.dumps(first["input"], default=str)[:80],
                          remedy="see --help" if flags else "see 'chrombpnet run --schema'") from error
 
 

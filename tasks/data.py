@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chrombpnet_core.background import candidates, gc_bins, peak_gc, plot_gc_match, sample_nonpeaks
-from chrombpnet_core.coverage import Coverage, insertion_pfm, plot_insertion_logo, write_bigwig
+from chrombpnet_core.coverage import Coverage, insertion_pfm, write_bigwig
 from chrombpnet_core.data import read_matrices
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.folds import Fold
@@ -73,7 +73,6 @@ def _logo(work: Work) -> None:
     with genome, Coverage(work.inputs["coverage"] / BIGWIG) as coverage:
         pfm = insertion_pfm(coverage, genome, work.parameters["chrom"])
     np.save(work.out / "pfm.npy", pfm)
-    plot_insertion_logo(pfm, work.out / "bw_shift_qc.png")
 
 
 @step_task("Draw nonpeaks")

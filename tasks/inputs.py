@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import InputError, ModelFileError
 from chrombpnet_core.folds import Fold, make_fold, read_fold
 from chrombpnet_core.genome import Genome, open_genome, read_chrom_sizes
 from chrombpnet_core.regions import inside, read_bed3, read_regions
@@ -62,14 +64,14 @@ def check_inputs(reads: list[str], genome: str, chrom_sizes: str | None, peaks: 
 
     ``places`` names the folders that will be written to.
     """
-    for what, place in places.items():
+    for what, place in (places | {"cache": str(cache_folder())}).items():
         require_place(place, what)
     for path in reads:
         require(path, "reads")
     if architecture:
         require(architecture, "architecture")
     if bias_model:
-        _check_bias_model(stage(bias_model, "bias model")[0])
+        _check_bias_model(stage(bias_model, "bias model")[0], input_length)
     genome_path, artifact = stage(genome, "genome")
     with genome_at(genome_path, artifact.sha256) as opened:
         sizes = sizes_of(opened, stage(chrom_sizes, "chromosome sizes")[0] if chrom_sizes else None)
@@ -102,13 +104,19 @@ def _check_regions(path: Path, what: str, sizes: dict[str, int], input_length: i
     return len(usable)
 
 
-def _check_bias_model(path: Path) -> None:
-    import h5py
-
-    from chrombpnet_core.errors import ModelFileError
-
+def _check_bias_model(path: Path, input_length: int) -> None:
+    """Tell early, without Keras, that a file is no bias model or one of another input length."""
     if not h5py.is_hdf5(path):
         raise ModelFileError(f"{path}: the bias model is no HDF5 file", expected="a bias.h5 made by 'chrombpnet bias "
                              "pipeline' or by the reference program")
-
-
+    names: set[str] = set()
+    with h5py.File(path, "r") as file:
+        file.visit(lambda name: names.update(name.split("/")))
+        config = str(file.attrs.get("model_config", ""))
+    if "bpnet_1st_conv" not in names or "wo_bias_bpnet_1st_conv" in names:
+        raise ModelFileError(f"{path}: not a bias model", expected="a layer bpnet_1st_conv and no accessibility model",
+                             remedy="give bias.h5, not chrombpnet.h5 or chrombpnet_nobias.h5")
+    found = re.search(r'"batch_(?:input_)?shape": \[null, (\d+), 4\]', config)
+    if found and int(found[1]) != input_length:
+        raise InputError(f"{path}: input length of the bias model", expected=f"{input_length:,} bp",
+                         found=f"{int(found[1]):,} bp", remedy="give -il and -ol of the bias model")

@@ -23,8 +23,8 @@ def estimate_run(store: str, trainings: list[dict[str, Any]], batch_size: int, r
                  genome_size: int, device: str) -> str:
     """Name the device, say what the run will take, and refuse what would take days on a CPU.
 
-    ``trainings`` holds ``architecture`` (see :class:`~chrombpnet_core.models.Architecture`) and ``examples`` of each model
-    to train.
+    ``trainings`` holds of each model to train ``architecture`` (see :class:`~chrombpnet_core.models.Architecture`),
+    ``examples``, and ``own``: whether it is the user's, whose estimate is that of a BPNet of its size.
     """
     found = find_device()  # imports Keras quietly, so it comes first
     from chrombpnet_core.estimates import Training, estimate
@@ -32,8 +32,9 @@ def estimate_run(store: str, trainings: list[dict[str, Any]], batch_size: int, r
 
     log.info("device: %s", found)
     models = [Training(Architecture(**each["architecture"]), each["examples"]) for each in trainings]
-    for model in models:
-        model.architecture.check()
+    for model, each in zip(models, trainings, strict=True):
+        if not each["own"]:
+            model.architecture.check()
         require_fast_enough(found, model.architecture.filters, model.architecture.flops(), model.examples, device)
     expected = estimate(models, batch_size, regions, bases, genome_size, found)
     log.info("estimate: %s", expected)

@@ -14,15 +14,14 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.data import BIGWIG
-from tasks.steps import Result
-from tasks.store import Store, is_transient
+from tasks.steps import Result, should_retry
+from tasks.store import Store
 
 __all__ = ["place_files", "publish_run"]
 
 log = logging.getLogger(__name__)
 
-_COMMON = {"coverage": {BIGWIG: "auxiliary"}, "insertion_logo": {"bw_shift_qc.png": "evaluation"},
-           "nonpeaks": {"negatives.bed": "auxiliary"}}
+_COMMON = {"coverage": {BIGWIG: "auxiliary"}, "nonpeaks": {"negatives.bed": "auxiliary"}}
 _REPORT = ("overall_report.html", "report.json")
 _LAYOUT: dict[str, dict[str, dict[str, str]]] = {
     "bias": _COMMON | {
@@ -51,7 +50,7 @@ _LAYOUT: dict[str, dict[str, dict[str, str]]] = {
 
 
 @task(name="Publish results", cache_policy=NO_CACHE, persist_result=False, retries=3,
-      retry_delay_seconds=[5, 20, 60], retry_condition_fn=lambda _task, _run, state: _transient(state))
+      retry_delay_seconds=[5, 20, 60], retry_condition_fn=should_retry)
 def publish_run(kind: str, done: dict[str, Result], asked: dict[str, Any], output: str, prefix: str = "") -> str:
     """Copy models, logs, tracks, metrics and report of a run to ``output``; the report's address.
 
@@ -72,10 +71,6 @@ def publish_run(kind: str, done: dict[str, Result], asked: dict[str, Any], outpu
     placed = place_files(files, arguments, output, prefix)
     log.info("%s: %s files; report: %s", output, len(placed), placed[-1])
     return placed[-1]
-
-
-def _transient(state: Any) -> bool:
-    return isinstance(state.data, BaseException) and is_transient(state.data)
 
 
 def place_files(files: dict[str, Path], texts: dict[str, str], output: str, prefix: str = "") -> list[str]:

@@ -181,9 +181,9 @@ def _provenance(steps: dict[str, Result]) -> dict[str, Any]:
     table |= {"trained on": device[-1]} if device else {}
     table |= {f"version of {name}": version for name, version in last["versions"].items()}
     for result in steps.values():
-        for origin in result.manifest["inputs"].values():
+        for name, origin in result.manifest["inputs"].items():
             for item in origin if isinstance(origin, list) else [origin]:
                 if "uri" in item and not item["uri"].startswith(result.store):
-                    table[f"SHA-256 of {item['uri'].rsplit('/', 1)[-1]}"] = item["sha256"]
+                    table[f"SHA-256 of {name}, {item['uri'].rsplit('/', 1)[-1]}"] = item["sha256"]
     packed = json.dumps({name: result.key for name, result in steps.items()}, sort_keys=True)
     return table | {"digest of the run": hashlib.sha256(packed.encode()).hexdigest()[:16]}

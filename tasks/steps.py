@@ -33,7 +33,7 @@ from prefect.states import Completed
 
 from tasks.store import Artifact, Store, cache_folder, digest_of_file, is_transient, redact, stage
 
-__all__ = ["Result", "Work", "run_step", "step_task"]
+__all__ = ["Result", "Work", "run_step", "should_retry", "step_task"]
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Result:
         store = Store(self.store)
         if store.local:
             return Path(store.path(self.step, self.key, name))
-        target = cache_folder() / "outputs" / self.step / self.key / name
+        target = cache_folder() / "outputs" / self.step / f"{self.key}-{self.digest[:12]}" / name
         return store.fetch(target, self.manifest["files"][name]["size"], self.step, self.key, name)
 
     def artifact(self, name: str) -> Artifact:
@@ -140,7 +140,7 @@ def run_step(store_url: str, step: str, version: int, inputs: Mapping[str, Input
         Fills ``work.out``.
     """
     store = Store(store_url)
-    paths, digests, origins = _stage_all(inputs)
+    digests, origins = _identify(inputs)
     key = hashlib.sha256(json.dumps([step, version, digests, parameters], sort_keys=True).encode()).hexdigest()[:40]
     with _alone(store, step, key):
         manifest = _valid_manifest(store, step, key)
@@ -150,7 +150,7 @@ def run_step(store_url: str, step: str, version: int, inputs: Mapping[str, Input
         log.info("%s: started", step)
         scratch = _scratch_folder(store)
         try:
-            work = Work(scratch, paths, parameters, *_checkpoint_folder(store, step, key))
+            work = Work(scratch, _local_paths(inputs), parameters, *_checkpoint_folder(store, step, key))
             with _measured() as measured:
                 body(work)
             manifest = {
@@ -158,6 +158,9 @@ def run_step(store_url: str, step: str, version: int, inputs: Mapping[str, Input
                 "files": _files_of(scratch), "facts": work.facts, "versions": _versions(),
                 "host": platform.node(), **measured,
             }
+            other = _valid_manifest(store, step, key)  # of another run that was faster: readers may be at it already
+            if other is not None:
+                return Result(store.url, step, key, other, cached=True)
             store.publish(scratch, step, key)
             store.write_json(manifest, step, key, MANIFEST)
             store.remove("checkpoints", step, key)
@@ -169,27 +172,34 @@ def run_step(store_url: str, step: str, version: int, inputs: Mapping[str, Input
     return Result(store.url, step, key, json.loads(json.dumps(manifest, default=str)), cached=False)
 
 
-def _stage_all(inputs: Mapping[str, Input | None]) -> tuple[dict, dict, dict]:
-    """Local paths, digests and redacted origins of all inputs."""
-    paths: dict[str, Any] = {}
+def _identify(inputs: Mapping[str, Input | None]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Digests and redacted origins of all inputs; other steps' outputs are not fetched for it."""
     digests: dict[str, Any] = {}
     origins: dict[str, Any] = {}
     for name, value in inputs.items():
-        if value is None:
-            continue
         if isinstance(value, list):
-            found = [_stage_one(item, name) for item in value]
-            paths[name], digests[name], origins[name] = (list(column) for column in zip(*found, strict=True))
-        else:
-            paths[name], digests[name], origins[name] = _stage_one(value, name)
-    return paths, digests, origins
+            found = [_identify_one(item, name) for item in value]
+            digests[name], origins[name] = [digest for digest, _ in found], [origin for _, origin in found]
+        elif value is not None:
+            digests[name], origins[name] = _identify_one(value, name)
+    return digests, origins
 
 
-def _stage_one(value: str | Path | Result, name: str) -> tuple[Path, str, dict[str, str]]:
+def _identify_one(value: str | Path | Result, name: str) -> tuple[str, dict[str, str]]:
     if isinstance(value, Result):
-        return value.folder(), value.digest, {"step": value.step, "key": value.key, "sha256": value.digest}
-    path, artifact = stage(str(value), name.replace("_", " "))
-    return path, artifact.sha256, {"uri": redact(artifact.uri), "sha256": artifact.sha256}
+        return value.digest, {"step": value.step, "key": value.key, "sha256": value.digest}
+    _, artifact = stage(str(value), name.replace("_", " "))
+    return artifact.sha256, {"uri": redact(artifact.uri), "sha256": artifact.sha256}
+
+
+def _local_paths(inputs: Mapping[str, Input | None]) -> dict[str, Any]:
+    """Local path of every input, fetched where it is remote."""
+    def local(value: Any) -> Any:
+        if isinstance(value, list):
+            return [local(item) for item in value]
+        return value.folder() if isinstance(value, Result) else stage(str(value))[0]
+
+    return {name: local(value) for name, value in inputs.items() if value is not None}
 
 
 def _valid_manifest(store: Store, step: str, key: str) -> dict | None:
@@ -208,7 +218,7 @@ def _valid_manifest(store: Store, step: str, key: str) -> dict | None:
 def _alone(store: Store, step: str, key: str) -> Iterator[None]:
     """Hold the step's lock in a local store: of two runs one works and the other waits, then finds the result.
 
-    In an object store both work and the later one replaces equal content: it loses harmlessly.
+    In an object store both work, and the later one finds the other's result when it is done: it loses harmlessly.
     """
     if not store.local:
         yield
@@ -225,8 +235,13 @@ def _alone(store: Store, step: str, key: str) -> Iterator[None]:
 
 
 def _scratch_folder(store: Store) -> Path:
+    """A new folder, named after this process; those of processes that were killed are removed."""
     root = Path(store.path("scratch")) if store.local else cache_folder() / "scratch"
-    folder = root / uuid.uuid4().hex
+    for other in root.glob(f"{platform.node()}-*-*"):
+        pid = other.name.rsplit("-", 2)[1]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(other, ignore_errors=True)
+    folder = root / f"{platform.node()}-{os.getpid()}-{uuid.uuid4().hex}"
     folder.mkdir(parents=True)
     return folder
 
@@ -239,7 +254,8 @@ def _checkpoint_folder(store: Store, step: str, key: str) -> tuple[Path, Callabl
         folder.mkdir(parents=True, exist_ok=True)
         return folder, lambda: None
     folder = cache_folder().joinpath(*parts)
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)  # the store's is newer where another machine went on in between
+    folder.mkdir(parents=True)
     for name, size in store.sizes(*parts).items():
         store.fetch(folder / name, size, *parts, name)
 
@@ -301,14 +317,11 @@ def step_task(name: str) -> Callable[[Callable[..., Result]], Any]:
             return result
 
         return task(name=name, cache_policy=NO_CACHE, persist_result=False, retries=3, retry_delay_seconds=[5, 20, 60],
-                    retry_jitter_factor=0.5, retry_condition_fn=_should_retry)(body)
+                    retry_jitter_factor=0.5, retry_condition_fn=should_retry)(body)
 
     return decorate
 
 
-async def _should_retry(_task: Any, _run: Any, state: Any) -> bool:
-    try:
-        await state.result(raise_on_failure=True)
-    except Exception as error:
-        return is_transient(error)
-    return False
+def should_retry(_task: Any, _run: Any, state: Any) -> bool:
+    """Prefect's retry condition: faults of network and storage."""
+    return isinstance(state.data, BaseException) and is_transient(state.data)

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import fsspec
 from fsspec.core import url_to_fs
@@ -27,7 +27,8 @@ from tenacity import before_sleep_log, retry, retry_if_exception, stop_after_att
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.textfiles import require_file
 
-__all__ = ["Artifact", "Store", "cache_folder", "default_store", "digest_of_file", "is_transient", "redact", "require",
+__all__ = ["Artifact", "Store", "cache_folder", "default_store", "digest_of_file", "is_transient", "redact", "redact_all",
+           "require",
            "require_place", "retried", "stage"]
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,15 @@ def default_store() -> str:
 def redact(address: str) -> str:
     """An address without user names, passwords, and query strings, which may sign or authorise."""
     return re.sub(r"//[^/@]*@", "//", str(address)).split("?", 1)[0]
+
+
+def redact_all(value: Any) -> Any:
+    """The same JSON value with every remote address in it redacted."""
+    if isinstance(value, dict):
+        return {key: redact_all(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [redact_all(inner) for inner in value]
+    return redact(value) if isinstance(value, str) and "://" in value else value
 
 
 def is_transient(error: BaseException) -> bool:
@@ -94,23 +104,34 @@ def _local_path(uri: str) -> Path:
     return Path(re.sub(r"^(file|local)://", "", uri))
 
 
+def _file_system(uri: str) -> tuple[Any, str]:
+    """fsspec's file system and path of an address; one that it cannot open is a user's error."""
+    try:
+        return url_to_fs(uri)
+    except (ValueError, ImportError) as error:
+        raise InputError(f"{redact(uri)}: cannot be opened", found=str(error), remedy="check the address; s3:// needs "
+                         "pip install 'chrombpnet-flows[s3]'") from error
+
+
 @retried
 def _information(uri: str) -> dict:
-    fs, path = url_to_fs(uri)
+    fs, path = _file_system(uri)
     try:
         return fs.info(path)
-    except FileNotFoundError as error:
-        raise InputError(f"{redact(uri)}: no such object", remedy="check the address and your credentials") from error
+    except (FileNotFoundError, PermissionError) as error:
+        raise InputError(f"{redact(uri)}: no such object, or no right to read it",
+                         remedy="check the address and your credentials") from error
 
 
 def _change_mark(uri: str) -> tuple[int, str]:
-    """Size and a string that changes with the content: modification time, generation or etag."""
+    """Size (-1 = not told) and a string that changes with the content: modification time, generation or etag."""
     if _is_local(uri):
         status = _local_path(uri).stat()
         return status.st_size, str(status.st_mtime_ns)
     info = _information(uri)
-    mark = next((str(info[key]) for key in ("generation", "etag", "ETag", "mtime", "LastModified") if info.get(key)), "")
-    return int(info.get("size") or 0), mark
+    marks = ("generation", "etag", "ETag", "mtime", "LastModified", "Last-Modified")
+    mark = next((str(info[key]) for key in marks if info.get(key)), "")
+    return -1 if info.get("size") is None else int(info["size"]), mark
 
 
 def require(uri: str, what: str) -> None:
@@ -195,7 +216,7 @@ class Store:
         self.local = _is_local(self.url)
         if self.local:
             self.url = str(_local_path(self.url).expanduser().resolve())
-        self._fs, self._root = url_to_fs(self.url)
+        self._fs, self._root = _file_system(self.url)
 
     def path(self, *parts: str) -> str:
         """Path inside the file system."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from chrombpnet_core.devices import backend_name
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.folds import Fold
 from chrombpnet_core.regions import read_regions, write_regions
@@ -99,7 +100,7 @@ def train_bias_model(store: str, shards: Result, selection: Result, model: dict[
                      training: dict[str, Any]) -> Result:
     """Train a BPNet on background to learn the enzyme's preference."""
     return run_step(store, "train_bias", 1, {"shards": shards, "selection": selection},
-                    {"model": model, "training": training}, _train_bias)
+                    {"model": model, "training": training, "backend": backend_name()}, _train_bias)
 
 
 def _train_bias(work: Work) -> None:
@@ -168,7 +169,7 @@ def train_main_model(store: str, shards: Result, selection: Result, bias: Result
     """Train the accessibility model beside the frozen bias model."""
     return run_step(store, "train_main", 1, {"shards": shards, "selection": selection, "bias": bias,
                                              "architecture": architecture_file},
-                    {"model": model, "training": training}, _train_main)
+                    {"model": model, "training": training, "backend": backend_name()}, _train_main)
 
 
 def _train_main(work: Work) -> None:

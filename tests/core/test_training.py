@@ -78,6 +78,14 @@ def test_a_loss_that_is_no_number_stops_with_the_regions(small_data, tmp_path):
         _train(small_data, tmp_path / "c.npz", TrainingOptions(epochs=2, batch_size=16, learning_rate=1e30))
 
 
+def test_a_validation_loss_that_is_no_number_stops_too(small_data, tmp_path, monkeypatch):
+    import chrombpnet_core.training as training
+
+    monkeypatch.setattr(training, "_validate", lambda *_: dict.fromkeys(training.LOSSES, float("nan")))
+    with pytest.raises(InputError, match="the validation loss is nan after epoch 1"):
+        _train(small_data, tmp_path / "c.npz")
+
+
 def test_logs_have_the_references_columns(small_data, tmp_path):
     _, history = _train(small_data, tmp_path / "c.npz")
     history.write(tmp_path, "bias")

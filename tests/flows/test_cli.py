@@ -170,6 +170,35 @@ def _odd_shift(data, folder):
     return {"ifrag": _write(folder / "moved.tsv", moved)}, r"\+2/-2.*-ps"
 
 
+def _main_model_as_bias(data, folder):
+    from chrombpnet_core.model_files import save_model
+    from chrombpnet_core.models import Architecture, bpnet
+
+    save_model(bpnet(Architecture(4, 2, 600, 200), "wo_bias_"), folder / "nobias.h5")
+    return {"main": True, "b": folder / "nobias.h5"}, r"nobias\.h5: not a bias model"
+
+
+def _bias_of_another_length(data, folder):
+    from chrombpnet_core.model_files import save_model
+    from chrombpnet_core.models import Architecture, bpnet
+
+    save_model(bpnet(Architecture(4, 2, 800, 200)), folder / "bias.h5")
+    return {"main": True, "b": folder / "bias.h5"}, r"input length of the bias model; expected 600 bp, found 800 bp"
+
+
+def _sequence_twice(data, folder):
+    text = data[0].genome.read_text() + ">chr1\nACGT\n"
+    return {"g": _write(folder / "twice.fa", text)}, r"twice\.fa, line [\d,]+: sequence chr1 is there twice"
+
+
+def _no_fasta(data, folder):
+    return {"g": _write(folder / "not.fa", "chr1\t100\n")}, r"not\.fa, line 1: not FASTA"
+
+
+def _unknown_protocol(data, folder):
+    return {"p": "foo://bucket/p.bed"}, "foo://bucket/p.bed: cannot be opened"
+
+
 def _bias_that_is_text(data, folder):
     return {"main": True, "b": _write(folder / "bias.h5", "not a model")}, r"bias\.h5: the bias model is no HDF5 file"
 
@@ -177,7 +206,8 @@ def _bias_that_is_text(data, folder):
 @pytest.mark.parametrize("mistake", [
     _missing_file, _two_columns, _no_integer, _empty_peaks, _unknown_chromosome, _wrong_sizes, _unknown_in_fold,
     _repeated_in_fold, _truncated_gzip, _bam_without_reads, _start_after_end, _peaks_at_ends, _odd_shift,
-    _bias_that_is_text], ids=lambda mistake: mistake.__name__.strip("_"))
+    _bias_that_is_text, _main_model_as_bias, _bias_of_another_length, _sequence_twice, _no_fasta, _unknown_protocol],
+    ids=lambda mistake: mistake.__name__.strip("_"))
 def test_a_wrong_input_gets_one_clear_line(data, tmp_path, capsys, mistake):
     """Exit code 2, one line that says what and where, and nothing half-written."""
     changes, words = mistake(data, tmp_path)
@@ -199,6 +229,8 @@ def test_a_wrong_input_gets_one_clear_line(data, tmp_path, capsys, mistake):
     ({"b": -1}, "-b/--bias-threshold-factor"),
     ({"ol": 900}, "output_length 900 is greater than input_length 600"),
     ({"dil": 9}, "9 dilated layers turn 600 bp of input into"),
+    ({"s": -1}, "-s/--seed"),
+    ({"l": "inf"}, "-l/--learning-rate"),
     ({"ps": 4}, "plus_shift and minus_shift together"),
     ({"o": "{folder}/file/out"}, "file is a file; expected a folder for the results"),
     ({"-store": "{folder}/file"}, "file is a file; expected a folder for the store"),
@@ -210,6 +242,23 @@ def test_a_wrong_flag_gets_one_clear_line(data, tmp_path, capsys, changes, words
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("chrombpnet: error: ")]
     assert len(lines) == 1
     assert words in lines[0]
+
+
+@pytest.mark.parametrize(("flag", "value"), [("-st", "0"), ("-npr", "-1"), ("-s", "-1")])
+def test_prep_nonpeaks_refuses_odd_numbers(data, tmp_path, capsys, flag, value):
+    simulation, _ = data
+    assert main(["prep", "nonpeaks", "-g", str(simulation.genome), "-c", str(simulation.sizes), "-p", str(simulation.peaks),
+                 "-fl", str(simulation.fold), "-o", str(tmp_path / "x"), flag, value]) == 2
+    assert f"arguments: {flag}/" in capsys.readouterr().err
+
+
+def test_a_backend_that_is_absent_is_told(data, tmp_path, capsys, monkeypatch):
+    import importlib.util
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "tensorflow" else find(name, *rest))
+    assert main(_arguments(data, tmp_path)) == 2
+    assert "the tensorflow backend is not installed" in capsys.readouterr().err
 
 
 def test_the_process_itself_ends_with_2_and_no_traceback(data, tmp_path):

@@ -38,10 +38,19 @@ def test_defaults_are_the_references():
     ({"id": "../up"}, "id"),
     ({"input_length": 500}, "output_length 1000 is greater"),
     ({"training": {"device": "tpu"}}, "training.device"),
+    ({"training": {"seed": -1}}, "training.seed"),
+    ({"training": {"learning_rate": float("inf")}}, "training.learning_rate: Input should be a finite number"),
+    ({"reads": {"bam": ["a"], "plus_shift": 5000, "minus_shift": 0}}, "reads.plus_shift"),
+    ({"folds": [{"train": ["1"], "valid": ["2"]}]}, r"folds.0.chromosomes.test: Field required"),
 ])
 def test_what_is_wrong_is_told_by_key(change, words):
     with pytest.raises(InputError, match=words):
         make_spec(LEAST | change, "test")
+
+
+def test_numbers_are_chromosome_names_too():
+    spec = make_spec(LEAST | {"folds": [{"train": [1, 2], "valid": ["3"], "test": [4]}]}, "test")
+    assert spec.folds[0].train == ["1", "2"]
 
 
 def test_paths_are_relative_to_the_file(tmp_path):

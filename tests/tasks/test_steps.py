@@ -176,6 +176,30 @@ def test_a_killed_run_never_happened(place):
     assert (place / "log").read_text() == "xx"
 
 
+def test_scratch_of_a_killed_run_is_removed(place):
+    scratch = place / "store" / "scratch"
+    import platform
+
+    (scratch / f"{platform.node()}-999999999-abc").mkdir(parents=True)
+    (scratch / "otherhost-999999999-abc").mkdir()
+    _run(place, Counter())
+    assert [path.name for path in scratch.iterdir()] == ["otherhost-999999999-abc"]
+
+
+def test_of_two_runs_on_a_remote_store_the_slower_takes_the_others_result(place, tmp_path):
+    store = f"memory://race-{tmp_path.name}"
+
+    def run(body):
+        return run_step(store, "upper", 1, {"text": place / "in.txt"}, {}, body)
+
+    def slow(work):
+        fast = run(Counter())
+        assert not fast.cached
+        (work.out / "out.txt").write_text("other bytes")
+
+    assert run(slow).file("out.txt").read_text() == "ABC"
+
+
 def test_a_missing_input_is_a_users_error(place):
     with pytest.raises(InputError, match=r"nowhere\.txt: no such file"):
         _run(place, Counter(), text=place / "nowhere.txt")

@@ -10,7 +10,7 @@ import pytest
 
 from chrombpnet_core.errors import InputError
 from tasks import store as module
-from tasks.store import Store, digest_of_file, is_transient, redact, require, retried, stage
+from tasks.store import Store, digest_of_file, is_transient, redact, redact_all, require, retried, stage
 
 
 def test_digests_are_taken_once(tmp_path, monkeypatch):
@@ -80,6 +80,11 @@ def test_an_absent_object_is_a_users_error(served, tmp_path):
 def test_addresses_are_shown_without_secrets():
     assert redact("https://user:pass@host/a/b?X-Goog-Signature=abc") == "https://host/a/b"
     assert redact("/a/b") == "/a/b"
+
+
+def test_secrets_are_taken_out_of_whatever_was_asked():
+    asked = {"peaks": "https://u:p@h/p.bed?sig=1", "reads": {"bam": ["s3://b/k?token=2", "/local?x"]}, "seed": 3}
+    assert redact_all(asked) == {"peaks": "https://h/p.bed", "reads": {"bam": ["s3://b/k", "/local?x"]}, "seed": 3}
 
 
 @pytest.mark.parametrize(("error", "transient"), [
