@@ -59,7 +59,8 @@ def demo(given: argparse.Namespace) -> int:
     from chrombpnet_core.simulate import Settings, simulate
 
     output = Path(given.output_dir).resolve()
-    settings = Settings(assay=given.data_type, seed=given.seed)
+    sharpness = 2.5 if given.data_type == "DNASE" else Settings.sharpness  # matrices of DNase I tell its preference weakly
+    settings = Settings(assay=given.data_type, seed=given.seed, sharpness=sharpness)
     simulation = simulate(output / "inputs", settings, bgzip=True)
     inputs = {"genome": simulation.genome, "chrom_sizes": simulation.sizes, "peaks": simulation.peaks,
               "truth": simulation.truth}
