@@ -12,7 +12,7 @@ __all__ = ["Estimate", "Training", "estimate"]
 _FRAMEWORK_BYTES = 1.2e9
 _LARGEST_CHROMOSOME = 2.5e8
 _RECORD_SHARE = 0.35
-"""Compressed bytes of a record per base: measured between 0.3 (sparse counts) and 0.6."""
+"""Bytes on disk taken for a base of a record: 2 to 3 bits of compressed bases, and a few sparse counts."""
 _GPU_FLOPS = 1.5e13
 """Sustained training speed taken for a GPU, in floating-point operations a second: a mid-range card in float32."""
 
@@ -40,7 +40,7 @@ class Estimate:
         time = "a minute" if minutes < 1 else f"{minutes:.0f} min" if self.hours < 2 else f"{self.hours:.0f} h"
         device = f"device memory {self.device_memory / gib:.1f} GiB, " if self.device_memory else ""
         disk = f"{self.disk / gib:.1f} GiB" if self.disk > gib else f"{self.disk / 2**20:.0f} MiB"
-        return f"host memory {self.host_memory / gib:.1f} GiB, {device}disk {disk}, training at most about {time}"
+        return f"host memory {self.host_memory / gib:.1f} GiB, {device}disk {disk}, training roughly {time} if all epochs run"
 
 
 def estimate(trainings: list[Training], batch_size: int, regions: int, bases: int, genome_size: int,

@@ -13,7 +13,6 @@ import mmap
 import os
 import struct
 import zlib
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -212,9 +211,6 @@ class ShardSet:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.index["id"])
 
 
 def _map(path: Path) -> mmap.mmap:

@@ -123,12 +123,7 @@ class Settings:
 
 
 DEMO = Settings()
-"""The demo's genome: two minutes of training on two cores give models that pass every check of
-:mod:`chrombpnet_core.truth`.
-
-With L 1018, W 800, 16 filters, 4 (bias) and 5 dilated layers, 6 and 40 epochs of batches of 8, learning rate 0.002,
-jitter 100, half a nonpeak per peak, patience 10, bias threshold factor 0.9.
-"""
+"""The genome of ``chrombpnet demo``: models that two cores train in two minutes pass :mod:`chrombpnet_core.truth`."""
 TINY = Settings(size=350_000, spacing=7_000)
 """For tests of machinery: seconds to train, nothing promised of the result."""
 

@@ -30,7 +30,7 @@ MODEL_FILES = {"bias": {"bias": "bias.h5"},
 """Kind of run → name of each model that is evaluated → its file."""
 
 _FOOTPRINT_SEQUENCES = 20_000
-"""Test nonpeaks that footprints are averaged over at most: beyond, the mean no longer moves in its third decimal."""
+"""Test nonpeaks that footprints are averaged over at most, drawn at random, to bound time; the reference takes all."""
 
 
 @step_task("Evaluate models")

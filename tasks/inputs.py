@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,6 @@ from chrombpnet_core.regions import inside, read_bed3, read_regions
 from tasks.store import cache_folder, require, require_place, stage
 
 __all__ = ["Checked", "check_inputs", "genome_at", "sizes_of"]
-
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Checked:

@@ -31,7 +31,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 from prefect.states import Completed
 
-from tasks.store import Artifact, Store, cache_folder, digest_of_file, is_transient, redact, stage
+from tasks.store import Store, cache_folder, digest_of_file, is_transient, redact, stage
 
 __all__ = ["Result", "Work", "run_step", "should_retry", "step_task"]
 
@@ -84,11 +84,6 @@ class Result:
             return Path(store.path(self.step, self.key, name))
         target = cache_folder() / "outputs" / self.step / f"{self.key}-{self.digest[:12]}" / name
         return store.fetch(target, self.manifest["files"][name]["size"], self.step, self.key, name)
-
-    def artifact(self, name: str) -> Artifact:
-        """One file as another step's input."""
-        entry = self.manifest["files"][name]
-        return Artifact(Store(self.store).uri(self.step, self.key, name), entry["sha256"], entry["size"])
 
 
 @dataclass
@@ -293,7 +288,7 @@ def _measured() -> Iterator[dict[str, Any]]:
 
 @functools.cache
 def _versions() -> dict[str, str]:
-    names = ("chrombpnet-flows", "keras", "tensorflow", "tensorflow-cpu", "jax", "numpy", "pysam", "pyBigWig", "prefect")
+    names = ("chrombpnet-flows", "keras", "tensorflow", "jax", "numpy", "pysam", "pyBigWig", "prefect")
     versions = {"python": platform.python_version(), "backend": os.environ.get("KERAS_BACKEND", "tensorflow")}
     for name in names:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

@@ -28,8 +28,7 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.textfiles import require_file
 
 __all__ = ["Artifact", "Store", "cache_folder", "default_store", "digest_of_file", "is_transient", "redact", "redact_all",
-           "require",
-           "require_place", "retried", "stage"]
+           "require", "require_place", "retried", "stage"]
 
 log = logging.getLogger(__name__)
 P, R = ParamSpec("P"), TypeVar("R")
