@@ -19,7 +19,7 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.textfiles import require_file
 
 __all__ = ["ACCESSIBILITY_PREFIX", "BIAS_PREFIX", "Architecture", "LogSumExp", "accessibility_part", "bias_part",
-           "bpnet", "build_from_file", "chrombpnet", "lengths_of", "multinomial_nll", "shift_log_counts"]
+           "bpnet", "build_from_file", "chrombpnet", "draw_weights", "lengths_of", "multinomial_nll", "shift_log_counts"]
 
 BIAS_PREFIX = ""
 ACCESSIBILITY_PREFIX = "wo_bias_"
@@ -99,6 +99,19 @@ def bpnet(architecture: Architecture, prefix: str = BIAS_PREFIX, name: str = "mo
     profile = layers.Flatten(name=f"{head}logits_profile_predictions")(profile)
     counts = layers.Dense(1, name=f"{head}logcount_predictions")(layers.GlobalAveragePooling1D(name="gap")(x))
     return keras.Model(sequence, [profile, counts], name=name)
+
+
+def draw_weights(model: keras.Model, seed: int) -> None:
+    """Draw every kernel anew, Glorot uniform as in Keras, and set every bias to 0: the same on any backend.
+
+    Layers draw in the model's order, each from its own stream of ``seed``.
+    """
+    for number, layer in enumerate(layer for layer in model.layers if layer.weights):
+        kernel, bias = layer.get_weights()
+        fields = int(np.prod(kernel.shape[:-2]))
+        limit = np.sqrt(6 / (fields * (kernel.shape[-2] + kernel.shape[-1])))
+        drawn = np.random.default_rng([seed, 7, number]).uniform(-limit, limit, kernel.shape)
+        layer.set_weights([drawn.astype(np.float32), np.zeros_like(bias)])
 
 
 def add_name(i: int) -> str:

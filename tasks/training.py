@@ -99,13 +99,13 @@ def _write_filtered(work: Work, index: Any, fold: Fold, kept: dict[str, np.ndarr
 def train_bias_model(store: str, shards: Result, selection: Result, model: dict[str, Any],
                      training: dict[str, Any]) -> Result:
     """Train a BPNet on background to learn the enzyme's preference."""
-    return run_step(store, "train_bias", 1, {"shards": shards, "selection": selection},
+    return run_step(store, "train_bias", 2, {"shards": shards, "selection": selection},
                     {"model": model, "training": training, "backend": backend_name()}, _train_bias)
 
 
 def _train_bias(work: Work) -> None:
     from chrombpnet_core.model_files import save_model
-    from chrombpnet_core.models import Architecture, bpnet
+    from chrombpnet_core.models import Architecture, bpnet, draw_weights
     from chrombpnet_core.sampling import centred_plan, training_plan
 
     _prepare(work)
@@ -113,6 +113,7 @@ def _train_bias(work: Work) -> None:
     with ShardSet(work.inputs["shards"]) as shards:
         model = bpnet(Architecture(**work.parameters["model"]["architecture"]))
         jitter, training = shards.layout.jitter, work.parameters["training"]
+        draw_weights(model, training["seed"])
         history = _fit(work, model, shards, lambda epoch: training_plan(
             ids["train_peaks"], ids["train_nonpeaks"], len(ids["train_nonpeaks"]), 0, jitter, training["seed"], epoch),
             centred_plan(ids["valid_nonpeaks"], jitter), selection["counts_loss_weight"])
@@ -167,7 +168,7 @@ def _scale_bias(work: Work) -> None:
 def train_main_model(store: str, shards: Result, selection: Result, bias: Result, model: dict[str, Any],
                      training: dict[str, Any], architecture_file: str | None = None) -> Result:
     """Train the accessibility model beside the frozen bias model."""
-    return run_step(store, "train_main", 1, {"shards": shards, "selection": selection, "bias": bias,
+    return run_step(store, "train_main", 2, {"shards": shards, "selection": selection, "bias": bias,
                                              "architecture": architecture_file},
                     {"model": model, "training": training, "backend": backend_name()}, _train_main)
 
@@ -181,6 +182,7 @@ def _train_main(work: Work) -> None:
         bpnet,
         build_from_file,
         chrombpnet,
+        draw_weights,
     )
     from chrombpnet_core.sampling import centred_plan, training_plan
 
@@ -188,8 +190,11 @@ def _train_main(work: Work) -> None:
     ids, selection = _selected(work)
     size, training = work.parameters["model"], work.parameters["training"]
     architecture = Architecture(**size["architecture"])
-    accessibility = build_from_file(work.inputs["architecture"], architecture) if "architecture" in work.inputs else \
-        bpnet(architecture, ACCESSIBILITY_PREFIX, "model_wo_bias")
+    if "architecture" in work.inputs:
+        accessibility = build_from_file(work.inputs["architecture"], architecture)
+    else:
+        accessibility = bpnet(architecture, ACCESSIBILITY_PREFIX, "model_wo_bias")
+        draw_weights(accessibility, training["seed"])
     model = chrombpnet(accessibility, load_model(work.inputs["bias"] / "bias_model_scaled.h5"))
     ratio, seed = size["negative_sampling_ratio"], training["seed"]
     draw = int(ratio * len(ids["train_peaks"]))

@@ -21,6 +21,7 @@ from chrombpnet_core.models import (
     bpnet,
     build_from_file,
     chrombpnet,
+    draw_weights,
     lengths_of,
     multinomial_nll,
     shift_log_counts,
@@ -104,6 +105,18 @@ def test_main_model_adds_logits_and_counts(tmp_path):
     np.testing.assert_allclose(both[1], np.logaddexp(parts[0][1], parts[1][1]), atol=1e-5)
     assert {variable.path.split("/")[0] for variable in model.trainable_variables} == {
         layer.name for layer in accessibility.layers if layer.weights}
+
+
+def test_drawn_weights_depend_on_the_seed_alone():
+    one, other, third = (bpnet(Architecture(4, 2, 200, 80)) for _ in range(3))
+    for model, seed in ((one, 1), (other, 1), (third, 2)):
+        draw_weights(model, seed)
+    for mine, same, different in zip(*(model.get_weights() for model in (one, other, third)), strict=True):
+        np.testing.assert_array_equal(mine, same)
+        assert mine.ndim == 1 or not np.array_equal(mine, different)
+    first = one.get_layer("bpnet_1st_conv").get_weights()[0]
+    assert 0.8 < np.abs(first).max() / np.sqrt(6 / (21 * (4 + 4))) <= 1
+    assert first.mean() == pytest.approx(0, abs=0.05)
 
 
 def test_lengths_of_the_two_models_must_agree():
