@@ -40,8 +40,8 @@ class Estimate:
         time = "a minute" if minutes < 1 else f"{minutes:.0f} min" if self.hours < 2 else f"{self.hours:.0f} h"
         device = f"device memory {self.device_memory / gib:.1f} GiB, " if self.device_memory else ""
         disk = f"{self.disk / gib:.1f} GiB" if self.disk > gib else f"{self.disk / 2**20:.0f} MiB"
-        return (f"host memory {self.host_memory / gib:.1f} GiB, {device}disk {disk}, training roughly {time} if all "
-                "epochs run")
+        training = f", training roughly {time} if all epochs run" if self.hours else ""
+        return f"host memory {self.host_memory / gib:.1f} GiB, {device}disk {disk}{training}"
 
 
 def estimate(trainings: list[Training], batch_size: int, regions: int, bases: int, genome_size: int,

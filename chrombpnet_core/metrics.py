@@ -7,8 +7,9 @@ dictionary. :func:`evaluate` does both for arrays that are in memory.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -18,7 +19,7 @@ from scipy.stats import rankdata
 from chrombpnet_core.errors import InputError
 
 __all__ = ["RegionScores", "auprc", "auroc", "evaluate", "jensen_shannon", "mean_squared_error", "normalised_jsd",
-           "pearson", "score_regions", "softmax", "spearman", "summarise", "uniform_jsd"]
+           "pearson", "quality_metric", "score_regions", "softmax", "spearman", "summarise", "uniform_jsd"]
 
 _PSEUDOCOUNT = 0.001
 _CHUNK = 1024  # rows at a time: some 10 MB per temporary array at W = 1000
@@ -261,6 +262,32 @@ def summarise(scores: RegionScores, is_peak: np.ndarray | None = None) -> dict:
         metrics["classification_metrics"] = {"auroc": _safe(auroc(predicted, is_peak)),
                                              "auprc": _safe(auprc(predicted, is_peak))}
     return metrics
+
+
+def quality_metric(folds: Sequence[dict]) -> dict[str, float]:
+    """The numeric fields of the ENCODE portal's ``bpnet_quality_metric``: medians over folds.
+
+    Parameters
+    ----------
+    folds
+        The dictionary of :func:`summarise` of each fold's test chromosomes, with peaks and nonpeaks.
+
+    Returns
+    -------
+    Field → median over the folds where it is defined; a field that is defined in none is left out.
+    """
+    sources = {f"count_{kind}_{field}": ("counts_metrics", group, f"{kind}r")
+               for kind in ("spearman", "pearson")
+               for field, group in (("peaks", "peaks"), ("allregions", "peaks_and_nonpeaks"))}
+    sources |= {"profile_normjsd_peaks": ("profile_metrics", "peaks", "median_norm_jsd"),
+                "auprc": ("classification_metrics", "auprc"), "auroc": ("classification_metrics", "auroc")}
+    values: dict[str, float] = {}
+    for field, keys in sources.items():
+        found = [functools.reduce(dict.__getitem__, keys, metrics) for metrics in folds]
+        defined = [value for value in found if value is not None]
+        if defined:
+            values[field] = float(np.median(defined))
+    return values
 
 
 def evaluate(observed_counts: np.ndarray, logits: np.ndarray, logcounts: np.ndarray, is_peak: np.ndarray | None,

@@ -15,11 +15,12 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import InputError, ModelFileError
 from chrombpnet_core.textfiles import require_file
 
 __all__ = ["ACCESSIBILITY_PREFIX", "BIAS_PREFIX", "Architecture", "LogSumExp", "accessibility_part", "bias_part",
-           "bpnet", "build_from_file", "chrombpnet", "draw_weights", "lengths_of", "multinomial_nll", "shift_log_counts"]
+           "bpnet", "build_from_file", "chrombpnet", "draw_weights", "lengths_of", "multinomial_nll", "require_kind",
+           "require_lengths", "shift_log_counts"]
 
 BIAS_PREFIX = ""
 ACCESSIBILITY_PREFIX = "wo_bias_"
@@ -167,6 +168,34 @@ def bias_part(model: keras.Model) -> keras.Model:
 def lengths_of(model: keras.Model) -> tuple[int, int]:
     """Input and output length in bp of a two-headed model."""
     return int(model.input_shape[1]), int(model.output_shape[0][1])
+
+
+def require_kind(model: keras.Model, kind: str, path: str | os.PathLike) -> keras.Model:
+    """The same model, which must be of ``kind``: ``bias``, ``chrombpnet`` (both parts) or ``chrombpnet_nobias``.
+
+    Raises
+    ------
+    ModelFileError
+        Naming the file and what it holds instead.
+    """
+    accessibility = model.name == "model_wo_bias" or any(
+        layer.name.startswith(ACCESSIBILITY_PREFIX) for layer in model.layers)
+    found = "chrombpnet" if model.name == "chrombpnet" else "chrombpnet_nobias" if accessibility else "bias"
+    if found != kind:
+        names = {"bias": "a bias model", "chrombpnet": "a full model, bias included",
+                 "chrombpnet_nobias": "a bias-corrected model"}
+        raise ModelFileError(f"{path}: the wrong kind of model", expected=f"{names[kind]}, {kind}.h5",
+                             found=names[found], remedy="swap the files")
+    return model
+
+
+def require_lengths(model: keras.Model, lengths: tuple[int, int], path: str | os.PathLike) -> keras.Model:
+    """The same model, which must have these input and output lengths in bp; else :class:`InputError`."""
+    if lengths_of(model) != lengths:
+        raise InputError(f"{path}: input and output length of the model", expected="{} and {}".format(*lengths),
+                         found="{} and {}".format(*lengths_of(model)), remedy="give models of one size; -il and -ol are "
+                         "those of the bias model")
+    return model
 
 
 def _log_gamma(x):

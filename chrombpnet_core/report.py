@@ -220,7 +220,7 @@ def write_pictures(content: ReportContent, folder: str | os.PathLike) -> list[Pa
     """Write the PNG files of an evaluation folder that the content allows; their paths.
 
     ``<model>_only_peaks.counts_pearsonr.png`` and ``…profile_jsd.png`` (bias run: ``_only_nonpeaks`` too),
-    ``epoch_loss.png``, ``bw_shift_qc.png`` and ``<model>.<motif>.footprint.png``.
+    ``epoch_loss.png`` and ``<model>.<motif>.footprint.png``.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -244,8 +244,6 @@ def _png_figures(content: ReportContent) -> Iterator[tuple[str, Any]]:
     for model, rows in trained.items():
         name = "epoch_loss.png" if model == (BIAS if content.kind == "bias" else FULL) else f"{model}.epoch_loss.png"
         yield name, pictures.loss_curves(rows, MODEL_LABELS.get(model, model))
-    if content.insertion_pfm is not None:
-        yield "bw_shift_qc.png", pictures.insertion_logo(content.insertion_pfm)
     for model, profiles in content.footprints.items():
         for motif, profile in profiles.items():
             title = f"{motif}, {MODEL_LABELS.get(model, model)}"

@@ -44,11 +44,18 @@ def build_parser() -> argparse.ArgumentParser:
         description="Base-resolution, bias-corrected models of chromatin accessibility from ATAC-seq and DNase-seq."))
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _pipeline(_command(commands, "pipeline", "pipeline", "train, evaluate and report a main model"))
+    _pipeline(_command(commands, "train", "train", "train a main model"))
+    _qc(_command(commands, "qc", "qc", "evaluate and report a main model on given insertions"))
     bias = _command(commands, "bias", None, "the bias model").add_subparsers(metavar="COMMAND", required=True)
     _bias_pipeline(_command(bias, "pipeline", "bias_pipeline", "train, evaluate and report a bias model"))
+    _bias_pipeline(_command(bias, "train", "bias_train", "train a bias model"))
+    _bias_qc(_command(bias, "qc", "bias_qc", "evaluate and report a bias model on given insertions"))
     prep = _command(commands, "prep", None, "prepare inputs").add_subparsers(metavar="COMMAND", required=True)
     _nonpeaks(_command(prep, "nonpeaks", "prep_nonpeaks", "draw GC-matched background regions"))
     _splits(_command(prep, "splits", "prep_splits", "write a fold of train, valid and test chromosomes"))
+    _folds(_command(prep, "folds", "prep_folds", "divide the chromosomes into balanced folds"))
+    _pred_bw(_command(commands, "pred_bw", "pred_bw", "predict tracks of given regions as bigWig"))
+    _footprints(_command(commands, "footprints", "footprints", "draw what a model predicts around motifs"))
     _run(_command(commands, "run", "run", "do a whole data set described in a YAML file"))
     _demo(_command(commands, "demo", "demo", "do the whole job on a simulated genome of known truth"))
     doctor = _command(commands, "doctor", "doctor", "tell what this machine has: versions, devices, store")
@@ -95,20 +102,55 @@ def _bias_pipeline(parser: argparse.ArgumentParser) -> None:
     _training(parser, filters=128, layers=4, jitter=0)
 
 
+def _qc(parser: argparse.ArgumentParser) -> None:
+    group = _judged(parser)
+    group.add_argument("-cm", "--chrombpnet-model", required=True, metavar="H5", help="chrombpnet.h5")
+    group.add_argument("-cmb", "--chrombpnet-model-nb", metavar="H5",
+                       help="chrombpnet_nobias.h5 (default: the one inside chrombpnet.h5)")
+
+
+def _bias_qc(parser: argparse.ArgumentParser) -> None:
+    group = _judged(parser)
+    group.add_argument("-bm", "--bias-model", required=True, metavar="H5", help="bias.h5, scaled or not")
+
+
+def _judged(parser: argparse.ArgumentParser):
+    """What both kinds of quality control need; the group of inputs."""
+    group = parser.add_argument_group("inputs")
+    group.add_argument("-bw", "--bigwig", required=True, metavar="BW", help="observed insertions, *_unstranded.bw")
+    _genome(group)
+    _regions(group)
+    parser.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N")
+    parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N", help="of the shuffled profiles")
+    _place(parser)
+    _files(parser)
+    return group
+
+
+def _genome(group) -> None:
+    group.add_argument("-g", "--genome", required=True, metavar="FASTA", help="plain, gzip or bgzip")
+    group.add_argument("-c", "--chrom-sizes", required=True, metavar="TSV", help="names and lengths of chromosomes")
+
+
+def _regions(group) -> None:
+    group.add_argument("-o", "--output-dir", required=True, metavar="FOLDER", help="where the results go")
+    group.add_argument("-d", "--data-type", required=True, choices=["ATAC", "DNASE"], help="the assay")
+    group.add_argument("-p", "--peaks", required=True, metavar="BED", help="narrowPeak, or BED (middle = summit)")
+    group.add_argument("-n", "--nonpeaks", required=True, metavar="BED", help="background, from 'prep nonpeaks'")
+    group.add_argument("-fl", "--chr-fold-path", required=True, metavar="JSON", help="fold, from 'prep splits'")
+
+
 def _inputs(parser: argparse.ArgumentParser):
     """Inputs that both pipelines need; the group of required flags."""
     group = parser.add_argument_group("inputs")
-    group.add_argument("-g", "--genome", required=True, metavar="FASTA", help="plain, gzip or bgzip")
-    group.add_argument("-c", "--chrom-sizes", required=True, metavar="TSV", help="names and lengths of chromosomes")
+    _genome(group)
     reads = group.add_mutually_exclusive_group(required=True)
     reads.add_argument("-ibam", "--input-bam-file", nargs="+", metavar="BAM", help="filtered reads; no index needed")
     reads.add_argument("-ifrag", "--input-fragment-file", nargs="+", metavar="TSV", help="fragments: chrom, start, end")
     reads.add_argument("-itag", "--input-tagalign-file", nargs="+", metavar="BED", help="tagAlign (BED6)")
-    group.add_argument("-o", "--output-dir", required=True, metavar="FOLDER", help="where the results go")
-    group.add_argument("-d", "--data-type", required=True, choices=["ATAC", "DNASE"], help="the assay")
-    group.add_argument("-p", "--peaks", required=True, metavar="BED", help="narrowPeak")
-    group.add_argument("-n", "--nonpeaks", required=True, metavar="BED", help="background, from 'prep nonpeaks'")
-    group.add_argument("-fl", "--chr-fold-path", required=True, metavar="JSON", help="fold, from 'prep splits'")
+    reads.add_argument("-ibw", "--input-bigwig-file", nargs="+", metavar="BW",
+                       help="insertions per base, unstranded and shift-corrected, in place of reads")
+    _regions(group)
     shift = parser.add_argument_group("shift of the reads")
     shift.add_argument("-ps", "--plus-shift", type=int, metavar="BP", help="shift of + reads in the input; else estimated")
     shift.add_argument("-ms", "--minus-shift", type=int, metavar="BP", help="shift of − reads in the input")
@@ -133,14 +175,25 @@ def _training(parser: argparse.ArgumentParser, filters: int, layers: int, jitter
                        help=f"default {jitter}" if jitter else "accepted; nonpeaks, which train it, are never jittered")
     group.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N")
     _place(parser)
-    group = parser.add_argument_group("files")
-    group.add_argument("-fp", "--file-prefix", default="", metavar="PREFIX", help="begins every file's name")
-    group = parser.add_argument_group("accepted for the reference's sake, without effect")
-    group.add_argument("-track", "--trackables", nargs="+", metavar="NAME", help=argparse.SUPPRESS)
-    group.add_argument("-hp", "--html-prefix", default="./", help=argparse.SUPPRESS)
+    _dry(parser)
+    group = _files(parser)
+    group.add_argument("-track", "--trackables", nargs="*", metavar="NAME", help=argparse.SUPPRESS)
     group.add_argument("--bsort", action="store_true", help=argparse.SUPPRESS)
     group.add_argument("--no-st", action="store_true", help=argparse.SUPPRESS)
     group.add_argument("--tmpdir", help=argparse.SUPPRESS)
+
+
+def _dry(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="print what would run, memory, disk and time, and exit")
+
+
+def _files(parser: argparse.ArgumentParser):
+    """The files' prefix; the group of flags that are accepted without effect."""
+    group = parser.add_argument_group("files")
+    group.add_argument("-fp", "--file-prefix", default="", metavar="PREFIX", help="begins every file's name")
+    group = parser.add_argument_group("accepted for the reference's sake, without effect")
+    group.add_argument("-hp", "--html-prefix", default="./", help=argparse.SUPPRESS)
+    return group
 
 
 def _place(parser: argparse.ArgumentParser) -> None:
@@ -171,9 +224,49 @@ def _splits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-vcr", "--valid-chroms", required=True, nargs="+", metavar="CHROM")
 
 
+def _folds(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-op", "--output_prefix", required=True, metavar="PREFIX", help="writes PREFIX_0.json, …")
+    parser.add_argument("-c", "--chrom-sizes", required=True, metavar="TSV")
+    parser.add_argument("-p", "--peaks", metavar="BED", help="their numbers are balanced as well as the lengths")
+    parser.add_argument("-k", "--k", type=int, default=5, metavar="N", help="number of folds (default 5)")
+    parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N")
+
+
+def _pred_bw(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("models, at least one")
+    group.add_argument("-bm", "--bias-model", metavar="H5", help="bias.h5, scaled or not")
+    group.add_argument("-cm", "--chrombpnet-model", metavar="H5", help="chrombpnet.h5")
+    group.add_argument("-cmb", "--chrombpnet-model-nb", metavar="H5", help="chrombpnet_nobias.h5")
+    group = parser.add_argument_group("inputs")
+    group.add_argument("-r", "--regions", required=True, metavar="BED", help="narrowPeak, or BED (middle = summit)")
+    _genome(group)
+    group.add_argument("-bw", "--bigwig", metavar="BW", help="observed insertions: metrics and predictions are written too")
+    group.add_argument("-d", "--debug-chr", nargs="+", metavar="CHROM", help="only these chromosomes")
+    group = parser.add_argument_group("outputs")
+    group.add_argument("-op", "--output-prefix", required=True, metavar="PREFIX", help="writes PREFIX_<model>.bw, …")
+    group.add_argument("-os", "--output-prefix-stats", metavar="PREFIX", help="writes statistics of each track")
+    parser.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N")
+    parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N", help="of the shuffled profiles in the metrics")
+    parser.add_argument("-t", "--tqdm", help=argparse.SUPPRESS)
+    _place(parser)
+
+
+def _footprints(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-m", "--model-h5", required=True, metavar="H5", help="a model; usually chrombpnet_nobias.h5")
+    parser.add_argument("-r", "--regions", required=True, metavar="BED", help="background that motifs are put into")
+    parser.add_argument("-g", "--genome", required=True, metavar="FASTA")
+    parser.add_argument("-fl", "--chr-fold-path", required=True, metavar="JSON", help="its test chromosomes are used")
+    parser.add_argument("-op", "--output-prefix", required=True, metavar="PREFIX")
+    parser.add_argument("-pwm_f", "--motifs-to-pwm", metavar="TSV", help="motif names and sequences")
+    parser.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N")
+    parser.add_argument("--ylim", metavar="LOW,HIGH", help="limits of the pictures' y axis, such as 0,0.01")
+    _place(parser)
+
+
 def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", nargs="?", metavar="DATASET.YAML", help="a DatasetSpec as YAML or JSON")
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of a DatasetSpec and exit")
+    _dry(parser)
     _place(parser)
 
 

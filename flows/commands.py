@@ -7,31 +7,120 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chrombpnet_core.errors import InputError
 from flows.spec import Background, DatasetSpec, Training, make_part, make_spec, read_spec
 from tasks.store import default_store
 
-__all__ = ["bias_pipeline", "demo", "doctor", "pipeline", "prep_nonpeaks", "prep_splits", "run"]
+if TYPE_CHECKING:
+    from chrombpnet_core.folds import Fold
+
+__all__ = ["bias_pipeline", "bias_qc", "bias_train", "demo", "doctor", "footprints", "pipeline", "pred_bw", "prep_folds",
+           "prep_nonpeaks", "prep_splits", "qc", "run", "train"]
 
 
-def bias_pipeline(given: argparse.Namespace) -> None:
+def bias_pipeline(given: argparse.Namespace, judge: bool = True) -> None:
     """``chrombpnet bias pipeline``."""
+    bias = _size(given) | {"threshold_factor": given.bias_threshold_factor}
+    spec = _spec(given, {"bias": bias})
+    if given.dry_run:
+        return _say_plan(spec, given, ["bias"], judge)
     from flows.pipelines import bias_pipeline as flow
 
-    bias = _size(given) | {"threshold_factor": given.bias_threshold_factor}
-    _say_report(flow(_looked_at(_spec(given, {"bias": bias}), given), _store(given), given.file_prefix))
+    return _say_result(flow(_looked_at(spec, given), _store(given), given.file_prefix, judge), judge)
 
 
-def pipeline(given: argparse.Namespace) -> None:
+def bias_train(given: argparse.Namespace) -> None:
+    """``chrombpnet bias train``."""
+    bias_pipeline(given, judge=False)
+
+
+def pipeline(given: argparse.Namespace, judge: bool = True) -> None:
     """``chrombpnet pipeline``."""
-    from flows.pipelines import main_pipeline as flow
-
     model = _size(given) | {"jitter": given.max_jitter, "negative_sampling_ratio": given.negative_sampling_ratio,
                             "architecture": given.architecture_from_file}
     spec = _spec(given, {"bias": {"model": given.bias_model_path}, "model": model})
-    _say_report(flow(_looked_at(spec, given), _store(given), given.file_prefix))
+    if given.dry_run:
+        return _say_plan(spec, given, ["main"], judge)
+    from flows.pipelines import main_pipeline as flow
+
+    return _say_result(flow(_looked_at(spec, given), _store(given), given.file_prefix, judge), judge)
+
+
+def train(given: argparse.Namespace) -> None:
+    """``chrombpnet train``."""
+    pipeline(given, judge=False)
+
+
+def qc(given: argparse.Namespace) -> None:
+    """``chrombpnet qc``."""
+    _quality_control(given, "main", {"chrombpnet": given.chrombpnet_model,
+                                     "chrombpnet_nobias": given.chrombpnet_model_nb})
+
+
+def bias_qc(given: argparse.Namespace) -> None:
+    """``chrombpnet bias qc``."""
+    _quality_control(given, "bias", {"bias": given.bias_model})
+
+
+def _quality_control(given: argparse.Namespace, kind: str, models: dict[str, str | None]) -> None:
+    """Input and output length are those of the first model."""
+    from chrombpnet_core.devices import find_device
+
+    find_device()
+    from chrombpnet_core.model_files import load_model
+    from chrombpnet_core.models import lengths_of, require_kind, require_lengths
+    from tasks.store import stage
+
+    lengths = None
+    for name, file in models.items():
+        if file:
+            model = require_kind(load_model(stage(file, "model")[0]), name, file)
+            lengths = lengths or lengths_of(model)
+            require_lengths(model, lengths, file)
+    spec = make_spec(_described(given) | {
+        "reads": {"bigwig": [given.bigwig]}, "input_length": lengths[0], "output_length": lengths[1],
+        "training": {"batch_size": given.batch_size, "seed": given.seed, "device": given.device or "auto"}},
+        "arguments", _FLAGS)
+    from flows.pipelines import quality_control
+
+    _say_report(quality_control(_looked_at(spec, given), _store(given), kind, models, given.file_prefix))
+
+
+def pred_bw(given: argparse.Namespace) -> None:
+    """``chrombpnet pred_bw``: one step, without any server."""
+    from tasks.tracks import predict_tracks, track_files
+
+    from tasks.publishing import place_files
+    from tasks.store import require_place
+
+    for prefix in filter(None, (given.output_prefix, given.output_prefix_stats)):
+        require_place(split_prefix(prefix)[0], "tracks")
+    models = {"bias": given.bias_model, "chrombpnet": given.chrombpnet_model,
+              "chrombpnet_nobias": given.chrombpnet_model_nb}
+    training = make_part(Training, {"batch_size": given.batch_size, "seed": given.seed}, "arguments", _FLAGS)
+    result = predict_tracks.fn(_store(given), models, given.regions, given.genome, given.chrom_sizes, given.bigwig,
+                               training.batch_size, given.debug_chr, training.seed)
+    for folder, files in track_files(result, given.output_prefix, given.output_prefix_stats).items():
+        for address in place_files(files, {}, folder):
+            print(address)
+
+
+def footprints(given: argparse.Namespace) -> None:
+    """``chrombpnet footprints``: one step, without any server."""
+    from tasks.footprints import draw_footprints, footprint_files
+
+    from tasks.publishing import place_files
+    from tasks.store import require_place
+
+    folder, name = split_prefix(given.output_prefix)
+    require_place(folder, "footprints")
+    training = make_part(Training, {"batch_size": given.batch_size}, "arguments", _FLAGS)
+    result = draw_footprints.fn(_store(given), given.model_h5, given.regions, given.genome, given.chr_fold_path,
+                                given.motifs_to_pwm, training.batch_size, given.ylim)
+    for address in place_files(footprint_files(result, name), {}, folder):
+        print(address)
 
 
 def run(given: argparse.Namespace) -> None:
@@ -48,10 +137,13 @@ def run(given: argparse.Namespace) -> None:
         from chrombpnet_core.devices import configure
 
         configure(device=spec.training.device)
+    if given.dry_run:
+        return _say_plan(spec, given, ["main"] if spec.bias.model else ["bias", "main"])
     from flows.pipelines import dataset
 
     for report in dataset(_looked_at(spec, given), _store(given)):
         _say_report(report)
+    return None
 
 
 def demo(given: argparse.Namespace) -> int:
@@ -97,34 +189,54 @@ def prep_nonpeaks(given: argparse.Namespace) -> None:
     from tasks.inputs import check_inputs
     from tasks.publishing import place_files
 
+    folder, name = split_prefix(given.output_prefix)
     make_part(Background, {"stride": given.stride, "ratio": given.neg_to_pos_ratio_train}, "arguments", _FLAGS)
     make_part(Training, {"seed": given.seed}, "arguments", _FLAGS)
     checked = check_inputs.fn([], given.genome, given.chrom_sizes, given.peaks, None, given.blacklist_regions,
                               [given.chr_fold_path], None, None, given.inputlen,
-                              {"nonpeaks": str(Path(given.output_prefix).parent), "store": _store(given)})
+                              {"nonpeaks": folder, "store": _store(given)})
     result = draw_nonpeaks.fn(_store(given), given.genome, given.chrom_sizes, given.peaks, given.blacklist_regions,
                               checked.folds[0], given.inputlen, given.stride, given.neg_to_pos_ratio_train, given.seed)
-    prefix = Path(given.output_prefix)
-    files = {f"{prefix.name}_negatives.bed": result.file("negatives.bed")}
-    files |= {f"{prefix.name}_{name}": result.file(name) for name in result.manifest["files"]
-              if name.startswith("auxiliary/")}
-    place_files(files, {}, str(prefix.parent))
-    print(f"{result.facts['made']:,} nonpeaks: {prefix}_negatives.bed")
+    files = {f"{name}_negatives.bed": result.file("negatives.bed")}
+    files |= {f"{name}_{file}": result.file(file) for file in result.manifest["files"] if file.startswith("auxiliary/")}
+    place_files(files, {}, folder)
+    print(f"{result.facts['made']:,} nonpeaks: {given.output_prefix}_negatives.bed")
 
 
 def prep_splits(given: argparse.Namespace) -> None:
     """``chrombpnet prep splits``: all chromosomes but those of test and valid train."""
     from chrombpnet_core.folds import make_fold
     from chrombpnet_core.genome import read_chrom_sizes
+    from tasks.store import stage
 
-    sizes = read_chrom_sizes(given.chrom_sizes)
+    sizes = read_chrom_sizes(stage(given.chrom_sizes, "chromosome sizes")[0])
     held = {*given.test_chroms, *given.valid_chroms}
     fold = make_fold({"test": given.test_chroms, "valid": given.valid_chroms,
                       "train": [chrom for chrom in sizes if chrom not in held]}, sizes, "prep splits")
-    path = Path(f"{given.output_prefix}.json")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fold.write(path)
-    print(f"{len(fold.train)} chromosomes train, {len(fold.valid)} validate, {len(fold.test)} test: {path}")
+    _place_folds({f"{split_prefix(given.output_prefix)[1]}.json": fold}, given.output_prefix)
+
+
+def prep_folds(given: argparse.Namespace) -> None:
+    """``chrombpnet prep folds``: ours; the reference leaves the choice of chromosomes to its users."""
+    from chrombpnet_core.folds import make_folds
+    from chrombpnet_core.genome import read_chrom_sizes
+    from chrombpnet_core.regions import read_regions
+    from tasks.store import stage
+
+    sizes = read_chrom_sizes(stage(given.chrom_sizes, "chromosome sizes")[0])
+    peaks = read_regions(stage(given.peaks, "peaks")[0], "peaks", sizes)["chrom"].value_counts().to_dict() \
+        if given.peaks else None
+    folds = make_folds(sizes, peaks, given.k, given.seed)
+    name = split_prefix(given.output_prefix)[1]
+    _place_folds({f"{name}_{i}.json": fold for i, fold in enumerate(folds)}, given.output_prefix)
+
+
+def _place_folds(folds: dict[str, Fold], prefix: str) -> None:
+    from tasks.publishing import place_files
+
+    texts = {name: fold.to_json() for name, fold in folds.items()}
+    for fold, address in zip(folds.values(), place_files({}, texts, split_prefix(prefix)[0]), strict=True):
+        print(f"{len(fold.train)} chromosomes train, {len(fold.valid)} validate, {len(fold.test)} test: {address}")
 
 
 def doctor(given: argparse.Namespace) -> int:
@@ -146,6 +258,19 @@ def _looked_at(spec: DatasetSpec, given: argparse.Namespace) -> DatasetSpec:
     return spec
 
 
+def _say_plan(spec: DatasetSpec, given: argparse.Namespace, kinds: list[str], judge: bool = True) -> None:
+    """Answer ``--dry-run``."""
+    from flows.pipelines import plan
+
+    steps, needed, refusal = plan(spec, _store(given), kinds, judge)
+    for step, found in steps:
+        print(f"{step:<16} {'in the store' if found else 'would run'}")
+    print(f"{'report':<16} would be written to {spec.output}" if judge else f"files would go to {spec.output}")
+    print(f"needs at most: {needed}")
+    if refusal:
+        print(f"would be refused here: {refusal}")
+
+
 def _store(given: argparse.Namespace) -> str:
     return given.store or default_store()
 
@@ -157,17 +282,22 @@ def _size(given: argparse.Namespace) -> dict[str, Any]:
 def _spec(given: argparse.Namespace, models: dict[str, Any]) -> DatasetSpec:
     """The DatasetSpec of a pipeline's arguments."""
     reads = {"bam": given.input_bam_file or [], "fragments": given.input_fragment_file or [],
-             "tagalign": given.input_tagalign_file or [], "plus_shift": given.plus_shift,
-             "minus_shift": given.minus_shift, "num_samples": given.num_samples,
+             "tagalign": given.input_tagalign_file or [], "bigwig": given.input_bigwig_file or [],
+             "plus_shift": given.plus_shift, "minus_shift": given.minus_shift, "num_samples": given.num_samples,
              "reference_matrices": given.ATAC_ref_path if given.data_type == "ATAC" else given.DNASE_ref_path}
     training = {"patience": given.early_stop, "learning_rate": given.learning_rate, "batch_size": given.batch_size,
                 "outlier_threshold": given.outlier_threshold, "seed": given.seed, "device": given.device or "auto"}
+    return make_spec(_described(given) | {
+        "reads": reads, "input_length": given.inputlen, "output_length": given.outputlen, "training": training,
+        **models}, "arguments", _FLAGS)
+
+
+def _described(given: argparse.Namespace) -> dict[str, Any]:
+    """What training and quality control tell alike of a data set."""
     name = re.sub(r"[^A-Za-z0-9._-]", "-", Path(given.output_dir).name)
-    return make_spec({
-        "id": name.lstrip("._-") or "dataset", "assay": given.data_type, "reads": reads, "genome": given.genome,
-        "chrom_sizes": given.chrom_sizes, "peaks": given.peaks, "nonpeaks": given.nonpeaks,
-        "folds": [given.chr_fold_path], "input_length": given.inputlen, "output_length": given.outputlen,
-        "training": training, "output": given.output_dir, **models}, "arguments", _FLAGS)
+    return {"id": name.lstrip("._-") or "dataset", "assay": given.data_type, "genome": given.genome,
+            "chrom_sizes": given.chrom_sizes, "peaks": given.peaks, "nonpeaks": given.nonpeaks,
+            "folds": [given.chr_fold_path], "output": given.output_dir}
 
 
 _FLAGS = {"epochs": "-e/--epochs", "filters": "-fil/--filters", "layers": "-dil/--n-dilation-layers",
@@ -180,6 +310,16 @@ _FLAGS = {"epochs": "-e/--epochs", "filters": "-fil/--filters", "layers": "-dil/
 """Key of a DatasetSpec → the flag that sets it, for messages."""
 
 
-def _say_report(report: str) -> None:
-    print(f"report: {report}")
+def split_prefix(prefix: str) -> tuple[str, str]:
+    """Folder, local or remote, and beginning of the file names of an output prefix."""
+    folder, slash, name = prefix.rpartition("/")
+    return (folder or "/") if slash else ".", name
+
+
+def _say_result(result: str, judge: bool) -> None:
+    print(f"{'report' if judge else 'results'}: {result}")
     sys.stdout.flush()
+
+
+def _say_report(report: str) -> None:
+    _say_result(report, judge=True)

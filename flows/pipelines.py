@@ -1,61 +1,147 @@
-"""The flows: one trains a bias model, one a main model, one does the whole data set."""
+"""The flows: bias model, main model, quality control of given models, and the whole data set."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from prefect import flow
 
+from chrombpnet_core.errors import InputError
 from flows.spec import DatasetSpec, FoldChromosomes
 from tasks.data import count_insertions, draw_insertion_logo, draw_nonpeaks, make_shards
 from tasks.evaluation import evaluate_models
 from tasks.inputs import Checked, check_inputs
 from tasks.preflight import estimate_run
-from tasks.publishing import publish_run
+from tasks.publishing import publish_quality_metric, publish_run
 from tasks.reports import report_run
+from tasks.steps import planning
 from tasks.store import redact_all
 from tasks.training import scale_bias_model, select_regions, train_bias_model, train_main_model
 
-__all__ = ["bias_pipeline", "dataset", "inputs_of", "main_pipeline"]
+__all__ = ["bias_pipeline", "dataset", "inputs_of", "main_pipeline", "plan", "quality_control"]
 
 Fold = dict[str, list[str]]
+Done = dict[str, Any]
+
+
+def _submit(task: Any, *arguments: Any, **named: Any) -> Any:
+    return task.submit(*arguments, **named)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What every part of a flow needs: the data set, the store, and how a task is called; a future comes back."""
+
+    spec: DatasetSpec
+    store: str
+    call: Callable[..., Any] = _submit
 
 
 @flow(name="bias-pipeline", validate_parameters=False)
-def bias_pipeline(spec: DatasetSpec, store: str, prefix: str = "") -> str:
-    """Train, evaluate and report a bias model on the first fold; the results go to ``spec.output``."""
-    checked = _check(spec, store, ["bias"])
-    fold = checked.folds[0]
-    done = _examples(spec, store, fold, jitter=0)
-    done |= _bias_model(spec, store, fold, done)
-    return _finish(spec, store, "bias", done, spec.output, prefix)
+def bias_pipeline(spec: DatasetSpec, store: str, prefix: str = "", judge: bool = True) -> str:
+    """Train a bias model on the first fold and, where ``judge``, evaluate and report it; results go to ``spec.output``."""
+    run = _Run(spec, store)
+    fold = _check(run, ["bias"]).folds[0]
+    done = _examples(run, fold, jitter=0)
+    done |= _bias_model(run, fold, done)
+    if judge:
+        done |= _judge(run, "bias", fold, done, done["train_bias"])
+    return _finish(run, "bias", done, spec.output, prefix)
 
 
 @flow(name="pipeline", validate_parameters=False)
-def main_pipeline(spec: DatasetSpec, store: str, prefix: str = "") -> str:
-    """Train, evaluate and report a main model on the first fold, with the given bias model."""
-    checked = _check(spec, store, ["main"])
-    fold = checked.folds[0]
-    done = _examples(spec, store, fold, spec.model.jitter)
-    done |= _main_model(spec, store, fold, done, spec.bias.model)
-    return _finish(spec, store, "main", done, spec.output, prefix)
+def main_pipeline(spec: DatasetSpec, store: str, prefix: str = "", judge: bool = True) -> str:
+    """Train a main model on the first fold, with the given bias model; else as :func:`bias_pipeline`."""
+    run = _Run(spec, store)
+    fold = _check(run, ["main"]).folds[0]
+    done = _examples(run, fold, spec.model.jitter)
+    done |= _main_model(run, fold, done, spec.bias.model)
+    if judge:
+        done |= _judge(run, "main", fold, done, done["train_main"])
+    return _finish(run, "main", done, spec.output, prefix)
+
+
+@flow(name="quality-control", validate_parameters=False)
+def quality_control(spec: DatasetSpec, store: str, kind: str, models: dict[str, str | None], prefix: str = "") -> str:
+    """Evaluate and report given models of ``kind`` bias or main on the first fold's test chromosomes."""
+    run = _Run(spec, store)
+    fold = _check(run, []).folds[0]
+    done = _examples(run, fold, jitter=0)
+    done |= _judge(run, kind, fold, done, models)
+    described = spec.model_dump(mode="json", exclude={"bias", "model", "background"})  # nothing is trained or drawn
+    return _finish(run, kind, done, spec.output, prefix, described | {"models": models})
 
 
 @flow(name="dataset", validate_parameters=False)
 def dataset(spec: DatasetSpec, store: str) -> list[str]:
     """Everything from reads and peaks to reports: background, bias model, main model, fold by fold."""
-    checked = _check(spec, store, ["main"] if spec.bias.model else ["bias", "main"])
-    reports = []
-    for i, fold in enumerate(checked.folds):
+    run = _Run(spec, store)
+    reports, evaluated = [], []
+    for i, fold in enumerate(_check(run, _kinds(spec)).folds):
         output = f"{spec.output.rstrip('/')}/fold_{i}"
-        done = _examples(spec, store, fold, spec.model.jitter)
+        done = _examples(run, fold, spec.model.jitter)
         if not spec.bias.model:
-            done |= _bias_model(spec, store, fold, done)
-            _finish(spec, store, "bias", done, f"{output}/bias")
-        done |= _main_model(spec, store, fold, done, spec.bias.model or done["train_bias"])
-        _finish(spec, store, "main", done, f"{output}/main")
-        reports.append(_finish(spec, store, "dataset", done, output))
+            done |= _bias_model(run, fold, done)
+            done |= _judge(run, "bias", fold, done, done["train_bias"])
+            _finish(run, "bias", done, f"{output}/bias")
+        done |= _main_model(run, fold, done, spec.bias.model or done["train_bias"])
+        done |= _judge(run, "main", fold, done, done["train_main"])
+        _finish(run, "main", done, f"{output}/main")
+        reports.append(_finish(run, "dataset", done, output))
+        evaluated.append(done["evaluate_main"])
+    run.call(publish_quality_metric, evaluated, spec.output).result()
     return reports
+
+
+@dataclass(frozen=True)
+class _Now:
+    """Stands for a future where tasks are called in this process, without Prefect."""
+
+    value: Any
+
+    def result(self) -> Any:
+        return self.value
+
+
+def _call(task: Any, *arguments: Any, **named: Any) -> _Now:
+    bare = [each.value if isinstance(each, _Now) else each for each in arguments]
+    return _Now(task.fn(*bare, **named))
+
+
+def plan(spec: DatasetSpec, store: str, kinds: list[str], judge: bool = True) -> tuple[list[tuple[str, bool]], str, str]:
+    """What a run of ``kinds`` (bias, main) would do; nothing is run, beyond a look at the inputs.
+
+    Returns
+    -------
+    Steps, each with whether it is in the store; what the others would take; why it would be refused, or nothing.
+    """
+    run = _Run(spec, store, _call)
+    checked = check_inputs.fn(*inputs_of(spec, store))
+    missing: list[str] = []
+    with planning() as steps:
+        for fold in checked.folds:
+            before = len(steps)
+            done = _examples(run, fold, spec.model.jitter if "main" in kinds else 0)
+            if "bias" in kinds:
+                done |= _bias_model(run, fold, done)
+                done |= _judge(run, "bias", fold, done, done["train_bias"]) if judge else {}
+            if "main" in kinds:
+                done |= _main_model(run, fold, done, spec.bias.model or done["train_bias"])
+                done |= _judge(run, "main", fold, done, done["train_main"]) if judge else {}
+            missing += [step.step.removeprefix("train_") for step in steps[before:]
+                        if step.step.startswith("train_") and not step.cached]
+    listed, refusal = [(step.step, step.cached) for step in steps], ""
+    try:
+        _estimate(run, missing, checked, spec.training.device)
+    except InputError as error:
+        refusal = str(error)
+    return listed, _estimate(run, missing, checked, "cpu").result(), refusal
+
+
+def _kinds(spec: DatasetSpec) -> list[str]:
+    return ["main"] if spec.bias.model else ["bias", "main"]
 
 
 def inputs_of(spec: DatasetSpec, store: str) -> tuple:
@@ -65,67 +151,80 @@ def inputs_of(spec: DatasetSpec, store: str) -> tuple:
             spec.bias.model, spec.model.architecture, spec.input_length, {"results": spec.output, "store": store})
 
 
-def _check(spec: DatasetSpec, store: str, kinds: list[str]) -> Checked:
-    jitter = spec.model.jitter if "main" in kinds else 0
-    checked = check_inputs.submit(*inputs_of(spec, store)).result()
-    nonpeaks = checked.nonpeaks or spec.background.ratio * checked.peaks
-    seen = {"bias": nonpeaks * spec.bias.epochs,
-            "main": checked.peaks * (1 + spec.model.negative_sampling_ratio) * spec.model.epochs}
-    trainings = [{"architecture": _architecture(spec, kind), "examples": seen[kind] * len(checked.folds),
-                  "own": kind == "main" and spec.model.architecture is not None} for kind in kinds]
-    estimate_run.submit(store, trainings, spec.training.batch_size, checked.peaks + nonpeaks,
-                        spec.input_length + 2 * jitter, checked.genome_size, spec.training.device).result()
+def _check(run: _Run, kinds: list[str]) -> Checked:
+    """Check the inputs, name the device, say what training models of ``kinds`` in every fold will take."""
+    checked = run.call(check_inputs, *inputs_of(run.spec, run.store)).result()
+    _estimate(run, kinds * len(checked.folds), checked, run.spec.training.device).result()
     return checked
 
 
-def _examples(spec: DatasetSpec, store: str, fold: Fold, jitter: int) -> dict[str, Any]:
+def _estimate(run: _Run, kinds: list[str], checked: Checked, device: str) -> Any:
+    """What it takes to train these models, a kind for each; refused on ``device`` where that is hopeless."""
+    spec = run.spec
+    nonpeaks = checked.nonpeaks or spec.background.ratio * checked.peaks
+    seen = {"bias": nonpeaks * spec.bias.epochs,
+            "main": checked.peaks * (1 + spec.model.negative_sampling_ratio) * spec.model.epochs}
+    trainings = [{"architecture": _architecture(spec, kind), "examples": seen[kind],
+                  "own": kind == "main" and spec.model.architecture is not None} for kind in kinds]
+    jitter = spec.model.jitter if "main" in kinds else 0
+    return run.call(estimate_run, run.store, trainings, spec.training.batch_size, checked.peaks + nonpeaks,
+                    spec.input_length + 2 * jitter, checked.genome_size, device)
+
+
+def _examples(run: _Run, fold: Fold, jitter: int) -> Done:
     """Insertions, background and training examples."""
+    spec, call, store = run.spec, run.call, run.store
     reads, background, seed = spec.reads, spec.background, spec.training.seed
-    coverage = count_insertions.submit(
-        store, reads.kind, reads.files, spec.genome, spec.chrom_sizes, spec.assay, reads.plus_shift,
-        reads.minus_shift, reads.reference_matrices, reads.num_samples, seed)
-    logo = draw_insertion_logo.submit(store, coverage, spec.genome, fold["valid"][0])
-    done: dict[str, Any] = {}
+    coverage = call(count_insertions, store, reads.kind, reads.files, spec.genome, spec.chrom_sizes, spec.assay,
+                    reads.plus_shift, reads.minus_shift, reads.reference_matrices, reads.num_samples, seed)
+    logo = call(draw_insertion_logo, store, coverage, spec.genome, fold["valid"][0])
+    done: Done = {}
     nonpeaks: Any = spec.nonpeaks
     if nonpeaks is None:
-        nonpeaks = draw_nonpeaks.submit(store, spec.genome, spec.chrom_sizes, spec.peaks, spec.blacklist, fold,
-                                        spec.input_length, background.stride, background.ratio, seed)
+        nonpeaks = call(draw_nonpeaks, store, spec.genome, spec.chrom_sizes, spec.peaks, spec.blacklist, fold,
+                        spec.input_length, background.stride, background.ratio, seed)
         done["nonpeaks"] = nonpeaks.result()
-    shards = make_shards.submit(store, coverage, spec.genome, spec.chrom_sizes, spec.peaks, nonpeaks,
-                                spec.input_length, spec.output_length, jitter)
+    shards = call(make_shards, store, coverage, spec.genome, spec.chrom_sizes, spec.peaks, nonpeaks,
+                  spec.input_length, spec.output_length, jitter)
     return {"coverage": coverage.result(), "insertion_logo": logo.result(), **done, "shards": shards.result()}
 
 
-def _bias_model(spec: DatasetSpec, store: str, fold: Fold, done: dict[str, Any]) -> dict[str, Any]:
-    """Select, train and evaluate the bias model."""
-    shards, training = done["shards"], spec.training
-    selection = select_regions.submit(store, "bias", shards, fold, training.outlier_threshold, training.seed,
-                                      threshold_factor=spec.bias.threshold_factor)
-    trained = train_bias_model.submit(store, shards, selection, _model(spec, "bias"), _training(spec))
-    evaluated = evaluate_models.submit(store, "bias", shards, trained, None, spec.assay, fold, training.batch_size,
-                                       training.seed, spec.truth)
-    return {"select_bias": selection.result(), "train_bias": trained.result(), "evaluate_bias": evaluated.result()}
+def _bias_model(run: _Run, fold: Fold, done: Done) -> Done:
+    """Select regions for the bias model and train it."""
+    shards, training = done["shards"], run.spec.training
+    selection = run.call(select_regions, run.store, "bias", shards, fold, training.outlier_threshold, training.seed,
+                         threshold_factor=run.spec.bias.threshold_factor)
+    trained = run.call(train_bias_model, run.store, shards, selection, _model(run.spec, "bias"), _training(run.spec))
+    return {"select_bias": selection.result(), "train_bias": trained.result()}
 
 
-def _main_model(spec: DatasetSpec, store: str, fold: Fold, done: dict[str, Any], bias: Any) -> dict[str, Any]:
-    """Select, scale the bias model, train and evaluate the main model."""
-    shards, training, size = done["shards"], spec.training, spec.model
-    selection = select_regions.submit(store, "main", shards, fold, training.outlier_threshold, training.seed,
-                                      negative_sampling_ratio=size.negative_sampling_ratio, jitter=size.jitter)
-    scaled = scale_bias_model.submit(store, shards, selection, bias, fold, training.batch_size)
-    model = _model(spec, "main") | {"jitter": size.jitter, "negative_sampling_ratio": size.negative_sampling_ratio}
-    trained = train_main_model.submit(store, shards, selection, scaled, model, _training(spec), size.architecture)
-    evaluated = evaluate_models.submit(store, "main", shards, trained, scaled, spec.assay, fold, training.batch_size,
-                                       training.seed, spec.truth)
-    return {"select_main": selection.result(), "scale_bias": scaled.result(), "train_main": trained.result(),
-            "evaluate_main": evaluated.result()}
+def _main_model(run: _Run, fold: Fold, done: Done, bias: Any) -> Done:
+    """Select regions, scale the bias model, train the main model."""
+    shards, training, size = done["shards"], run.spec.training, run.spec.model
+    selection = run.call(select_regions, run.store, "main", shards, fold, training.outlier_threshold, training.seed,
+                         negative_sampling_ratio=size.negative_sampling_ratio, jitter=size.jitter)
+    scaled = run.call(scale_bias_model, run.store, shards, selection, bias, fold, training.batch_size)
+    model = _model(run.spec, "main") | {"jitter": size.jitter, "negative_sampling_ratio": size.negative_sampling_ratio}
+    trained = run.call(train_main_model, run.store, shards, selection, scaled, model, _training(run.spec),
+                       size.architecture)
+    return {"select_main": selection.result(), "scale_bias": scaled.result(), "train_main": trained.result()}
 
 
-def _finish(spec: DatasetSpec, store: str, kind: str, done: dict[str, Any], output: str, prefix: str = "") -> str:
-    """Report a run and put its files where the user wants them; the report's address."""
-    asked = redact_all(spec.model_dump(mode="json"))
-    report = report_run.submit(store, kind, spec.id, spec.assay, done, asked).result()
-    return publish_run.submit(kind, done | {"report": report}, asked, output, prefix).result()
+def _judge(run: _Run, kind: str, fold: Fold, done: Done, models: Any) -> Done:
+    """Evaluate the models of a training, or given ones."""
+    spec = run.spec
+    evaluated = run.call(evaluate_models, run.store, kind, done["shards"], models, spec.assay, fold,
+                         spec.training.batch_size, spec.training.seed, spec.truth)
+    return {f"evaluate_{kind}": evaluated.result()}
+
+
+def _finish(run: _Run, kind: str, done: Done, output: str, prefix: str = "", asked: dict[str, Any] | None = None) -> str:
+    """Report what was evaluated, and put the files where the user wants them; the report's address, else ``output``."""
+    asked = redact_all(asked or run.spec.model_dump(mode="json"))
+    if f"evaluate_{'bias' if kind == 'bias' else 'main'}" in done:
+        report = run.call(report_run, run.store, kind, run.spec.id, run.spec.assay, done, asked)
+        done = done | {"report": report.result()}
+    return run.call(publish_run, kind, done, asked, output, prefix).result()
 
 
 def _architecture(spec: DatasetSpec, kind: str) -> dict[str, int]:

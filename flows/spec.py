@@ -24,6 +24,7 @@ Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Chromosome = Annotated[str, BeforeValidator(lambda name: str(name) if isinstance(name, int) else name)]
+_KINDS = ("bam", "fragments", "tagalign", "bigwig")
 Shift = Annotated[int, Field(ge=-100, le=100)]
 
 
@@ -37,6 +38,8 @@ class Reads(_Strict):
     bam: list[str] = Field(default=[], description="BAM files, filtered as wanted; no index needed")
     fragments: list[str] = Field(default=[], description="fragment files (chrom, start, end, …), plain or gzip")
     tagalign: list[str] = Field(default=[], description="tagAlign files (BED6), plain or gzip")
+    bigwig: list[str] = Field(default=[], description="bigWig of unstranded insertions per base, shift-corrected, in "
+                                                      "place of reads; several are added up")
     plus_shift: Shift | None = Field(default=None, description="shift of + reads already in the input, in bp; "
                                                              "estimated where absent")
     minus_shift: Shift | None = Field(default=None, description="shift of − reads already in the input, in bp")
@@ -46,16 +49,18 @@ class Reads(_Strict):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Reads:
-        if sum(bool(files) for files in (self.bam, self.fragments, self.tagalign)) != 1:
-            raise ValueError("give exactly one kind of reads: bam, fragments or tagalign")
+        if sum(bool(getattr(self, kind)) for kind in _KINDS) != 1:
+            raise ValueError("give exactly one kind of reads: bam, fragments, tagalign or bigwig")
+        if self.bigwig and self.plus_shift is not None:
+            raise ValueError("a bigWig of insertions is taken as it is: it has no shift to state")
         if (self.plus_shift is None) != (self.minus_shift is None):
             raise ValueError("give plus_shift and minus_shift together")
         return self
 
     @property
     def kind(self) -> str:
-        """``bam``, ``fragments`` or ``tagalign``."""
-        return next(kind for kind in ("bam", "fragments", "tagalign") if getattr(self, kind))
+        """``bam``, ``fragments``, ``tagalign`` or ``bigwig``."""
+        return next(kind for kind in _KINDS if getattr(self, kind))
 
     @property
     def files(self) -> list[str]:
@@ -198,7 +203,7 @@ def _resolve(content: dict[str, Any], folder: Path) -> dict[str, Any]:
         return str(folder / Path(value).expanduser()) if isinstance(value, str) and "://" not in value else value
 
     content = content | {key: absolute(content[key]) for key in _PATHS if key in content}
-    nested = {"reads": ("bam", "fragments", "tagalign", "reference_matrices"), "bias": ("model",),
+    nested = {"reads": (*_KINDS, "reference_matrices"), "bias": ("model",),
               "model": ("architecture",)}
     for section, keys in nested.items():
         if isinstance(content.get(section), dict):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from chrombpnet_core.background import candidates, gc_bins, peak_gc, plot_gc_match, sample_nonpeaks
+from chrombpnet_core.bigwigs import merge_bigwigs
 from chrombpnet_core.coverage import Coverage, insertion_pfm, write_bigwig
 from chrombpnet_core.data import read_matrices
 from chrombpnet_core.errors import InputError
@@ -34,7 +35,10 @@ BIGWIG = "data_unstranded.bw"
 def count_insertions(store: str, kind: str, reads: list[str], genome: str, chrom_sizes: str | None, assay: str,
                      plus_shift: int | None, minus_shift: int | None, reference_matrices: str | None,
                      num_samples: int, seed: int) -> Result:
-    """Read all reads once, find their shift, write insertions per base as bigWig."""
+    """Read all reads once, find their shift, write insertions per base as bigWig; a bigWig is checked and summed."""
+    if kind == "bigwig":
+        return run_step(store, "coverage", 1, {"bigwigs": list(reads), "genome": genome, "chrom_sizes": chrom_sizes},
+                        {"kind": kind}, _merge)
     return run_step(store, "coverage", 1,
                     {"reads": list(reads), "genome": genome, "chrom_sizes": chrom_sizes, "matrices": reference_matrices},
                     {"kind": kind, "assay": assay, "plus_shift": plus_shift, "minus_shift": minus_shift,
@@ -62,17 +66,26 @@ def _count(work: Work) -> None:
                                                "genome_size": sum(sizes.values())}
 
 
+def _merge(work: Work) -> None:
+    genome, sizes = _open(work)
+    genome.close()
+    work.facts |= merge_bigwigs(work.inputs["bigwigs"], sizes, work.out / BIGWIG) | {"genome_size": sum(sizes.values())}
+
+
 @step_task("Draw the insertion logo")
 def draw_insertion_logo(store: str, coverage: Result, genome: str, chrom: str) -> Result:
     """The bases around insertions on one chromosome: the enzyme's motif should stand in the middle."""
-    return run_step(store, "insertion_logo", 1, {"coverage": coverage, "genome": genome}, {"chrom": chrom}, _logo)
+    return run_step(store, "insertion_logo", 2, {"coverage": coverage, "genome": genome}, {"chrom": chrom}, _logo)
 
 
 def _logo(work: Work) -> None:
+    from chrombpnet_core.report_pictures import insertion_logo, write_png
+
     genome, _ = _open(work)
     with genome, Coverage(work.inputs["coverage"] / BIGWIG) as coverage:
         pfm = insertion_pfm(coverage, genome, work.parameters["chrom"])
     np.save(work.out / "pfm.npy", pfm)
+    write_png(insertion_logo(pfm), work.out / "bw_shift_qc.png")
 
 
 @step_task("Draw nonpeaks")

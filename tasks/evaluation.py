@@ -13,32 +13,35 @@ import h5py
 import numpy as np
 
 from chrombpnet_core.data import enzyme_motifs
+from chrombpnet_core.devices import find_device
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.footprints import bias_response, bias_verdict, marginal_footprints, write_footprints
-from chrombpnet_core.metrics import score_regions, softmax, summarise
+from chrombpnet_core.metrics import quality_metric, score_regions, softmax, summarise
 from chrombpnet_core.progress import bar
 from chrombpnet_core.shards import PEAK, ShardSet
 from tasks.steps import Result, Work, run_step, step_task
 
-__all__ = ["MODEL_FILES", "evaluate_models", "truth_inputs"]
+__all__ = ["QUALITY_METRIC", "evaluate_models", "truth_inputs"]
 
 log = logging.getLogger(__name__)
 
-MODEL_FILES = {"bias": {"bias": "bias.h5"},
-               "main": {"chrombpnet": "chrombpnet.h5", "chrombpnet_nobias": "chrombpnet_nobias.h5",
-                        "bias": "bias_model_scaled.h5"}}
-"""Kind of run → name of each model that is evaluated → its file."""
+QUALITY_METRIC = "bpnet_quality_metric.json"
+"""The numeric fields of the ENCODE portal's metric."""
 
 _FOOTPRINT_SEQUENCES = 20_000
 """Test nonpeaks that footprints are averaged over at most, drawn at random, to bound time; the reference takes all."""
 
 
 @step_task("Evaluate models")
-def evaluate_models(store: str, kind: str, shards: Result, models: Result, scaled_bias: Result | None, assay: str,
+def evaluate_models(store: str, kind: str, shards: Result, models: Result | dict[str, str | None], assay: str,
                     fold: dict[str, list[str]], batch_size: int, seed: int, truth: str | None = None) -> Result:
-    """Predict the test chromosomes with every model of a run of ``kind`` bias or main, and judge the predictions."""
-    return run_step(store, f"evaluate_{kind}", 1,
-                    {"shards": shards, "models": models, "scaled_bias": scaled_bias} | truth_inputs(truth),
+    """Predict the test chromosomes with every model of a run of ``kind`` bias or main, and judge the predictions.
+
+    ``models`` is the training that made them, or the file of each by name: ``bias``; or ``chrombpnet`` and, where it is
+    not to be taken out of that, ``chrombpnet_nobias``.
+    """
+    given = models if isinstance(models, dict) else {"models": models}
+    return run_step(store, f"evaluate_{kind}", 2, {"shards": shards} | given | truth_inputs(truth),
                     {"kind": kind, "assay": assay, "test": fold["test"], "batch_size": batch_size, "seed": seed},
                     _evaluate)
 
@@ -50,17 +53,19 @@ def truth_inputs(truth: str | None) -> dict[str, str]:
 
 def _evaluate(work: Work) -> None:
     from chrombpnet_core.inference import predictor
-    from chrombpnet_core.model_files import load_model
 
+    log.info("evaluating on %s", find_device())
     parameters = work.parameters
-    kind, batch_size = parameters["kind"], parameters["batch_size"]
+    batch_size = parameters["batch_size"]
+    loaded = _load(work)
     with ShardSet(work.inputs["shards"]) as shards:
         ids = shards.index["id"][shards.index["chrom"].isin(parameters["test"])].to_numpy()
         is_peak = (shards.index["kind"].to_numpy()[ids] == PEAK)
-        loaded = {name: load_model(_model_path(work, file)) for name, file in MODEL_FILES[kind].items()}
         for name, model in loaded.items():
             predictions = work.out / f"{name}_predictions.h5" if name == next(iter(loaded)) else None
-            _score(work, name, model, shards, ids, is_peak, predictions)
+            metrics = _score(work, name, model, shards, ids, is_peak, predictions)
+            if name == "chrombpnet":
+                (work.out / QUALITY_METRIC).write_text(json.dumps(quality_metric([metrics]), indent=1) + "\n")
         background = _background_codes(shards, ids[~is_peak], parameters["seed"])
         for name, model in loaded.items():
             _footprint(work, name, predictor(model, batch_size), background)
@@ -70,15 +75,28 @@ def _evaluate(work: Work) -> None:
                                 shards, ids[is_peak], background)
 
 
-def _model_path(work: Work, file: str) -> Path:
-    if (work.inputs["models"] / file).exists():
-        return work.inputs["models"] / file
-    return work.inputs["scaled_bias"] / file
+def _load(work: Work) -> dict[str, Any]:
+    """The models by name, the one that matters most first."""
+    from chrombpnet_core.model_files import load_model
+    from chrombpnet_core.models import accessibility_part, bias_part, require_kind, require_lengths
+
+    with ShardSet(work.inputs["shards"]) as shards:
+        lengths = shards.layout.input_length, shards.layout.output_length
+
+    def load(name: str) -> Any:
+        path = work.inputs["models"] / f"{name}.h5" if "models" in work.inputs else work.inputs[name]
+        return require_lengths(require_kind(load_model(path), name, path), lengths, path)
+
+    if work.parameters["kind"] == "bias":
+        return {"bias": load("bias")}
+    whole = load("chrombpnet")
+    corrected = load("chrombpnet_nobias") if "chrombpnet_nobias" in work.inputs else accessibility_part(whole)
+    return {"chrombpnet": whole, "chrombpnet_nobias": corrected, "bias": bias_part(whole)}
 
 
 def _score(work: Work, name: str, model: Any, shards: ShardSet, ids: np.ndarray, is_peak: np.ndarray,
-           predictions: Path | None) -> None:
-    """Metrics of one model, per-region scores, and for the first model its predictions."""
+           predictions: Path | None) -> dict[str, Any]:
+    """Metrics of one model, returned and written, per-region scores, and for the first model its predictions."""
     from chrombpnet_core.inference import predict_plan
     from chrombpnet_core.sampling import centred_plan
 
@@ -95,6 +113,7 @@ def _score(work: Work, name: str, model: Any, shards: ShardSet, ids: np.ndarray,
                         "median_norm_jsd_peaks": metrics["profile_metrics"]["peaks"]["median_norm_jsd"]}
     log.info("%s on the test chromosomes: counts Pearson r in peaks %s, median normalised JSD %s", name,
              _shown(counts["pearsonr"]), _shown(work.facts[name]["median_norm_jsd_peaks"]))
+    return metrics
 
 
 def _shown(value: float | None) -> str:

@@ -13,15 +13,18 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from chrombpnet_core.metrics import quality_metric
 from tasks.data import BIGWIG
+from tasks.evaluation import QUALITY_METRIC
 from tasks.steps import Result, should_retry
 from tasks.store import Store
 
-__all__ = ["place_files", "publish_run"]
+__all__ = ["place_files", "publish_quality_metric", "publish_run"]
 
 log = logging.getLogger(__name__)
 
-_COMMON = {"coverage": {BIGWIG: "auxiliary"}, "nonpeaks": {"negatives.bed": "auxiliary"}}
+_COMMON = {"coverage": {BIGWIG: "auxiliary"}, "nonpeaks": {"negatives.bed": "auxiliary"},
+           "insertion_logo": {"bw_shift_qc.png": "evaluation"}}
 _REPORT = ("overall_report.html", "report.json")
 _LAYOUT: dict[str, dict[str, dict[str, str]]] = {
     "bias": _COMMON | {
@@ -41,7 +44,7 @@ _LAYOUT: dict[str, dict[str, dict[str, str]]] = {
         "evaluate_main": {"bias_metrics.json": "evaluation", "chrombpnet_metrics.json": "evaluation",
                           "chrombpnet_nobias_metrics.json": "evaluation", "chrombpnet_predictions.h5": "evaluation",
                           "chrombpnet_footprints.h5": "evaluation", "chrombpnet_nobias_footprints.h5": "evaluation",
-                          "chrombpnet_nobias_max_bias_response.txt": "evaluation",
+                          "chrombpnet_nobias_max_bias_response.txt": "evaluation", QUALITY_METRIC: "evaluation",
                           "truth_checks.json": "evaluation"},
     },
     "dataset": {},
@@ -52,25 +55,33 @@ _LAYOUT: dict[str, dict[str, dict[str, str]]] = {
 @task(name="Publish results", cache_policy=NO_CACHE, persist_result=False, retries=3,
       retry_delay_seconds=[5, 20, 60], retry_condition_fn=should_retry)
 def publish_run(kind: str, done: dict[str, Result], asked: dict[str, Any], output: str, prefix: str = "") -> str:
-    """Copy models, logs, tracks, metrics and report of a run to ``output``; the report's address.
+    """Copy models, logs, tracks, metrics and, where it has one, the report of a run to ``output``.
 
-    Files are replaced one by one, each whole, the report last.
+    Files are replaced one by one, each whole, the report last. Returns the report's address, else ``output``.
     """
     files = {}
     for step, names in _LAYOUT[kind].items():
         for name, folder in names.items():
             if step in done and name in done[step].manifest["files"]:
                 files[f"{folder}/{name}"] = done[step].file(name)
-    report = done["report"]
-    place = "evaluation/" if kind != "dataset" else ""
-    pictures = [name for name in report.manifest["files"] if name not in _REPORT] if kind != "dataset" else []
-    files |= {f"{place}{name}": report.file(name) for name in (*pictures, *reversed(_REPORT))}
+    if "report" in done:
+        report, place = done["report"], "evaluation/" if kind != "dataset" else ""
+        pictures = [name for name in report.manifest["files"] if name not in _REPORT] if kind != "dataset" else []
+        files |= {f"{place}{name}": report.file(name) for name in (*pictures, *reversed(_REPORT))}
     arguments = {}
     if kind != "dataset":
         arguments[f"logs/{'bias' if kind == 'bias' else 'chrombpnet'}.args.json"] = json.dumps(asked, indent=1) + "\n"
     placed = place_files(files, arguments, output, prefix)
-    log.info("%s: %s files; report: %s", output, len(placed), placed[-1])
-    return placed[-1]
+    log.info("%s: %s files", output, len(placed))
+    return placed[-1] if "report" in done else output
+
+
+@task(name="Publish the quality metric", cache_policy=NO_CACHE, persist_result=False, retries=3,
+      retry_delay_seconds=[5, 20, 60], retry_condition_fn=should_retry)
+def publish_quality_metric(evaluated: list[Result], output: str) -> None:
+    """Write ENCODE's quality metric, medians over the evaluations of all folds, to ``output``."""
+    folds = [json.loads(result.file("chrombpnet_metrics.json").read_text()) for result in evaluated]
+    place_files({}, {QUALITY_METRIC: json.dumps(quality_metric(folds), indent=1) + "\n"}, output)
 
 
 def place_files(files: dict[str, Path], texts: dict[str, str], output: str, prefix: str = "") -> list[str]:

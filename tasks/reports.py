@@ -42,8 +42,9 @@ def report_run(store: str, kind: str, title: str, assay: str, done: dict[str, Re
     parameters = {"kind": kind, "title": title, "assay": assay, "asked": _told(asked, kind),
                   "steps": {name: result.key for name, result in steps.items()}}
     light = {name: result for name, result in steps.items() if name not in ("coverage", "shards")}
-    shift = {"shift": str(steps["coverage"].file("shift.json"))}
-    return run_step(store, "report", 1, light | shift | truth_inputs(asked.get("truth")), parameters,
+    known = "shift.json" in steps["coverage"].manifest["files"]  # not where insertions came as bigWig
+    shift = {"shift": str(steps["coverage"].file("shift.json"))} if known else {}
+    return run_step(store, "report", 2, light | shift | truth_inputs(asked.get("truth")), parameters,
                     lambda work: _report(work, steps))
 
 
@@ -83,7 +84,8 @@ def _content(work: Work, steps: dict[str, Result]) -> ReportContent:
         per_region={name: _arrays(evaluated / f"{name}_scores.npz") for name in models[1]},
         selection={name.removeprefix("select_"): _selection(result) for name, result in steps.items()
                    if name.startswith("select_")},
-        reads=coverage["reads"], genome_size=coverage["genome_size"], shift=_shift(folders["shift"]),
+        reads=coverage.get("reads"), genome_size=coverage["genome_size"],
+        shift=_shift(folders["shift"]) if "shift" in folders else None,
         background=_background(steps), insertion_pfm=np.load(folders["insertion_logo"] / "pfm.npy"),
         history={model: _history(folders[name], model) for name, model in trained},
         footprints={name: _footprints(evaluated / f"{name}_footprints.h5") for name in models[1]},

@@ -21,6 +21,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,13 +32,15 @@ from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 from prefect.states import Completed
 
-from tasks.store import Store, cache_folder, digest_of_file, is_transient, redact, stage
+from tasks.store import Store, cache_folder, digest_of_file, is_staged, is_transient, redact, stage
 
-__all__ = ["Result", "Work", "run_step", "should_retry", "step_task"]
+__all__ = ["Result", "Work", "planning", "run_step", "should_retry", "step_task"]
 
 log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
+
+_plan: ContextVar[list[Result] | None] = ContextVar("plan", default=None)
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,20 @@ class Result:
             return Path(store.path(self.step, self.key, name))
         target = cache_folder() / "outputs" / self.step / f"{self.key}-{self.digest[:12]}" / name
         return store.fetch(target, self.manifest["files"][name]["size"], self.step, self.key, name)
+
+
+@contextlib.contextmanager
+def planning() -> Iterator[list[Result]]:
+    """Within it no step runs: each returns what the store has, or a :class:`Result` without a key where it would run.
+
+    Yields the list of these results, in order.
+    """
+    planned: list[Result] = []
+    token = _plan.set(planned)
+    try:
+        yield planned
+    finally:
+        _plan.reset(token)
 
 
 @dataclass
@@ -135,8 +152,17 @@ def run_step(store_url: str, step: str, version: int, inputs: Mapping[str, Input
         Fills ``work.out``.
     """
     store = Store(store_url)
+    planned = _plan.get()
+    if planned is not None and not _all_known(inputs):
+        planned.append(Result(store.url, step, "", {"files": {}, "facts": {}}, cached=False))
+        return planned[-1]
     digests, origins = _identify(inputs)
     key = hashlib.sha256(json.dumps([step, version, digests, parameters], sort_keys=True).encode()).hexdigest()[:40]
+    if planned is not None:
+        manifest = _valid_manifest(store, step, key)
+        planned.append(Result(store.url, step, key if manifest else "", manifest or {"files": {}, "facts": {}},
+                              cached=manifest is not None))
+        return planned[-1]
     with _alone(store, step, key):
         manifest = _valid_manifest(store, step, key)
         if manifest is not None:
@@ -165,6 +191,12 @@ def run_step(store_url: str, step: str, version: int, inputs: Mapping[str, Input
             shutil.rmtree(scratch, ignore_errors=True)
     log.info("%s: done in %.1f s, peak memory %.2f GiB", step, manifest["seconds"], manifest["peak_memory"] / 2**30)
     return Result(store.url, step, key, json.loads(json.dumps(manifest, default=str)), cached=False)
+
+
+def _all_known(inputs: Mapping[str, Input | None]) -> bool:
+    """Whether every input's digest can be told without running a step or copying a remote file."""
+    flat = [item for value in inputs.values() for item in (value if isinstance(value, list) else [value])]
+    return all(bool(item.key) if isinstance(item, Result) else item is None or is_staged(str(item)) for item in flat)
 
 
 def _identify(inputs: Mapping[str, Input | None]) -> tuple[dict[str, Any], dict[str, Any]]:

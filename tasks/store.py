@@ -27,8 +27,8 @@ from tenacity import before_sleep_log, retry, retry_if_exception, stop_after_att
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.textfiles import require_file
 
-__all__ = ["Artifact", "Store", "cache_folder", "default_store", "digest_of_file", "is_transient", "redact", "redact_all",
-           "require", "require_place", "retried", "stage"]
+__all__ = ["Artifact", "Store", "cache_folder", "default_store", "digest_of_file", "is_staged", "is_transient", "redact",
+           "redact_all", "require", "require_place", "retried", "stage"]
 
 log = logging.getLogger(__name__)
 P, R = ParamSpec("P"), TypeVar("R")
@@ -168,11 +168,20 @@ def stage(uri: str, what: str = "input") -> tuple[Path, Artifact]:
         size, mark = _change_mark(uri)
     else:
         size, mark = _change_mark(uri)
-        place = hashlib.sha256(f"{uri}\n{size}\n{mark}".encode()).hexdigest()[:32]
-        path = cache_folder() / "staged" / place / (Path(redact(uri)).name or "object")
+        path = _staged_path(uri, size, mark)
         if not path.exists() or not mark:
             _download(uri, path)
     return path, Artifact(uri, _memoised_digest(uri, size, mark, path), path.stat().st_size)
+
+
+def is_staged(uri: str) -> bool:
+    """Whether :func:`stage` would copy nothing."""
+    return _is_local(uri) or _staged_path(uri, *_change_mark(uri)).exists()
+
+
+def _staged_path(uri: str, size: int, mark: str) -> Path:
+    place = hashlib.sha256(f"{uri}\n{size}\n{mark}".encode()).hexdigest()[:32]
+    return cache_folder() / "staged" / place / (Path(redact(uri)).name or "object")
 
 
 @retried

@@ -133,19 +133,16 @@ def _scale_bias(work: Work) -> None:
     from chrombpnet_core.inference import log_count_correction, predict_plan
     from chrombpnet_core.metrics import pearson
     from chrombpnet_core.model_files import load_model, save_model
-    from chrombpnet_core.models import lengths_of, shift_log_counts
+    from chrombpnet_core.models import require_kind, require_lengths, shift_log_counts
     from chrombpnet_core.sampling import centred_plan
 
     path = work.inputs["bias_model"]
     path = path / "bias.h5" if path.is_dir() else path
-    model, batch_size = load_model(path), work.parameters["batch_size"]
+    model, batch_size = require_kind(load_model(path), "bias", path), work.parameters["batch_size"]
     ids, _ = _selected(work)
     with ShardSet(work.inputs["shards"]) as shards:
         layout, index = shards.layout, shards.index
-        if lengths_of(model) != (layout.input_length, layout.output_length):
-            raise InputError(f"{path}: input and output length of the bias model",
-                             expected=f"{layout.input_length} and {layout.output_length}",
-                             found="{} and {}".format(*lengths_of(model)), remedy="give -il and -ol of the bias model")
+        require_lengths(model, (layout.input_length, layout.output_length), path)
         scaling = np.concatenate([ids["train_scaling"], ids["valid_scaling"]])
         delta = log_count_correction(model, shards, centred_plan(scaling, layout.jitter), batch_size)
         shift_log_counts(model, delta)

@@ -221,3 +221,26 @@ def test_shapes_that_disagree_are_refused():
         metrics.score_regions([(counts, logits, logcounts[1:])])
     with pytest.raises(ValueError, match="is_peak"):
         metrics.evaluate(counts, logits, logcounts, is_peak[1:])
+
+
+# --- ENCODE ------------------------------------------------------------------------------------------------------
+
+
+def test_the_quality_metric_is_the_median_over_folds(shared):
+    folds = [metrics.evaluate(*some_regions(seed=seed)) for seed in range(4)]
+    found = metrics.quality_metric(folds)
+    schema = json.loads((shared / "data" / "encode" / "bpnet_quality_metric.schema.json").read_text())
+    assert set(found) == {name for name, field in schema["properties"].items() if field.get("type") == "number"}
+    for field, keys in {"count_spearman_allregions": ("counts_metrics", "peaks_and_nonpeaks", "spearmanr"),
+                        "count_pearson_peaks": ("counts_metrics", "peaks", "pearsonr"),
+                        "profile_normjsd_peaks": ("profile_metrics", "peaks", "median_norm_jsd"),
+                        "auroc": ("classification_metrics", "auroc")}.items():
+        values = [fold[keys[0]][keys[1]][keys[2]] if len(keys) == 3 else fold[keys[0]][keys[1]] for fold in folds]
+        assert found[field] == pytest.approx((sorted(values)[1] + sorted(values)[2]) / 2, rel=1e-12)
+
+
+def test_a_field_that_no_fold_defines_is_left_out():
+    counts, logits, logcounts, _ = some_regions()
+    found = metrics.quality_metric([metrics.evaluate(counts, logits, logcounts, np.ones(len(counts), bool))])
+    assert "auroc" not in found
+    assert "count_pearson_peaks" in found

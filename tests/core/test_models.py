@@ -24,6 +24,8 @@ from chrombpnet_core.models import (
     draw_weights,
     lengths_of,
     multinomial_nll,
+    require_kind,
+    require_lengths,
     shift_log_counts,
 )
 
@@ -105,6 +107,21 @@ def test_main_model_adds_logits_and_counts(tmp_path):
     np.testing.assert_allclose(both[1], np.logaddexp(parts[0][1], parts[1][1]), atol=1e-5)
     assert {variable.path.split("/")[0] for variable in model.trainable_variables} == {
         layer.name for layer in accessibility.layers if layer.weights}
+
+
+def test_a_model_of_another_kind_or_size_is_refused():
+    whole = chrombpnet(bpnet(SMALL, ACCESSIBILITY_PREFIX, "model_wo_bias"), bpnet(SMALL))
+    kinds = {"chrombpnet": whole, "chrombpnet_nobias": accessibility_part(whole), "bias": bpnet(SMALL)}
+    for kind, model in kinds.items():
+        for other in kinds:
+            if other == kind:
+                assert require_kind(model, kind, "x.h5") is model
+            else:
+                with pytest.raises(ModelFileError, match=rf"x.h5: the wrong kind of model; expected .*{other}.h5"):
+                    require_kind(model, other, "x.h5")
+    assert require_lengths(whole, (200, 80), "x.h5") is whole
+    with pytest.raises(InputError, match="expected 200 and 82, found 200 and 80"):
+        require_lengths(whole, (200, 82), "x.h5")
 
 
 def test_drawn_weights_depend_on_the_seed_alone():

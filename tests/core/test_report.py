@@ -389,7 +389,7 @@ def test_numbers_that_are_not_finite_become_null():
 
 @pytest.mark.parametrize(("kind", "expected"), [
     ("main", {"chrombpnet_only_peaks.counts_pearsonr.png", "chrombpnet_only_peaks.profile_jsd.png", "epoch_loss.png",
-              "chrombpnet_nobias.tn5_1.footprint.png", "chrombpnet_nobias.control.footprint.png", "bw_shift_qc.png"}),
+              "chrombpnet_nobias.tn5_1.footprint.png", "chrombpnet_nobias.control.footprint.png"}),
     ("bias", {"bias_only_peaks.counts_pearsonr.png", "bias_only_nonpeaks.counts_pearsonr.png", "epoch_loss.png",
               "bias_only_nonpeaks.profile_jsd.png"}),
 ])

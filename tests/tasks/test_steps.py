@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chrombpnet_core.errors import InputError
-from tasks.steps import MANIFEST, run_step
+from tasks.steps import MANIFEST, planning, run_step
 
 _PROCESSES = multiprocessing.get_context("spawn")
 
@@ -198,6 +198,21 @@ def test_of_two_runs_on_a_remote_store_the_slower_takes_the_others_result(place,
         (work.out / "out.txt").write_text("other bytes")
 
     assert run(slow).file("out.txt").read_text() == "ABC"
+
+
+def test_a_plan_runs_nothing_and_tells_what_is_there(place):
+    body = Counter()
+    first = _run(place, body)
+    with planning() as planned:
+        found = _run(place, body)
+        other = _run(place, body, suffix="!")
+        behind = _run(place, body, step="behind", text=other)
+    assert planned == [found, other, behind]
+    assert [result.cached for result in planned] == [True, False, False]
+    assert found.key == first.key
+    assert body.runs == 1
+    assert not (place / "store" / "behind").exists()
+    assert not _run(place, body, suffix="!").cached
 
 
 def test_a_missing_input_is_a_users_error(place):
