@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,47 +11,47 @@ from pathlib import Path
 import numpy as np
 import pyBigWig
 
+from chrombpnet_core.bigwig_writer import Intervals, write_intervals
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import Genome
 from chrombpnet_core.progress import track
 from chrombpnet_core.reads import SpilledReads
 from chrombpnet_core.textfiles import require_file
 
-__all__ = ["Coverage", "cut_sites", "insertion_pfm", "run_lengths", "write_bigwig"]
+__all__ = ["Coverage", "insertion_pfm", "run_lengths", "write_bigwig"]
 
-_BLOCK = 1 << 22  # bases or intervals handled at a time
+log = logging.getLogger(__name__)
+
+_BLOCK = 1 << 20  # bases or intervals handled at a time
+_WINDOW = 1 << 26  # bases counted at a time: 256 MiB
+_MANY_OUTSIDE = 1e-3  # of the insertions
 _ROWS = 4096  # windows summed at a time
 
 
-def cut_sites(spilled: SpilledReads, chrom: str, delta_plus: int, delta_minus: int) -> np.ndarray:
-    """Cut sites of a chromosome, int32 ``(n,)``: ``start + delta_plus`` and ``end + delta_minus - 1``, unsorted."""
-    return np.concatenate([spilled.positions(chrom, "+") + np.int32(delta_plus),
-                           spilled.positions(chrom, "-") + np.int32(delta_minus - 1)])
-
-
-def run_lengths(sites: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Counts per base as intervals, where positions without a site are left out.
+def run_lengths(counts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Counts per base as intervals, where bases that count 0 are left out.
 
     Parameters
     ----------
-    sites
-        Positions, ``(n,)``, in any order, with repeats.
+    counts
+        Insertions per base, uint32 ``(size,)``; they are 0 afterwards.
 
-    Returns
-    -------
-    Starts and ends, int64 ``(m,)``, and counts, float32 ``(m,)``, of the longest intervals of one count, sorted.
+    Yields
+    ------
+    Starts and ends, int64 ``(m,)``, and counts, float32 ``(m,)``, of the longest intervals of one count, sorted; in parts.
     """
-    sites = np.sort(sites)
-    first = np.flatnonzero(np.diff(sites, prepend=sites[:1] - 1))
-    positions = sites[first].astype(np.int64)
-    counts = np.diff(first, append=len(sites))
-    new = np.flatnonzero((np.diff(positions, prepend=positions[:1] - 2) != 1) | (np.diff(counts, prepend=-1) != 0))
-    last = np.append(new[1:], len(positions)) - 1 if len(new) else new
-    return positions[new], positions[last] + 1, counts[new].astype(np.float32)
+    from chrombpnet_core import kernels
+
+    at = 0
+    while at < len(counts):
+        starts, ends = np.empty(_BLOCK, dtype=np.int64), np.empty(_BLOCK, dtype=np.int64)
+        values = np.empty(_BLOCK, dtype=np.float32)
+        found, at = kernels.take_runs(counts, at, starts, ends, values)
+        yield starts[:found], ends[:found], values[:found]
 
 
 def write_bigwig(spilled: SpilledReads, sizes: dict[str, int], delta_plus: int, delta_minus: int,
-                 path: str | os.PathLike) -> dict[str, object]:
+                 path: str | os.PathLike, threads: int | None = None) -> dict[str, object]:
     """Write insertions per base; the file appears whole or not at all.
 
     Parameters
@@ -63,6 +64,8 @@ def write_bigwig(spilled: SpilledReads, sizes: dict[str, int], delta_plus: int, 
         Added to the plus ``start`` and the minus ``end``; see :attr:`~chrombpnet_core.shift.ShiftEstimate.deltas`.
     path
         Where the bigWig goes.
+    threads
+        That compress; one per core by default.
 
     Returns
     -------
@@ -74,33 +77,41 @@ def write_bigwig(spilled: SpilledReads, sizes: dict[str, int], delta_plus: int, 
     OSError
         Where the file could not be written whole.
     """
-    inside: dict[str, int] = {}
-    outside = covered = 0
+    reads = spilled.counts
+    inside = dict.fromkeys(sizes, 0)
     target = Path(path)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".bigwig-") as scratch:
         unfinished = Path(scratch) / "bigwig"
-        with pyBigWig.open(str(unfinished), "w") as bigwig:
-            bigwig.addHeader(list(sizes.items()))
-            for chrom in track(sizes, "writing the bigWig", unit="chromosomes"):
-                sites = cut_sites(spilled, chrom, delta_plus, delta_minus)
-                kept = sites[(sites >= 0) & (sites < sizes[chrom])]
-                inside[chrom] = len(kept)
-                outside += len(sites) - len(kept)
-                covered += _add_intervals(bigwig, chrom, *run_lengths(kept))
-        with pyBigWig.open(str(unfinished)) as written:  # a full disk goes unnoticed while writing
-            if written.header()["nBasesCovered"] != covered:
+        intervals = _intervals(spilled, sizes, {"+": delta_plus, "-": delta_minus - 1}, inside)
+        covered = write_intervals(unfinished, sizes, intervals, sum(reads.values()), threads)
+        with pyBigWig.open(str(unfinished)) as written:
+            if written.header()["nBasesCovered"] != covered or written.chroms() != sizes:
                 raise OSError(f"{target}: the bigWig was not written whole; is the disk full?")
         os.replace(unfinished, target)
-    return {"insertions": sum(inside.values()), "outside": outside, "positions": covered,
-            "insertions_by_chromosome": inside}
+    counted = sum(inside.values())
+    outside = sum(reads.values()) - counted
+    if outside:
+        level = logging.WARNING if outside > _MANY_OUTSIDE * counted else logging.INFO
+        log.log(level, "%s of %s insertions lie beyond the ends of their chromosomes and are left out", f"{outside:,}",
+                f"{outside + counted:,}")
+    return {"insertions": counted, "outside": outside, "positions": covered, "insertions_by_chromosome": inside}
 
 
-def _add_intervals(bigwig, chrom: str, starts: np.ndarray, ends: np.ndarray, values: np.ndarray) -> int:
-    """Append intervals to a bigWig; the number of bases they cover."""
-    for at in range(0, len(starts), _BLOCK):
-        part = slice(at, at + _BLOCK)
-        bigwig.addEntries(np.full(len(starts[part]), chrom), starts[part], ends=ends[part], values=values[part])
-    return int((ends - starts).sum())
+def _intervals(spilled: SpilledReads, sizes: dict[str, int], shifts: dict[str, int],
+               inside: dict[str, int]) -> Iterator[Intervals]:
+    """Insertions as intervals, counted window by window; ``inside`` is filled with their numbers by chromosome."""
+    from chrombpnet_core import kernels
+
+    reads = spilled.counts
+    room = np.zeros(min(_WINDOW, max(sizes.values())), dtype=np.uint32)
+    for chrom in track(sizes, "writing the bigWig", unit="chromosomes"):
+        for first in range(0, sizes[chrom] if reads[chrom] else 0, _WINDOW):
+            counts = room[:sizes[chrom] - first]
+            for strand, shift in shifts.items():
+                for positions in spilled.pieces(chrom, strand):
+                    inside[chrom] += kernels.count_sites(counts, positions, shift - first)
+            for starts, ends, values in run_lengths(counts):
+                yield Intervals(chrom, starts + first, ends + first, values)
 
 
 class Coverage:

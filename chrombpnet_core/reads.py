@@ -1,4 +1,4 @@
-"""BAM, fragments or tagAlign → 5' ends of reads, spilled to disk by chromosome and strand in one pass.
+"""BAM, CRAM, fragments or tagAlign → 5' ends of reads, spilled to disk by chromosome and strand in one pass.
 
 A read's raw 5' coordinate is its ``start`` on the plus strand and its ``end`` on the minus strand, both 0-based and
 half-open as in the file: the enzyme shift is added to these before the cut site (``start``, or ``end - 1``) is taken.
@@ -10,33 +10,30 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pysam
-from pyarrow import csv
 
+from chrombpnet_core.bam import alignment_batches, reference_names
+from chrombpnet_core.batches import Batch, ChromIndex, Filters
 from chrombpnet_core.errors import InputError
+from chrombpnet_core.inflate import usable_threads
+from chrombpnet_core.naming import Naming
 from chrombpnet_core.progress import bar
-from chrombpnet_core.textfiles import check_complete, is_gzip, numbered_lines, require_file
+from chrombpnet_core.read_text import line_batches
+from chrombpnet_core.textfiles import require_file
 
-__all__ = ["KINDS", "STRANDS", "ReadSample", "SpilledReads", "spill_reads"]
+__all__ = ["KINDS", "STRANDS", "ReadSample", "SpilledReads", "read_names", "spill_reads"]
 
 log = logging.getLogger(__name__)
 
 KINDS = {"bam": "BAM", "fragments": "fragments", "tagalign": "tagAlign"}
-"""Kinds of read files, and how messages call them."""
+"""Kinds of read files, and how messages call them; a CRAM is of kind ``bam``."""
 
 STRANDS = ("+", "-")
 
-_COLUMNS = {"fragments": (0, 1, 2), "tagalign": (0, 1, 2, 5)}  # chrom, start, end, strand
-_BLOCK_BYTES = 1 << 24
-_BATCH = 1 << 19
-_FAR = np.iinfo(np.int32).max
-
+_POSITIONS, _MARKS = "reads.int32", "reads.marks.int64"
 
 @dataclass(frozen=True)
 class ReadSample:
@@ -63,6 +60,12 @@ class SpilledReads:
         Reads on chromosomes that the sizes lack, by name.
     sample
         Strand → :class:`ReadSample`.
+    filtered
+        Alignments left out for their quality or flags.
+    duplicates
+        Reads left out as duplicates.
+    excluded
+        Reads on chromosomes that are left out by the user's wish.
     """
 
     path: Path
@@ -70,6 +73,9 @@ class SpilledReads:
     bounds: np.ndarray
     lost: dict[str, int]
     sample: dict[str, ReadSample]
+    filtered: int = 0
+    duplicates: int = 0
+    excluded: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -79,26 +85,35 @@ class SpilledReads:
 
     def positions(self, chrom: str, strand: str) -> np.ndarray:
         """Raw 5' positions of a chromosome and strand, int32 ``(n,)``, in input order."""
-        at = 2 * self.chroms.index(chrom) + STRANDS.index(strand)
-        pieces = [(first, last) for first, last in self.bounds[:, at:at + 2].tolist() if last > first]
-        positions = np.empty(sum(last - first for first, last in pieces), dtype=np.int32)
-        filled = 0
-        with open(self.path, "rb") as handle:
-            for first, last in pieces:
-                handle.seek(first * 4)
-                filled += handle.readinto(memoryview(positions[filled:filled + last - first]).cast("B")) // 4
-        if filled != positions.size:
-            raise OSError(f"{self.path}: spilled reads of {chrom} are incomplete")
-        return positions
+        return np.concatenate([np.empty(0, dtype=np.int32), *self.pieces(chrom, strand)])
+
+    def pieces(self, chrom: str, strand: str) -> Iterator[np.ndarray]:
+        """The same in parts, batch by batch: memory does not grow with the reads."""
+        yield from _stored(self.path, np.int32, self.bounds, 2 * self.chroms.index(chrom) + STRANDS.index(strand))
 
     def stats(self) -> dict[str, object]:
         """Numbers for the report, ready for JSON."""
         return {"reads": sum(self.counts.values()), "reads_lost": sum(self.lost.values()),
+                "reads_filtered": self.filtered, "reads_duplicate": self.duplicates, "reads_excluded": self.excluded,
                 "reads_by_chromosome": self.counts, "reads_lost_by_chromosome": dict(self.lost)}
 
 
+def _stored(path: Path, kind: type[np.generic], bounds: np.ndarray, at: int) -> Iterator[np.ndarray]:
+    """Numbers of a chromosome and strand (item ``at`` of the bounds), batch by batch."""
+    with open(path, "rb") as handle:
+        for first, last in bounds[:, at:at + 2].tolist():
+            if last > first:
+                handle.seek(first * np.dtype(kind).itemsize)
+                part = np.fromfile(handle, dtype=kind, count=last - first)
+                if len(part) != last - first:
+                    raise OSError(f"{path}: spilled reads are incomplete")
+                yield part
+
+
 def spill_reads(paths: Sequence[str | os.PathLike], kind: str, sizes: dict[str, int], scratch: str | os.PathLike,
-                num_samples: int = 10_000, seed: int = 1234) -> SpilledReads:
+                num_samples: int = 10_000, seed: int = 1234, *, threads: int | None = None, min_mapq: int = 0,
+                exclude_flags: int = 0, dedup: bool = False, use_counts: bool = False,
+                naming: Naming | None = None) -> SpilledReads:
     """Read all files once and spill the raw 5' ends.
 
     Parameters
@@ -106,66 +121,86 @@ def spill_reads(paths: Sequence[str | os.PathLike], kind: str, sizes: dict[str, 
     paths
         Files of one kind, plain or gzip, in any order of reads.
     kind
-        ``bam`` (every mapped alignment counts), ``fragments`` (each line is two reads) or ``tagalign``.
+        ``bam`` (every mapped alignment counts; CRAM too), ``fragments`` (each line is two reads) or ``tagalign``.
     sizes
         Chromosome → length in bp; reads on other chromosomes are dropped, with one warning.
     scratch
         Folder for the spilled positions, 4 bytes a read.
     num_samples
-        Reads per strand to sample for the estimate of the shift; the sample does not depend on batches.
+        Reads per strand to sample for the estimate of the shift; the sample depends on neither batches nor threads.
     seed
         Of the sample.
+    threads
+        That decompress; one per core by default.
+    min_mapq, exclude_flags
+        Alignments of lower mapping quality, or with any of these SAM flags (0x400: marked as duplicate), are left out.
+    dedup
+        Whether duplicates over all files count once: reads of one chromosome, strand and 5' end whose fragments end at
+        the same place too (fragments: and have the same barcode; BAM: the mate's chromosome and insert size). Reads
+        without a mate have but their 5' end: deep single-end data loses real insertions. Takes 8 more bytes of disk a
+        read, and memory for the reads of one chromosome and strand.
+    use_counts
+        Whether a fragment counts as often as its column 5 says, rather than once as the reference has it.
+    naming
+        How the reads' chromosome names are read; reads on chromosomes that it leaves out are dropped without a warning.
 
     Raises
     ------
     InputError
-        For truncated or malformed files (naming file, line or read) and where no reads remain.
+        For truncated or malformed files (naming file, line or read), filters that the kind of reads has nothing for, and
+        where no reads remain.
     """
     if kind not in KINDS:
         raise InputError(f"kind of reads {kind!r}", expected=" or ".join(KINDS))
+    filters = Filters(min_mapq, exclude_flags, dedup, use_counts)
+    filters.check(kind)
     files = [require_file(path, KINDS[kind]) for path in paths]
     if len(set(files)) != len(files):
         raise InputError(f"{KINDS[kind]} files: one is given twice", found=", ".join(map(str, files)))
-    index = _ChromIndex(sizes)
-    target = Path(scratch) / "reads.int32"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    total = sum(file.stat().st_size for file in files)
-    with open(target, "wb") as handle, bar("reading reads", total, "B") as progress:
-        spiller = _Spiller(handle, len(sizes), num_samples, seed)
-        before = 0
-        for file in files:
-            batches = _bam_batches(file, index) if kind == "bam" else _text_batches(file, kind, index)
-            for batch, done in batches:
-                spiller.add(batch)
-                progress.update(max(before + done - progress.n, 0))
-            before += file.stat().st_size
-    spilled = spiller.finish(target, index)
-    _report_lost(files, spilled, sizes)
+    folder = Path(scratch)
+    folder.mkdir(parents=True, exist_ok=True)
+    index = ChromIndex(sizes, naming)
+    with _Spiller(folder, len(sizes), 0 if dedup else num_samples, seed, dedup) as spiller:
+        for batch in _batches(files, kind, index, filters, usable_threads(threads)):
+            spiller.add(batch._replace(chroms=index.meant(batch.chroms)), len(index))
+        spilled = replace(spiller.finish(index), filtered=filters.left_out)
+    if dedup:
+        spilled = _without_duplicates(spilled, folder / _MARKS, num_samples, seed)
+    _report_left_out(files, spilled, sizes)
     return spilled
 
 
-class _Batch(NamedTuple):
-    """Reads: chromosome index, raw 5' position, whether on the minus strand; each ``(n,)``."""
+def read_names(path: str | os.PathLike, kind: str, threads: int | None = None) -> dict[str, int]:
+    """Chromosome names of a file of reads: those in the header of a BAM or CRAM, else those of its lines.
 
-    chroms: np.ndarray
-    positions: np.ndarray
-    minus: np.ndarray
+    Returns
+    -------
+    Name → number of reads; 0 where the header tells the name alone.
+    """
+    file = require_file(path, KINDS[kind])
+    if kind == "bam":
+        return dict.fromkeys(reference_names(file), 0)
+    index, filters, counts = ChromIndex({}), Filters(), np.zeros(0, dtype=np.int64)
+    for batch in _batches([file], kind, index, filters, usable_threads(threads)):
+        found = np.bincount(batch.chroms, minlength=len(index))
+        counts = found + np.pad(counts, (0, len(found) - len(counts)))
+    return dict(zip(index, counts.tolist(), strict=True))
 
 
-class _ChromIndex(dict):
-    """Name → index; the chromosomes of the sizes come first, any other name is added behind them as it is met."""
-
-    def __init__(self, sizes: dict[str, int]) -> None:
-        super().__init__((name, at) for at, name in enumerate(sizes))
-        self.sizes = sizes
-
-    def __missing__(self, name: str) -> int:
-        self[name] = len(self)
-        return self[name]
-
-    def of(self, names: Sequence[str]) -> np.ndarray:
-        """Indices, int32 ``(n,)``, of names."""
-        return np.array([self[name] for name in names], dtype=np.int32)
+def _batches(files: list[Path], kind: str, index: ChromIndex, filters: Filters, threads: int) -> Iterator[Batch]:
+    """Batches of all files, one after the other, with progress."""
+    total = sum(file.stat().st_size for file in files)
+    with bar("reading reads", total, "B") as progress:
+        before = 0
+        for file in files:
+            if kind == "bam":
+                batches = alignment_batches(file, index, filters, threads)
+            else:
+                batches = line_batches(file, kind, index, filters, threads)
+            for batch, done in batches:
+                yield batch
+                progress.update(max(before + done - progress.n, 0))
+            before += file.stat().st_size
 
 
 class _Sampler:
@@ -175,219 +210,132 @@ class _Sampler:
         self.size, self.rng = size, np.random.default_rng(seed)
         self.keys, self.chroms, self.positions = np.empty(0), np.empty(0, np.int32), np.empty(0, np.int32)
 
-    def add(self, chroms: np.ndarray, positions: np.ndarray) -> None:
-        keys = self.rng.random(len(chroms))
-        limit = self.keys[-1] if len(self.keys) == self.size and self.size else np.inf
+    def add(self, chroms: np.ndarray, positions: np.ndarray, rows: np.ndarray) -> None:
+        """Offer the reads of these rows."""
+        if not self.size:
+            return
+        keys = self.rng.random(len(rows))
+        limit = self.keys[-1] if len(self.keys) == self.size else np.inf
         low = np.flatnonzero(keys < limit)
-        keys = np.concatenate([self.keys, keys[low]])
-        order = np.argsort(keys, kind="stable")[:self.size]
+        keys, rows = np.concatenate([self.keys, keys[low]]), rows[low]
+        order = np.argpartition(keys, self.size)[:self.size] if len(keys) > self.size else np.arange(len(keys))
+        order = order[np.argsort(keys[order], kind="stable")]
         self.keys = keys[order]
-        self.chroms = np.concatenate([self.chroms, chroms[low]])[order]
-        self.positions = np.concatenate([self.positions, positions[low]])[order]
+        self.chroms = np.concatenate([self.chroms, chroms[rows]])[order]
+        self.positions = np.concatenate([self.positions, positions[rows]])[order]
 
 
 class _Spiller:
-    """Appends batches to a file, each sorted by chromosome and strand, and samples them."""
+    """Appends batches to files, each sorted by chromosome and strand, and samples them."""
 
-    def __init__(self, handle, chromosomes: int, num_samples: int, seed: int) -> None:
-        self.handle, self.chromosomes = handle, chromosomes
+    def __init__(self, folder: Path, chromosomes: int, num_samples: int, seed: int, marked: bool) -> None:
+        self.path, self.chromosomes = folder / _POSITIONS, chromosomes
+        self.positions = open(self.path, "wb")  # noqa: SIM115 (closed by __exit__)
+        self.marks = open(folder / _MARKS, "wb") if marked else None  # noqa: SIM115
         self.bounds: list[np.ndarray] = []
         self.written = 0
         self.lost: dict[int, int] = {}
         self.samplers = [_Sampler(num_samples, [seed, strand]) for strand in range(2)]
-        self.key_type = np.uint16 if 2 * chromosomes < 1 << 16 else np.int32  # numpy sorts 16 bits by radix
 
-    def add(self, batch: _Batch) -> None:
-        known = batch.chroms < self.chromosomes
-        if not known.all():
-            names, reads = np.unique(batch.chroms[~known], return_counts=True)
-            for name, count in zip(names.tolist(), reads.tolist(), strict=True):
-                self.lost[name] = self.lost.get(name, 0) + count
-            batch = _Batch(*(column[known] for column in batch))
-        if not len(batch.chroms):
+    def __enter__(self) -> _Spiller:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.positions.close()
+        if self.marks:
+            self.marks.close()
+
+    def add(self, batch: Batch, names: int) -> None:
+        """Append a batch, whose chromosomes are among the first ``names`` of the index."""
+        from chrombpnet_core import kernels
+
+        reads = np.zeros(2 * names, dtype=np.int64)
+        kernels.count_keys(batch.chroms, batch.minus, reads)
+        for at in np.flatnonzero(reads[2 * self.chromosomes:]).tolist():
+            name = self.chromosomes + at // 2
+            self.lost[name] = self.lost.get(name, 0) + int(reads[2 * self.chromosomes + at])
+        borders = np.concatenate([[0], np.cumsum(reads[:2 * self.chromosomes])])
+        if not borders[-1]:
             return
+        self._sample(batch, known=borders[-1] == len(batch.chroms))
+        for values, handle in ((batch.positions, self.positions), (batch.marks, self.marks)):
+            if handle:
+                grouped = np.empty(borders[-1], dtype=values.dtype)
+                kernels.group(batch.chroms, batch.minus, values, borders[:-1].copy(), grouped)
+                grouped.tofile(handle)
+        self.bounds.append(self.written + borders)
+        self.written += int(borders[-1])
+
+    def _sample(self, batch: Batch, known: bool) -> None:
+        """Offer the reads to the samplers of their strands, all of them or those on known chromosomes."""
         for sampler, chosen in zip(self.samplers, (~batch.minus, batch.minus), strict=True):
-            sampler.add(batch.chroms[chosen], batch.positions[chosen])
-        keys = (2 * batch.chroms + batch.minus).astype(self.key_type)
-        batch.positions[np.argsort(keys, kind="stable")].astype(np.int32, copy=False).tofile(self.handle)
-        each = np.bincount(keys, minlength=2 * self.chromosomes)
-        self.bounds.append(self.written + np.concatenate([[0], np.cumsum(each)]))
-        self.written += len(keys)
+            if not known:
+                chosen = chosen & (batch.chroms < self.chromosomes)
+            sampler.add(batch.chroms, batch.positions, np.flatnonzero(chosen))
 
-    def finish(self, path: Path, index: _ChromIndex) -> SpilledReads:
+    def finish(self, index: ChromIndex) -> SpilledReads:
+        """What was spilled."""
         names = np.array(list(index), dtype=object)
-        sample = {strand: ReadSample(names[sampler.chroms], sampler.positions)
-                  for strand, sampler in zip(STRANDS, self.samplers, strict=True)}
         bounds = np.array(self.bounds, dtype=np.int64).reshape(-1, 2 * self.chromosomes + 1)
-        lost = sorted(self.lost.items(), key=lambda item: -item[1])
-        return SpilledReads(path, tuple(names[:self.chromosomes]), bounds, {names[at]: n for at, n in lost}, sample)
+        self.positions.flush()
+        away = {names[at]: n for at, n in sorted(self.lost.items(), key=lambda item: -item[1])}
+        excluded = sum(n for name, n in away.items() if index.left_out(name))
+        lost = {name: n for name, n in away.items() if not index.left_out(name)}
+        return SpilledReads(self.path, tuple(names[:self.chromosomes]), bounds, lost, _samples(self.samplers, names),
+                            excluded=excluded)
 
 
-def _bam_batches(path: Path, index: _ChromIndex) -> Iterator[tuple[_Batch, int]]:
-    """Batches of mapped alignments, and the compressed bytes read so far."""
-    check_complete(path)
-    read_count = 0
-    verbosity = pysam.set_verbosity(0)  # htslib would print to standard error what the exceptions say
-    try:
-        with pysam.AlignmentFile(str(path), "rb", check_sq=False, require_index=False, threads=2) as bam:
-            if not bam.is_bam:
-                raise InputError(f"{path}: not a BAM file", remedy="convert it: samtools view -b")
-            of_reference = _bam_references(path, bam, index)
-            references, positions, flags = [], [], []
-            for read in bam:
-                read_count += 1
-                flag = read.flag
-                if flag & 4 or read.reference_id < 0:
-                    continue
-                start = read.reference_start
-                references.append(read.reference_id)
-                flags.append(flag)
-                # an alignment without CIGAR is 1 bp long, as htslib has it
-                positions.append((read.reference_end or start + 1) if flag & 16 else start)
-                if len(flags) == _BATCH:
-                    yield _bam_batch(of_reference, references, positions, flags), bam.tell() >> 16
-                    references, positions, flags = [], [], []
-            yield _bam_batch(of_reference, references, positions, flags), path.stat().st_size
-    except (OSError, ValueError) as error:
-        if not read_count:
-            raise InputError(f"{path}: cannot be read as BAM", found=str(error)) from error
-        raise InputError(f"{path}, after read {read_count:,}: the file is truncated or damaged", found=str(error),
-                         remedy="copy or make it again") from error
-    finally:
-        pysam.set_verbosity(verbosity)
+def _samples(samplers: list[_Sampler], names: np.ndarray) -> dict[str, ReadSample]:
+    return {strand: ReadSample(names[sampler.chroms], sampler.positions)
+            for strand, sampler in zip(STRANDS, samplers, strict=True)}
 
 
-def _bam_batch(of_reference: np.ndarray, references: list[int], positions: list[int], flags: list[int]) -> _Batch:
-    return _Batch(of_reference[np.array(references, dtype=np.int64)], np.array(positions, dtype=np.int32),
-                  (np.array(flags, dtype=np.int32) & 16) > 0)
+def _without_duplicates(spilled: SpilledReads, marks: Path, num_samples: int, seed: int) -> SpilledReads:
+    """The same reads without duplicates, the first of them kept, sampled anew chromosome by chromosome."""
+    path = spilled.path.with_name("reads.unique.int32")
+    samplers = [_Sampler(num_samples, [seed, strand]) for strand in range(2)]
+    kept = np.zeros(2 * len(spilled.chroms), dtype=np.int64)
+    with open(path, "wb") as handle:
+        for at in range(len(kept)):
+            positions = np.concatenate([np.empty(0, np.int32), *_stored(spilled.path, np.int32, spilled.bounds, at)])
+            others = np.concatenate([np.empty(0, np.int64), *_stored(marks, np.int64, spilled.bounds, at)])
+            order = np.lexsort((others, positions))  # stable: the first of equal ones comes first
+            new = np.ones(len(order), dtype=bool)
+            new[1:] = (np.diff(positions[order]) != 0) | (np.diff(others[order]) != 0)
+            unique = positions[np.sort(order[new])]
+            unique.tofile(handle)
+            kept[at] = len(unique)
+            samplers[at % 2].add(np.full(len(unique), at // 2, np.int32), unique, np.arange(len(unique)))
+    spilled.path.unlink()
+    marks.unlink()
+    bounds = np.concatenate([[0], np.cumsum(kept)])[None]
+    sample = _samples(samplers, np.array(spilled.chroms, dtype=object))
+    return replace(spilled, path=path, bounds=bounds, sample=sample,
+                   duplicates=sum(spilled.counts.values()) - int(kept.sum()))
 
 
-def _bam_references(path: Path, bam: pysam.AlignmentFile, index: _ChromIndex) -> np.ndarray:
-    """Chromosome index of each reference of the header, whose lengths must be those of the sizes."""
-    for name, length in zip(bam.references, bam.lengths, strict=True):
-        if index.sizes.get(name, length) != length:
-            raise InputError(f"{path}: length of chromosome {name} in the BAM header",
-                             expected=f"{index.sizes[name]:,} bp as in the chromosome sizes", found=f"{length:,} bp",
-                             remedy="the reads were aligned to another assembly: use its genome and sizes")
-    return index.of(bam.references)
-
-
-class _Irregular(Exception):
-    """A line that the fast parser cannot judge."""
-
-
-def _text_batches(path: Path, kind: str, index: _ChromIndex) -> Iterator[tuple[_Batch, int]]:
-    """Batches of a text file, parsed fast; from the first irregular line on, line by line.
-
-    The careful parser either names the bad line or reads what is odd but right, such as comments between the lines.
-    """
-    check_complete(path)
-    rows = 0
-    try:
-        for table, done in _fast_tables(path, kind):
-            batch, count = _table_batch(table, kind, index)
-            yield batch, done
-            rows += count
-    except (_Irregular, pa.ArrowException, OSError):
-        yield from _careful_batches(path, kind, index, rows)
-
-
-def _fast_tables(path: Path, kind: str) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Record batches of the needed columns, named ``f0``, ``f1``…, and the bytes of the file read so far."""
-    first = next(numbered_lines(path, KINDS[kind]), None)
-    if first is None:
-        return
-    types = {"f0": pa.dictionary(pa.int32(), pa.string()), "f1": pa.int32(), "f2": pa.int32(),
-             "f5": pa.dictionary(pa.int32(), pa.string())}
-    wanted = [f"f{at}" for at in _COLUMNS[kind]]
-    with pa.OSFile(str(path)) as raw:
-        stream = pa.CompressedInputStream(raw, "gzip") if is_gzip(path) else raw
-        batches = csv.open_csv(
-            stream,
-            csv.ReadOptions(autogenerate_column_names=True, block_size=_BLOCK_BYTES, skip_rows=first[0] - 1),
-            csv.ParseOptions(delimiter="\t", quote_char=False),
-            csv.ConvertOptions(include_columns=wanted, null_values=[], column_types={at: types[at] for at in wanted}),
-        )
-        yield from ((batch, raw.tell()) for batch in batches)
-
-
-def _table_batch(table: pa.RecordBatch, kind: str, index: _ChromIndex) -> tuple[_Batch, int]:
-    """The reads of a record batch, and its number of lines."""
-    starts, ends = (table.column(at).to_numpy(zero_copy_only=False) for at in (1, 2))
-    if ((starts < 0) | (ends <= starts)).any():
-        raise _Irregular
-    names = table.column(0)
-    chroms = index.of(names.dictionary.to_pylist())[names.indices.to_numpy()]
-    if kind == "fragments":
-        return _both_ends(chroms, starts, ends), len(starts)
-    strands = table.column(3).dictionary.to_pylist()
-    if not set(strands) <= set(STRANDS):
-        raise _Irregular
-    minus = np.array([strand == "-" for strand in strands], dtype=bool)[table.column(3).indices.to_numpy()]
-    return _Batch(chroms, np.where(minus, ends, starts), minus), len(starts)
-
-
-def _both_ends(chroms: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> _Batch:
-    minus = np.repeat([False, True], len(starts))
-    return _Batch(np.concatenate([chroms, chroms]), np.concatenate([starts, ends]), minus)
-
-
-def _careful_batches(path: Path, kind: str, index: _ChromIndex, skip: int) -> Iterator[tuple[_Batch, int]]:
-    """Batches line by line, behind the first ``skip`` lines; a bad one raises :class:`InputError`."""
-    rows: list[tuple[str, int, int, str]] = []
-    size = path.stat().st_size
-    for at, (number, line) in enumerate(numbered_lines(path, KINDS[kind])):
-        if at >= skip:
-            rows.append(_row(line, kind, f"{path}, line {number:,}"))
-            if len(rows) == _BATCH:
-                yield _rows_batch(rows, kind, index), 0
-                rows = []
-    yield _rows_batch(rows, kind, index), size
-
-
-def _rows_batch(rows: list[tuple[str, int, int, str]], kind: str, index: _ChromIndex) -> _Batch:
-    chroms = index.of([row[0] for row in rows])
-    starts, ends = (np.array([row[at] for row in rows], dtype=np.int32) for at in (1, 2))
-    if kind == "fragments":
-        return _both_ends(chroms, starts, ends)
-    minus = np.array([row[3] == "-" for row in rows], dtype=bool)
-    return _Batch(chroms, np.where(minus, ends, starts), minus)
-
-
-def _row(line: str, kind: str, where: str) -> tuple[str, int, int, str]:
-    """Chromosome, start, end and strand of a line, checked."""
-    fields = line.split("\t")
-    needed = _COLUMNS[kind][-1] + 1
-    if len(fields) < needed:
-        names = "chrom, start, end" if kind == "fragments" else "chrom, start, end, name, score, strand"
-        raise InputError(where, expected=f"{needed} or more tab-separated columns ({names})",
-                         found=f"{len(fields)} in {line[:80]!r}")
-    for name, text in zip(("start", "end"), fields[1:3], strict=True):
-        if not text.strip().isdecimal() or int(text) > _FAR:
-            raise InputError(f"{where}: {name}", expected="a position in bp, 0 or more", found=repr(text))
-    start, end = int(fields[1]), int(fields[2])
-    if end <= start:
-        raise InputError(f"{where}: end is not greater than start", found=f"{fields[0]}:{start}-{end}",
-                         remedy="positions are 0-based, half-open")
-    strand = fields[needed - 1] if kind == "tagalign" else "."
-    if kind == "tagalign" and strand not in STRANDS:
-        raise InputError(f"{where}: strand (column 6)", expected="+ or -", found=repr(strand),
-                         remedy="a 5' end needs the strand: make the tagAlign again from the BAM (bedtools bamtobed)")
-    return fields[0], start, end, strand
-
-
-def _report_lost(files: list[Path], spilled: SpilledReads, sizes: dict[str, int]) -> None:
-    """One warning about reads on unknown chromosomes; an :class:`InputError` where no reads remain."""
+def _report_left_out(files: list[Path], spilled: SpilledReads, sizes: dict[str, int]) -> None:
+    """What was left out and why; an :class:`InputError` where no reads remain."""
     kept, lost = sum(spilled.counts.values()), sum(spilled.lost.values())
     where = ", ".join(map(str, files))
+    if spilled.filtered:
+        log.info("%s: %s alignments are left out for their mapping quality or flags", where, f"{spilled.filtered:,}")
+    if spilled.excluded:
+        log.info("%s: %s reads lie on chromosomes that are left out", where, f"{spilled.excluded:,}")
+    if spilled.duplicates:
+        log.info("%s: %s of %s reads are left out as duplicates", where, f"{spilled.duplicates:,}",
+                 f"{spilled.duplicates + kept:,}")
     if not kept and not lost:
-        raise InputError(f"{where}: no reads", expected="at least one mapped read")
+        raise InputError(f"{where}: no reads" + (" pass the filters" if spilled.filtered else ""),
+                         expected="at least one mapped read",
+                         found=f"{spilled.filtered:,} that do not" if spilled.filtered else "")
     names = [f"{name} ({count:,})" for name, count in list(spilled.lost.items())[:10]]
     named = ", ".join(names) + (f" and {len(spilled.lost) - 10:,} more" if len(spilled.lost) > 10 else "")
     if not kept:
         raise InputError(f"{where}: none of {lost:,} reads lies on a chromosome of the chromosome sizes",
                          expected=", ".join(list(sizes)[:3]) + (" …" if len(sizes) > 3 else ""), found=named,
-                         remedy="names must agree (chr1 is not 1): rename one side, or use the assembly of the reads")
+                         remedy="names must agree: give --alias auto where only chr1 and 1 differ, or use the assembly of "
+                         "the reads")
     if lost:
         log.warning("%s: %s of %s reads are dropped, their chromosomes are not in the chromosome sizes: %s", where,
                     f"{lost:,}", f"{lost + kept:,}", named)

@@ -14,17 +14,19 @@ import numpy as np
 import pandas as pd
 
 from chrombpnet_core.errors import InputError
+from chrombpnet_core.naming import Naming, twin
 from chrombpnet_core.textfiles import numbered_lines
 
-__all__ = ["COLUMNS", "centres", "inside", "on_chromosomes", "overlapping", "read_bed3", "read_regions", "regions_at",
-           "write_regions"]
+__all__ = ["COLUMNS", "away_from", "centres", "inside", "on_chromosomes", "overlapping", "read_bed3", "read_regions",
+           "regions_at", "write_regions"]
 
 log = logging.getLogger(__name__)
 
 COLUMNS = ["chrom", "start", "end", "name", "score", "strand", "signal", "pvalue", "qvalue", "summit"]
 
 
-def read_regions(path: str | os.PathLike, what: str = "peaks", sizes: dict[str, int] | None = None) -> pd.DataFrame:
+def read_regions(path: str | os.PathLike, what: str = "peaks", sizes: dict[str, int] | None = None,
+                 naming: Naming | None = None) -> pd.DataFrame:
     """Read narrowPeak; a BED of fewer columns, or a summit of -1, takes the middle of the interval, said aloud.
 
     Parameters
@@ -35,6 +37,8 @@ def read_regions(path: str | os.PathLike, what: str = "peaks", sizes: dict[str, 
         How messages call it.
     sizes
         Chromosome sizes that every region must lie in, if given.
+    naming
+        How chromosome names are read, and which of the genome's are left out with their regions; needs ``sizes``.
 
     Returns
     -------
@@ -52,13 +56,36 @@ def read_regions(path: str | os.PathLike, what: str = "peaks", sizes: dict[str, 
                     f"{absent.sum():,}", f"{len(table):,}", what)
         table.loc[absent, "summit"] = ((table["end"] - table["start"]) // 2)[absent]
     if sizes is not None:
+        kept = _renamed(table, sizes, naming or Naming(), path, what)
+        table, line_of = table[kept].reset_index(drop=True), line_of[kept]
         _check_chromosomes(table, path, line_of, what, sizes)
     return table
 
 
-def read_bed3(path: str | os.PathLike, what: str = "blacklist") -> pd.DataFrame:
-    """The first three columns of a BED file: ``chrom, start, end``."""
-    return _read_table(path, what)[0][COLUMNS[:3]]
+def read_bed3(path: str | os.PathLike, what: str = "blacklist", sizes: dict[str, int] | None = None,
+              naming: Naming | None = None) -> pd.DataFrame:
+    """The first three columns of a BED file, ``chrom, start, end``; other arguments as in :func:`read_regions`.
+
+    Regions on chromosomes that ``sizes`` lacks stay: they do no harm.
+    """
+    table = _read_table(path, what)[0][COLUMNS[:3]].copy()
+    if sizes is not None:
+        _renamed(table, sizes, naming or Naming(), path, what)
+    return table
+
+
+def _renamed(table: pd.DataFrame, sizes: dict[str, int], naming: Naming, path: str | os.PathLike,
+             what: str) -> np.ndarray:
+    """Give chromosomes the genome's names, in place; which regions are not on one that is left out, bool ``(n,)``."""
+    changed = naming.translate(table["chrom"].unique(), sizes)
+    if changed:
+        log.info("%s: chromosomes renamed: %s", path, ", ".join(f"{old} → {new}" for old, new in [*changed.items()][:5])
+                 + (", …" if len(changed) > 5 else ""))
+        table["chrom"] = table["chrom"].replace(changed)
+    kept = ~table["chrom"].isin(naming.excluded).to_numpy()
+    if not kept.all():
+        log.info("%s: %s %s lie on chromosomes that are left out", path, f"{(~kept).sum():,}", what)
+    return kept
 
 
 def _read_table(path: str | os.PathLike, what: str) -> tuple[pd.DataFrame, np.ndarray]:
@@ -105,12 +132,33 @@ def _check_chromosomes(table: pd.DataFrame, path: str | os.PathLike, line_of: np
     if unknown.any():
         at = int(np.flatnonzero(unknown)[0])
         name = table["chrom"].iloc[at]
-        twin = name.removeprefix("chr") if name.startswith("chr") else f"chr{name}"
-        hint = f"the genome calls it {twin}: rename one of them" if twin in sizes else \
+        other = twin(name, sizes)
+        hint = f"the genome calls it {other}: give --alias auto, or rename one of them" if other else \
             "leave these lines out, or add the chromosome to the genome and the sizes file"
         raise InputError(f"{path}, line {line_of[at]}: chromosome {name} of the {what} is not in the genome "
                          f"({int(unknown.sum()):,} lines)", remedy=hint)
     _refuse(table["end"] > table["chrom"].map(sizes), table, path, line_of, "end lies beyond the chromosome's end")
+
+
+def away_from(peaks: pd.DataFrame, blacklist: pd.DataFrame | None, width: int) -> pd.DataFrame:
+    """Peaks that share no base with the blacklist widened by ``width // 2`` on each side; how many do not is told.
+
+    Raises
+    ------
+    InputError
+        Where none is left.
+    """
+    if blacklist is None:
+        return peaks
+    near = overlapping(peaks, blacklist.assign(start=blacklist["start"] - width // 2,
+                                               end=blacklist["end"] + width // 2))
+    if near.all():
+        raise InputError(f"all {len(peaks):,} peaks lie within {width // 2:,} bp of the blacklist",
+                         remedy="check that peaks and blacklist are of one assembly")
+    if near.any():
+        log.info("%s of %s peaks lie within %s bp of the blacklist and are left out", f"{near.sum():,}",
+                 f"{len(peaks):,}", f"{width // 2:,}")
+    return peaks[~near].reset_index(drop=True)
 
 
 def write_regions(table: pd.DataFrame, path: str | os.PathLike) -> None:

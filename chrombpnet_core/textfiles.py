@@ -10,7 +10,7 @@ from pathlib import Path
 
 from chrombpnet_core.errors import InputError
 
-__all__ = ["check_complete", "is_bgzip", "is_gzip", "numbered_lines", "open_binary", "require_file"]
+__all__ = ["check_complete", "is_bgzip", "is_comment", "is_gzip", "numbered_lines", "open_binary", "require_file"]
 
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
@@ -66,6 +66,11 @@ def open_binary(path: str | os.PathLike, what: str):
     return gzip.open(found, "rb")
 
 
+def is_comment(line: str) -> bool:
+    """Whether a line of a BED-like file holds no data: blank, or a comment, track or browser line."""
+    return not line.strip() or line.startswith(("#", "track ", "track\t", "browser "))
+
+
 def numbered_lines(path: str | os.PathLike, what: str) -> Iterator[tuple[int, str]]:
     """Number (from 1) and text of every line that is neither blank nor a comment, track or browser line."""
     number = 0
@@ -73,7 +78,7 @@ def numbered_lines(path: str | os.PathLike, what: str) -> Iterator[tuple[int, st
         try:
             for number, raw in enumerate(handle, start=1):
                 line = raw.decode("utf-8").rstrip("\r\n")
-                if line.strip() and not line.startswith(("#", "track ", "track\t", "browser ")):
+                if not is_comment(line):
                     yield number, line
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(f"{path}, after line {number:,}: gzip data is truncated or damaged", found=str(error),

@@ -69,8 +69,11 @@ def test_coverage_equals_a_dictionary_count(tmp_path_factory, fragments, plus, m
 
 @given(st.lists(st.integers(0, 30), max_size=60))
 def test_run_lengths_are_sorted_longest_and_complete(sites):
-    starts, ends, values = run_lengths(np.array(sites, dtype=np.int32))
-    expected = np.bincount(sites, minlength=32) if sites else np.zeros(32)
+    expected = np.bincount(np.array(sites, dtype=int), minlength=32)
+    counts = expected.astype(np.uint32)
+    parts = list(run_lengths(counts))
+    assert not counts.any()
+    starts, ends, values = (np.concatenate(each) for each in zip(*parts, strict=True))
     rebuilt = np.zeros(32)
     for start, end, value in zip(starts, ends, values, strict=True):
         assert value > 0
@@ -82,6 +85,7 @@ def test_run_lengths_are_sorted_longest_and_complete(sites):
 
 def test_bigwig_in_several_batches_of_intervals(tmp_path, monkeypatch):
     monkeypatch.setattr(coverage_module, "_BLOCK", 3)
+    monkeypatch.setattr(coverage_module, "_WINDOW", 16)
     counted(tmp_path, [("chr1", at, 9) for at in range(0, 45, 2)], (0, 0))
     with Coverage(tmp_path / "out.bw") as coverage:
         dense = coverage.chromosome("chr1")
@@ -101,14 +105,15 @@ def test_nothing_half_written_stays(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(coverage_module, "_add_intervals", fail)
+    monkeypatch.setattr(coverage_module, "write_intervals", fail)
     with pytest.raises(OSError, match="disk full"):
         counted(tmp_path, [("chr1", 1, 5)], (0, 0))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fragments.tsv", "scratch"]
 
 
 def test_a_bigwig_that_lacks_intervals_is_not_published(tmp_path, monkeypatch):
-    monkeypatch.setattr(coverage_module, "_add_intervals", lambda *_: 7)
+    write = coverage_module.write_intervals
+    monkeypatch.setattr(coverage_module, "write_intervals", lambda *given: write(*given) + 1)
     with pytest.raises(OSError, match="not written whole"):
         counted(tmp_path, [("chr1", 1, 5)], (0, 0))
     assert not (tmp_path / "out.bw").exists()

@@ -8,11 +8,14 @@ import logging
 import numpy as np
 import pysam
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from chrombpnet_core import reads
+from chrombpnet_core import batches, inflate, read_text
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import read_chrom_sizes
-from chrombpnet_core.reads import spill_reads
+from chrombpnet_core.naming import Naming
+from chrombpnet_core.reads import read_names, spill_reads
 
 SIZES = {"chr1": 1000, "chr2": 500}
 
@@ -28,16 +31,19 @@ def ends(spilled):
             for chrom in spilled.chroms for strand in "+-" if len(spilled.positions(chrom, strand))}
 
 
-def write_bam(path, records, sizes=SIZES):
-    """Records are (chrom or None, start, flag, cigar)."""
+def write_bam(path, records, sizes=SIZES, quality=None):
+    """Records are (chrom or None, start, flag, cigar), and of a mate its chrom, start and the insert size."""
     header = pysam.AlignmentHeader.from_dict({"SQ": [{"SN": name, "LN": size} for name, size in sizes.items()]})
     with pysam.AlignmentFile(path, "wb", header=header) as bam:
-        for number, (chrom, start, flag, cigar) in enumerate(records):
+        for number, (chrom, start, flag, cigar, *mate) in enumerate(records):
             read = pysam.AlignedSegment(header)
             read.query_name, read.flag = f"r{number}", flag
             if chrom is not None:
                 read.reference_name, read.reference_start = chrom, start
             read.cigarstring = cigar
+            read.mapping_quality = quality[number] if quality else 60
+            if mate:
+                read.next_reference_name, read.next_reference_start, read.template_length = mate
             bam.write(read)
     return path
 
@@ -90,13 +96,13 @@ def test_odd_but_right_text(tmp_path, text):
 @pytest.mark.parametrize("text", ["# id=x\n#c\tstart\tend\nchr1\t1\t5\n", "chr1\t1\t5\r\n",
                                   "chr1\t1\t5\nchr9\t1\t5"])
 def test_the_fast_parser_reads_the_usual_forms(tmp_path, monkeypatch, text):
-    monkeypatch.setattr(reads, "_careful_batches", None)
+    monkeypatch.setattr(read_text, "_row", None)
     assert ends(spill(tmp_path, text)) == {("chr1", "+"): [1], ("chr1", "-"): [5]}
 
 
 def test_the_careful_parser_goes_on_where_the_fast_one_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(reads, "_BLOCK_BYTES", 64)
-    monkeypatch.setattr(reads, "_BATCH", 7)
+    monkeypatch.setattr(inflate, "_WINDOW", 64)
+    monkeypatch.setattr(batches, "BATCH", 7)
     lines = [f"chr{1 + at % 2}\t{at}\t{at + 9}" for at in range(100)]
     lines.insert(60, "# a comment in the middle")
     spilled = spill(tmp_path, "\n".join(lines))
@@ -143,7 +149,7 @@ def test_many_lost_chromosomes_are_not_all_listed(tmp_path, caplog):
 
 
 def test_no_read_on_a_known_chromosome(tmp_path):
-    with pytest.raises(InputError, match=r"none of 4 reads.*expected chr1, chr2, found 1 \(4\).*chr1 is not 1"):
+    with pytest.raises(InputError, match=r"none of 4 reads.*expected chr1, chr2, found 1 \(4\).*--alias auto"):
         spill(tmp_path, "1\t1\t5\n1\t4\t9\n")
 
 
@@ -174,7 +180,8 @@ def test_the_first_line_may_be_the_bad_one(tmp_path):
         spill(tmp_path, "chr1\t1\n")
 
 
-@pytest.mark.parametrize("content", [b"", b"# only a comment\n", gzip.compress(b"")])
+@pytest.mark.parametrize("content", [b"", b"# only a comment\n", gzip.compress(b"", mtime=0)],
+                         ids=["empty", "comment", "gzip"])
 def test_files_without_reads(tmp_path, content):
     with pytest.raises(InputError, match=r"no reads|empty file"):
         spill(tmp_path, content)
@@ -232,13 +239,194 @@ def test_unknown_kind_and_absent_file(tmp_path):
         spill_reads([tmp_path / "x"], "bam", SIZES, tmp_path)
 
 
+# --- filters -----------------------------------------------------------------------------------------------------
+
+
+def test_filters_leave_out_alignments_and_say_how_many(tmp_path, caplog):
+    records = [("chr1", at, flag, "4M") for at, flag in ((1, 0), (2, 0x400), (3, 0x100), (4, 16), (5, 0x400 | 16))]
+    path = write_bam(tmp_path / "r.bam", records, quality=[60, 60, 60, 9, 60])
+    with caplog.at_level(logging.INFO):
+        spilled = spill_reads([path], "bam", SIZES, tmp_path / "a", exclude_flags=0x500, min_mapq=10)
+    assert ends(spilled) == {("chr1", "+"): [1]}
+    assert (spilled.filtered, spilled.stats()["reads_filtered"]) == (4, 4)
+    assert "4 alignments are left out for their mapping quality or flags" in caplog.text
+    assert spill_reads([path], "bam", SIZES, tmp_path / "b", min_mapq=9).counts["chr1"] == 5
+    with pytest.raises(InputError, match=r"no reads pass the filters.*found 5 that do not"):
+        spill_reads([path], "bam", SIZES, tmp_path / "c", min_mapq=61)
+
+
+def test_counts_of_fragments_are_used_when_asked_for(tmp_path):
+    text = "chr1\t1\t5\tA\t3\n#\nchr1\t 2\t6\tA\t2\textra\r\nchr2\t2\t6\tA\t1\r\n"
+    assert ends(spill(tmp_path, text, use_counts=True)) == {
+        ("chr1", "+"): [1, 1, 1, 2, 2], ("chr1", "-"): [5, 5, 5, 6, 6], ("chr2", "+"): [2], ("chr2", "-"): [6]}
+    assert spill(tmp_path, text).counts == {"chr1": 4, "chr2": 2}
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "x", "", "1.5", "1000001", "99999999999"])
+def test_a_bad_count_is_named(tmp_path, count):
+    with pytest.raises(InputError, match=r"line 2: count \(column 5\); expected 1 to 1,000,000, found '"):
+        spill(tmp_path, f"chr1\t1\t5\tA\t3\nchr1\t1\t5\tA\t{count}\n", use_counts=True)
+
+
+def test_a_missing_count_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"line 1; expected 5 or more .*\(chrom, start, end, barcode, count\), found 4"):
+        spill(tmp_path, "chr1\t1\t5\tA\n", use_counts=True)
+
+
+def test_duplicate_fragments_have_ends_and_barcode_in_common(tmp_path):
+    text = ("chr1\t1\t5\tA\t1\nchr1\t1\t5\tA\t1\nchr1\t1\t5\tB\t1\nchr1\t1\t6\tA\t1\nchr2\t1\t5\tA\t1\n"
+            "chr1\t 1\t5\tA\t1\nchr9\t1\t5\tA\nchr9\t1\t5\tA\n")
+    spilled = spill(tmp_path, text, dedup=True)
+    assert ends(spilled) == {("chr1", "+"): [1, 1, 1], ("chr1", "-"): [5, 5, 6], ("chr2", "+"): [1], ("chr2", "-"): [5]}
+    assert (spilled.duplicates, spilled.lost) == (4, {"chr9": 4})
+    assert sorted(spilled.sample["-"].positions.tolist()) == [5, 5, 5, 6]
+    assert [path.name for path in (tmp_path / "scratch").iterdir()] == ["reads.unique.int32"]
+
+
+def test_duplicates_are_found_over_files_and_whatever_the_batches(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    rows = [(int(start), int(start + width)) for start, width in zip(rng.integers(0, 40, 300), rng.integers(5, 9, 300),
+                                                                     strict=True)]
+    monkeypatch.setattr(batches, "BATCH", 17)
+    for name, part in (("a", rows[:150]), ("b", rows[150:])):
+        (tmp_path / name).write_text("".join(f"chr1\t{start}\t{end}\n" for start, end in part))
+    spilled = spill_reads([tmp_path / "a", tmp_path / "b"], "fragments", SIZES, tmp_path / "s", dedup=True)
+    first = list(dict.fromkeys(rows))
+    assert spilled.positions("chr1", "+").tolist() == [start for start, _ in first]
+    assert spilled.positions("chr1", "-").tolist() == [end for _, end in first]
+
+
+def test_duplicate_alignments_have_the_mate_in_common(tmp_path):
+    pair = [("chr1", 10, 99, "4M", "chr1", 30, 24), ("chr1", 30, 147, "4M", "chr1", 10, -24)]
+    other_length = [("chr1", 10, 99, "4M", "chr1", 40, 34), ("chr1", 40, 147, "4M", "chr1", 10, -34)]
+    far = [("chr1", 10, 97, "4M", "chr2", 30, 0), ("chr1", 10, 97, "4M", "chr2", 31, 0)]
+    single = [("chr1", 10, 0, "4M"), ("chr1", 10, 0, "7M"), ("chr1", 10, 16, "4M"), ("chr1", 9, 16, "5M")]
+    for records, plus, minus in ((pair * 3, [10], [34]), (pair * 2 + other_length, [10, 10], [34, 44]),
+                                 (far * 2, [10, 10], None), (single, [10], [14])):
+        path = write_bam(tmp_path / "r.bam", records)
+        found = ends(spill_reads([path], "bam", SIZES, tmp_path / "s", dedup=True))
+        assert found == {("chr1", "+"): plus} | ({("chr1", "-"): minus} if minus else {})
+
+
+def test_duplicate_tagalign_lines_have_the_five_prime_end_in_common(tmp_path):
+    text = "".join(f"chr1\t{start}\t{end}\tN\t1\t{strand}\n"
+                   for start, end, strand in ((1, 5, "+"), (1, 6, "+"), (1, 6, "-"), (2, 6, "-"), (2, 6, "+")))
+    assert ends(spill(tmp_path, text, "tagalign", dedup=True)) == {("chr1", "+"): [1, 2], ("chr1", "-"): [6]}
+
+
+@pytest.mark.parametrize(("kind", "options", "message"), [
+    ("fragments", {"min_mapq": 1}, "fragments reads; expected BAM"), ("tagalign", {"exclude_flags": 4}, "expected BAM"),
+    ("bam", {"min_mapq": 256}, "expected 0 to 255"), ("bam", {"exclude_flags": -1}, "sum of SAM flags"),
+    ("bam", {"use_counts": True}, "column 5 for bam"), ("fragments", {"use_counts": True, "dedup": True}, "one of both"),
+])
+def test_filters_that_do_not_fit(tmp_path, kind, options, message):
+    with pytest.raises(InputError, match=message):
+        spill(tmp_path, "chr1\t1\t5\n", kind, **options)
+
+
+# --- agreement ---------------------------------------------------------------------------------------------------
+
+
+ALIGNMENTS = st.lists(st.tuples(
+    st.sampled_from(["chr1", "chr2", None]), st.integers(0, 400), st.integers(0, 0xFFF), st.integers(0, 255),
+    st.sampled_from([None, "10M", "3S7M2S", "5M100N5M", "4M2D1M3I4M", "2H8=1X", "7S", "1I", "3P4M"])), max_size=60)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ALIGNMENTS, st.integers(0, 60), st.sampled_from([0, 0x400, 0xF04]), st.integers(1, 9))
+def test_the_walk_agrees_with_htslib(tmp_path_factory, records, min_mapq, exclude, size):
+    folder = tmp_path_factory.mktemp("walk")
+    path = write_bam(folder / "r.bam", [(*record[:3], record[4]) for record in records],
+                     quality=[record[3] for record in records])
+    expected: dict[tuple[str, str], list[int]] = {}
+    with pysam.AlignmentFile(path, check_sq=False) as bam:
+        for read in bam:
+            if read.is_unmapped or read.reference_id < 0 or read.mapping_quality < min_mapq or read.flag & exclude:
+                continue
+            end = read.reference_end or read.reference_start + 1
+            strand, at = ("-", end) if read.is_reverse else ("+", read.reference_start)
+            expected.setdefault((read.reference_name, strand), []).append(at)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batches, "BATCH", size)
+        if not expected:
+            with pytest.raises(InputError, match="no reads"):
+                spill_reads([path], "bam", SIZES, folder, min_mapq=min_mapq, exclude_flags=exclude)
+            return
+        spilled = spill_reads([path], "bam", SIZES, folder, min_mapq=min_mapq, exclude_flags=exclude)
+    found = {(chrom, strand): spilled.positions(chrom, strand).tolist() for chrom in SIZES for strand in "+-"}
+    assert {key: value for key, value in found.items() if value} == expected
+
+
+def test_records_may_span_blocks_and_headers_may_be_long(tmp_path):
+    """Other writers than htslib let a record begin in one block and end in a later one."""
+    sizes = SIZES | {f"scaffold_{at}": 1000 + at for at in range(9000)}
+    records = [("chr1", int(at), 0, "4M") for at in np.random.default_rng(0).integers(0, 900, 3000)]
+    written = write_bam(tmp_path / "htslib.bam", records, sizes)
+    with pysam.BGZFile(str(written)) as handle:
+        content = handle.read()
+    path = tmp_path / "other.bam"
+    with pysam.BGZFile(str(path), "wb") as handle:
+        for at in range(0, len(content), 777):
+            handle.write(content[at:at + 777])
+            handle.flush()
+    spilled = spill_reads([path], "bam", sizes, tmp_path / "s")
+    assert spilled.positions("chr1", "+").tolist() == [at for _, at, _, _ in records]
+    (tmp_path / "gzip.bam").write_bytes(gzip.compress(content))  # legal, if rare: one gzip stream
+    assert spill_reads([tmp_path / "gzip.bam"], "bam", sizes, tmp_path / "s").counts["chr1"] == 3000
+
+
+def test_cram_needs_no_genome(tmp_path):
+    rng = np.random.default_rng(0)
+    records = sorted(("chr1", int(at), int(flag), "10M") for at, flag in zip(rng.integers(0, 900, 500),
+                                                                            rng.choice([0, 16, 1040], 500), strict=True))
+    bam = write_bam(tmp_path / "r.bam", records, quality=[30] * 400 + [5] * 100)
+    (tmp_path / "g.fa").write_text(f">chr1\n{'ACGTA' * 200}\n>chr2\n{'A' * 500}\n")
+    with pysam.AlignmentFile(bam) as source, pysam.AlignmentFile(
+            tmp_path / "r.cram", "wc", template=source, reference_filename=str(tmp_path / "g.fa")) as cram:
+        for read in source:
+            cram.write(read)
+    for path in tmp_path.glob("g.fa*"):
+        path.unlink()
+    for options in ({}, {"min_mapq": 6}, {"exclude_flags": 0x400}, {"dedup": True}):
+        both = [spill_reads([path], "bam", SIZES, tmp_path / "s", **options)
+                for path in (bam, tmp_path / "r.cram")]
+        assert both[0].counts == both[1].counts
+        assert (both[0].filtered, both[0].duplicates) == (both[1].filtered, both[1].duplicates)
+    damaged = (tmp_path / "r.cram").read_bytes()
+    (tmp_path / "half.cram").write_bytes(damaged[:len(damaged) // 2])
+    with pytest.raises(InputError, match=r"half\.cram.*truncated or damaged"):
+        spill_reads([tmp_path / "half.cram"], "bam", SIZES, tmp_path / "s")
+
+
+def test_threads_change_nothing(yeast, tmp_path):
+    sizes = read_chrom_sizes(yeast / "chrom.sizes")
+    one, four = (spill_reads([yeast / "reads_reconstructed.bam"], "bam", sizes, tmp_path / str(threads), threads=threads)
+                 for threads in (1, 4))
+    assert one.path.read_bytes() == four.path.read_bytes()
+    for strand in "+-":
+        np.testing.assert_array_equal(one.sample[strand].positions, four.sample[strand].positions)
+
+
+@pytest.mark.golden
+def test_real_alignments_as_htslib_reads_them(yeast, tmp_path):
+    sizes = read_chrom_sizes(yeast / "chrom.sizes")
+    expected = {(chrom, strand): [] for chrom in sizes for strand in "+-"}
+    with pysam.AlignmentFile(yeast / "reads_reconstructed.bam") as bam:
+        for read in bam:
+            strand, at = ("-", read.reference_end) if read.is_reverse else ("+", read.reference_start)
+            expected[read.reference_name, strand].append(at)
+    spilled = spill_reads([yeast / "reads_reconstructed.bam"], "bam", sizes, tmp_path)
+    for (chrom, strand), positions in expected.items():
+        np.testing.assert_array_equal(spilled.positions(chrom, strand), positions)
+
+
 # --- the sample --------------------------------------------------------------------------------------------------
 
 
 def test_the_sample_does_not_depend_on_batches(tmp_path, monkeypatch):
     text = "".join(f"chr{1 + at % 2}\t{at}\t{at + 30}\n" for at in range(400))
     first = spill(tmp_path, text, num_samples=50, seed=3)
-    monkeypatch.setattr(reads, "_BLOCK_BYTES", 100)
+    monkeypatch.setattr(batches, "BATCH", 30)
     second = spill(tmp_path, text, num_samples=50, seed=3)
     assert len(second.bounds) > len(first.bounds) == 1
     for strand in "+-":
@@ -261,3 +449,31 @@ def test_the_sample_is_uniform_over_the_whole_input(tmp_path):
 def test_a_small_input_is_sampled_whole(tmp_path):
     sample = spill(tmp_path, "chr1\t1\t5\nchr2\t2\t6\n").sample
     assert sorted(zip(sample["-"].chroms, sample["-"].positions.tolist(), strict=True)) == [("chr1", 5), ("chr2", 6)]
+
+
+@pytest.mark.parametrize("kind", ["fragments", "tagalign", "bam"])
+def test_other_names_and_chromosomes_left_out(tmp_path, kind, caplog):
+    rows = [("1", 10, 60), ("1", 30, 90), ("MT", 5, 25), ("odd", 1, 9)]
+    path = tmp_path / f"r.{kind}"
+    if kind == "bam":
+        sizes = {"1": SIZES["chr1"], "MT": 100, "odd": 50}
+        with pysam.AlignmentFile(path, "wb", reference_names=[*sizes], reference_lengths=[*sizes.values()]) as out:
+            for name, start, end in rows:
+                read = pysam.AlignedSegment(out.header)
+                read.query_name, read.flag, read.reference_id = "r", 0, out.get_tid(name)
+                read.reference_start, read.cigarstring = start, f"{end - start}M"
+                out.write(read)
+    else:
+        rest = "\tn\t0\t+" if kind == "tagalign" else ""
+        path.write_text("".join(f"{name}\t{start}\t{end}{rest}\n" for name, start, end in rows))
+    naming = Naming({"MT": "chrM"}, auto=True, excluded=frozenset({"chrM"}))
+    with caplog.at_level("INFO"):
+        spilled = spill_reads([path], kind, SIZES, tmp_path / "s", naming=naming)
+    each = 2 if kind == "fragments" else 1
+    assert spilled.counts["chr1"] == 2 * each
+    assert sorted(spilled.positions("chr1", "+")) == [10, 30]
+    assert (spilled.excluded, spilled.lost) == (each, {"odd": each})
+    assert set(spilled.sample["+"].chroms) == {"chr1"}
+    assert "left out" in caplog.text
+    assert read_names(path, kind) == {"1": each * 2, "MT": each, "odd": each} if kind != "bam" else \
+        read_names(path, kind) == dict.fromkeys(sizes, 0)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
+from chrombpnet_core.naming import Naming
 from chrombpnet_core.regions import (
     COLUMNS,
     centres,
@@ -97,3 +98,17 @@ def test_regions_at_and_on_chromosomes():
     assert (table["end"] - table["start"]).tolist() == [2114, 2114]
     assert table["summit"].tolist() == [1057, 1057]
     assert on_chromosomes(table, ("chr2",)).tolist() == [False, True]
+
+
+def test_names_are_translated_and_chromosomes_left_out(tmp_path, caplog):
+    path = tmp_path / "p.bed"
+    path.write_text("1\t10\t20\nMT\t1\t5\nchr2\t5\t9\n")
+    sizes = {"chr1": 100, "chr2": 90}
+    naming = Naming(auto=True, excluded=frozenset({"chrM"}))
+    with caplog.at_level("INFO"):
+        table = read_regions(path, "peaks", sizes, naming)
+    assert table["chrom"].tolist() == ["chr1", "chr2"]
+    assert "1 → chr1" in caplog.text
+    assert read_bed3(path, sizes=sizes, naming=naming)["chrom"].tolist() == ["chr1", "chrM", "chr2"]
+    with pytest.raises(InputError, match=r"line 1: chromosome 1 .*calls it chr1: give --alias auto"):
+        read_regions(path, "peaks", sizes)
