@@ -1,15 +1,16 @@
 """Nonpeaks: windows of closed chromatin with the GC content of the peaks, drawn within each part of a fold.
 
-GC fractions are rounded to two decimals, which makes the bins that peaks and candidates are matched in. Where a bin is
-used up, the nearest bin that has candidates left takes its place (kundajelab/chrombpnet walks there at random, and
-never ends when there are none).
+GC fractions are rounded to two decimals, which makes the bins that peaks and candidates are matched in. How many
+candidates each bin gives is settled on these bins before any is drawn: first to peaks of the same GC, then to those
+0.01 away, and so on up to a bound; what remains is missing, and is told (kundajelab/chrombpnet walks to another bin at
+random, however far, and never ends when there are none).
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from bisect import bisect_left
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ import pandas as pd
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.folds import PARTS, Fold
 from chrombpnet_core.genome import OTHER, Genome
-from chrombpnet_core.progress import track
+from chrombpnet_core.progress import bar, track
 from chrombpnet_core.regions import centres, inside, on_chromosomes, overlapping, regions_at
 
 __all__ = ["candidates", "gc_bins", "peak_gc", "plot_gc_match", "sample_nonpeaks"]
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 _BINS = 101
 _BLOCK = 1 << 20  # bases whose prefix sums are held at a time
+_FARTHEST = 0.2  # in GC
+_CLOSE, _MANY_FAR = 0.05, 0.1  # in GC; share of nonpeaks that may lie farther before it is said
 _MANY_SKIPPED = 0.25
 _MOST_UNKNOWN = 0.5  # of a bin's bases, beyond which it is an assembly gap and no background
 
@@ -47,17 +50,20 @@ def gc_bins(genome: Genome, sizes: dict[str, int], width: int = 2114, stride: in
     Table of ``chrom, start, end, gc`` in the order of ``sizes``; ``gc`` is the fraction rounded to two decimals, NaN in
     bins of which more than half are letters other than A, C, G, T.
     """
-    tables = []
-    for chrom in track(sizes, "measuring GC of bins", unit="chromosomes"):
-        starts = np.arange(0, sizes[chrom] - width + 1, stride)
-        if starts.size:
-            gc, unknown = _window_gc(genome.codes(chrom), starts, width)
-            gc[unknown > _MOST_UNKNOWN * width] = np.nan
-            tables.append(_gc_table(np.full(len(starts), chrom, dtype=object), starts, width, gc))
-    if not tables:
+    long_enough = [chrom for chrom, size in sizes.items() if size >= width]
+    if not long_enough:
         raise InputError(f"no chromosome is as long as the input window of {width:,} bp",
                          found=f"longest {max(sizes.values(), default=0):,} bp", remedy="check the chromosome sizes")
-    return pd.concat(tables, ignore_index=True)
+    starts = [np.arange(0, sizes[chrom] - width + 1, stride) for chrom in long_enough]
+    measured = []
+    with bar("measuring GC of bins", sum(sizes[chrom] for chrom in long_enough), "bp") as progress:
+        for chrom, firsts in zip(long_enough, starts, strict=True):
+            gc, unknown = _window_gc(genome, chrom, firsts, width)
+            gc[unknown > _MOST_UNKNOWN * width] = np.nan
+            measured.append(gc)
+            progress.update(sizes[chrom])
+    chroms = np.repeat(np.array(long_enough, dtype=object), [len(firsts) for firsts in starts])
+    return _gc_table(chroms, np.concatenate(starts), width, np.concatenate(measured))
 
 
 def peak_gc(peaks: pd.DataFrame, genome: Genome, sizes: dict[str, int], width: int = 2114) -> pd.DataFrame:
@@ -92,7 +98,7 @@ def peak_gc(peaks: pd.DataFrame, genome: Genome, sizes: dict[str, int], width: i
     gc = np.empty(len(starts))
     rows_of = pd.Series(starts).groupby(chroms).indices
     for chrom in track(rows_of, "measuring GC of peaks", unit="chromosomes"):
-        gc[rows_of[chrom]], _ = _window_gc(genome.codes(chrom), starts[rows_of[chrom]], width)
+        gc[rows_of[chrom]], _ = _window_gc(genome, chrom, starts[rows_of[chrom]], width)
     return _gc_table(chroms, starts, width, gc)
 
 
@@ -100,26 +106,33 @@ def _gc_table(chroms: np.ndarray, starts: np.ndarray, width: int, gc: np.ndarray
     return pd.DataFrame({"chrom": chroms, "start": starts, "end": starts + width, "gc": gc})
 
 
-def _window_gc(codes: np.ndarray, starts: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """GC fraction to two decimals, and unknown letters, of windows ``[start, start + width)`` inside base codes.
+@cache
+def _fractions(width: int) -> np.ndarray:
+    """The fraction, to two decimals as Python rounds, of 0 to ``width`` bases: float64 ``(width + 1,)``."""
+    return np.array([round(count / width, 2) for count in range(width + 1)])
 
-    Prefix sums are made block by block: those of a whole human chromosome take 1 GB.
+
+def _window_gc(genome: Genome, chrom: str, starts: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """GC fraction to two decimals, and unknown letters, of windows ``[start, start + width)`` inside a chromosome.
+
+    Bases are read and summed block by block: a whole human chromosome and its sums take more than 1 GB.
     """
-    rounded = np.array([round(count / width, 2) for count in range(width + 1)])
     gc, unknown = np.empty(len(starts)), np.empty(len(starts), dtype=np.int64)
     order = np.argsort(starts, kind="stable")
-    edges = np.arange(0, len(codes) + _BLOCK, _BLOCK)
-    for block, rows in zip(edges, np.split(order, np.searchsorted(starts[order], edges[1:])), strict=True):
+    edges = np.arange(0, int(starts.max()) + _BLOCK + 1, _BLOCK)
+    for block, rows in zip(edges.tolist(), np.split(order, np.searchsorted(starts[order], edges[1:])), strict=True):
         if rows.size:
-            part, at = codes[block:block + _BLOCK + width], starts[rows] - block
-            gc[rows] = rounded[_window_sums((part == 1) | (part == 2), at, width)]
-            unknown[rows] = _window_sums(part == OTHER, at, width)
+            at = starts[rows] - block
+            codes = genome.codes(chrom, block, block + int(at.max()) + width)
+            gc[rows] = _fractions(width)[_window_sums((codes == 1) | (codes == 2), at, width)]
+            unknown[rows] = _window_sums(codes == OTHER, at, width)
     return gc, unknown
 
 
 def _window_sums(chosen: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:
-    """How many bases of each window are chosen, of bool ``(bases,)``: int64 ``(n,)``."""
-    summed = np.concatenate([[0], np.cumsum(chosen, dtype=np.int64)])
+    """How many bases of each window are chosen, of bool ``(bases,)``: int32 ``(n,)``."""
+    summed = np.zeros(len(chosen) + 1, dtype=np.int32)
+    np.cumsum(chosen, dtype=np.int32, out=summed[1:])
     return summed[starts + width] - summed[starts]
 
 
@@ -154,8 +167,11 @@ def candidates(bins: pd.DataFrame, peaks: pd.DataFrame, blacklist: pd.DataFrame 
 
 
 def sample_nonpeaks(peaks: pd.DataFrame, free: pd.DataFrame, fold: Fold, ratio_train_valid: int = 2,
-                    ratio_test: int = 1, seed: int = 1234) -> tuple[pd.DataFrame, dict[str, dict[str, float]]]:
+                    ratio_test: int = 1, seed: int = 1234, max_distance: float = _FARTHEST,
+                    ) -> tuple[pd.DataFrame, dict[str, dict[str, object]]]:
     """Draw nonpeaks of the GC of the peaks, within each part of a fold, each candidate once at most.
+
+    What can be found is computed, and told, before any is drawn.
 
     Parameters
     ----------
@@ -169,31 +185,34 @@ def sample_nonpeaks(peaks: pd.DataFrame, free: pd.DataFrame, fold: Fold, ratio_t
         Nonpeaks per peak.
     seed
         Of the draws.
+    max_distance
+        In GC fraction, between a peak and its nonpeaks: where no candidate is left so near, a nonpeak is missing.
 
     Returns
     -------
-    Region table in the order of ``free``, whose summit is the middle, and for each part ``wanted``, ``found``,
-    ``missing``, ``same_gc`` (found in the peak's own bin) and ``farthest`` (the largest distance in GC).
+    Region table in the order of ``free``, whose summit is the middle, and for each part ``wanted``, ``candidates``,
+    ``found``, ``missing``, ``same_gc`` (found in the peak's own bin), ``farthest`` (the largest distance in GC) and
+    ``by_distance`` (found 0, 0.01, 0.02, … away, up to ``max_distance``).
 
     Raises
     ------
     InputError
-        Where no nonpeak at all could be drawn.
+        Where no nonpeak at all can be drawn.
     """
     rng = np.random.default_rng(seed)
-    chosen, stats = [], {}
+    most = min(round(max_distance * 100), _BINS - 1)
+    plans, stats = [], {}
     for part in PARTS:
         chroms = getattr(fold, part)
         ratio = ratio_test if part == "test" else ratio_train_valid
         rows = np.flatnonzero(on_chromosomes(free, chroms))
+        bins = _bin_of(free["gc"].iloc[rows])
         wanted = np.bincount(_bin_of(peaks["gc"][on_chromosomes(peaks, chroms)]), minlength=_BINS) * ratio
-        drawn, stats[part] = _draw(wanted, _bin_of(free["gc"].iloc[rows]), rng)
-        chosen.append(rows[drawn])
-    table = free.iloc[np.sort(np.concatenate(chosen))]
-    if table.empty:
-        raise InputError("no nonpeak could be drawn: no peak and candidate share a part of the fold",
-                         remedy="check that fold, peaks and genome name the same chromosomes")
-    _report_shortage(stats)
+        taken, by_distance = _allot(wanted, np.bincount(bins, minlength=_BINS), most, rng)
+        plans.append((rows, bins, taken))
+        stats[part] = _numbers(int(wanted.sum()), len(rows), by_distance)
+    _report(stats, most)
+    table = free.iloc[np.sort(np.concatenate([rows[_draw(taken, bins, rng)] for rows, bins, taken in plans]))]
     width = int(table["end"].iloc[0] - table["start"].iloc[0])
     return regions_at(table["chrom"].to_numpy(), table["start"].to_numpy(), width), stats
 
@@ -202,72 +221,86 @@ def _bin_of(gc: pd.Series) -> np.ndarray:
     return np.rint(gc.to_numpy() * 100).astype(np.int64)
 
 
-def _draw(wanted: np.ndarray, bins: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, dict[str, float]]:
-    """Draw candidates without replacement, from each peak's own bin and then from the nearest.
+def _allot(wanted: np.ndarray, available: np.ndarray, most: int, rng: np.random.Generator,
+           ) -> tuple[np.ndarray, np.ndarray]:
+    """How many candidates each GC bin gives: all that the same GC can, then all that 0.01 away can, and so on.
 
     Parameters
     ----------
-    wanted
-        Number of draws for each GC bin, ``(101,)``.
-    bins
-        GC bin of each candidate, ``(n,)``.
+    wanted, available
+        Nonpeaks and candidates in each GC bin, ``(101,)``.
+    most
+        Largest distance in bins.
     rng
-        Shuffles candidates and breaks ties.
+        Decides between a bin below and one above, and whose turn it is.
 
     Returns
     -------
-    Indices of the drawn candidates, and the numbers of :func:`sample_nonpeaks`.
+    Candidates taken from each bin, ``(101,)``, and nonpeaks found at each distance, ``(most + 1,)``.
     """
+    unmet, left = wanted.tolist(), np.pad(available, most).tolist()  # beyond 0 and 1 there is nothing
+    by_distance = np.zeros(most + 1, dtype=np.int64)
+    for distance in range(most + 1):
+        for at in rng.permutation(np.flatnonzero(unmet)).tolist():
+            below, above = at + most - distance, at + most + distance
+            half = int(rng.binomial(unmet[at], 0.5))
+            for side, limit in ((below, half), (above, unmet[at]), (below, unmet[at])):
+                count = min(limit, unmet[at], left[side])
+                unmet[at] -= count
+                left[side] -= count
+                by_distance[distance] += count
+    return available - np.array(left[most:most + _BINS], dtype=np.int64), by_distance
+
+
+def _draw(taken: np.ndarray, bins: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Indices of candidates drawn without replacement, ``taken`` of each bin, where ``bins`` are theirs."""
     order = rng.permutation(len(bins))
     order = order[np.argsort(bins[order], kind="stable")]
-    available = np.bincount(bins, minlength=_BINS)
-    taken = np.minimum(wanted, available)
-    same = int(taken.sum())
-    unmet = rng.permutation(np.repeat(np.arange(_BINS), wanted - taken))
-    farthest = _take_nearest(unmet, taken, available, rng)
-    firsts = np.cumsum(available) - available
-    drawn = np.concatenate([order[first:first + count] for first, count in zip(firsts, taken, strict=True)])
-    total, found = int(wanted.sum()), int(taken.sum())
-    return drawn, {"wanted": total, "found": found, "missing": total - found, "same_gc": same,
-                   "farthest": farthest / 100}
+    firsts = np.searchsorted(bins[order], np.arange(_BINS))
+    return np.concatenate([order[first:first + count] for first, count in zip(firsts, taken, strict=True)])
 
 
-def _take_nearest(unmet: np.ndarray, taken: np.ndarray, available: np.ndarray, rng: np.random.Generator) -> int:
-    """Raise ``taken`` by one in the nearest bin with candidates left, for each of the bins ``unmet``.
-
-    Returns
-    -------
-    The largest distance between a bin and what it got, in bins.
-    """
-    left = (available - taken).tolist()
-    open_bins = [at for at, count in enumerate(left) if count]
-    ties = rng.integers(2, size=len(unmet)).tolist()
-    farthest = 0
-    for wanted, tie in zip(unmet.tolist(), ties, strict=True):
-        if not open_bins:
-            break
-        at = bisect_left(open_bins, wanted)
-        below = wanted - open_bins[at - 1] if at else _BINS
-        above = open_bins[at] - wanted if at < len(open_bins) else _BINS
-        at -= below < above or (below == above and tie)
-        nearest = open_bins[at]
-        farthest = max(farthest, min(below, above))
-        taken[nearest] += 1
-        left[nearest] -= 1
-        if not left[nearest]:
-            del open_bins[at]
-    return farthest
+def _numbers(wanted: int, candidates: int, by_distance: np.ndarray) -> dict[str, object]:
+    found, used = int(by_distance.sum()), np.flatnonzero(by_distance)
+    return {"wanted": wanted, "candidates": candidates, "found": found, "missing": wanted - found,
+            "same_gc": int(by_distance[0]), "farthest": int(used[-1]) / 100 if used.size else 0.0,
+            "by_distance": by_distance.tolist()}
 
 
-def _report_shortage(stats: dict[str, dict[str, float]]) -> None:
-    short = [f"{part} {numbers['missing']:,} of {numbers['wanted']:,}"
-             for part, numbers in stats.items() if numbers["missing"]]
+def _report(stats: dict[str, dict[str, object]], most: int) -> None:
+    """Tell what can be found, and warn of what cannot; an :class:`InputError` where that is nothing."""
+    for part, numbers in stats.items():
+        log.info("nonpeaks, %s: %s wanted, %s candidates; %s", part, f"{numbers['wanted']:,}",
+                 f"{numbers['candidates']:,}", _closeness(numbers))
+    if not any(numbers["found"] for numbers in stats.values()):
+        if any(numbers["wanted"] and numbers["candidates"] for numbers in stats.values()):
+            raise InputError(f"no nonpeak could be drawn: no candidate has the GC of a peak, ±{most / 100:.2f}",
+                             remedy="check that peaks and genome are of one assembly")
+        raise InputError("no nonpeak could be drawn: no peak and candidate share a part of the fold",
+                         remedy="check that fold, peaks and genome name the same chromosomes")
+    short = [f"{part} {numbers['missing']:,} of {numbers['wanted']:,}" + ("" if numbers["candidates"] else
+             " (no candidate at all)") for part, numbers in stats.items() if numbers["missing"]]
     if short:
-        log.warning("candidates ran out, nonpeaks are missing: %s. All that there are were taken; fewer peaks, a lower "
-                    "ratio (-npr) or a smaller stride (-st) leave fewer missing", ", ".join(short))
+        log.warning("nonpeaks are missing: %s. All candidates within ±%.2f of their GC are taken; fewer peaks, a lower "
+                    "ratio (-npr) or a smaller stride (-st) leave fewer missing", ", ".join(short), most / 100)
+    far = {part: sum(numbers["by_distance"][round(_CLOSE * 100) + 1:]) for part, numbers in stats.items()}
+    many = [f"{part} {count:,} of {stats[part]['found']:,}" for part, count in far.items()
+            if count > _MANY_FAR * stats[part]["found"]]
+    if many:
+        log.warning("nonpeaks that differ by more than %.2f in GC from their peaks are many: %s. A lower ratio (-npr) or a "
+                    "smaller stride (-st) leaves fewer", _CLOSE, ", ".join(many))
 
 
-def plot_gc_match(peaks: pd.DataFrame, free: pd.DataFrame, nonpeaks: pd.DataFrame, path: str | os.PathLike) -> None:
+def _closeness(numbers: dict[str, object]) -> str:
+    """How near in GC nonpeaks can be found, in words."""
+    met = np.cumsum(numbers["by_distance"]).tolist()
+    most = len(met) - 1
+    near = [f"{met[at]:,} within ±{at / 100:.2f}" for at in dict.fromkeys(min(at, most) for at in (1, 2, 5, most)) if at]
+    return ", ".join([f"{met[0]:,} of the same GC", *near])
+
+
+def plot_gc_match(peaks: pd.DataFrame, free: pd.DataFrame, nonpeaks: pd.DataFrame, path: str | os.PathLike,
+                  stats: dict[str, dict[str, object]] | None = None) -> None:
     """Write a picture of the GC of peaks and nonpeaks.
 
     Parameters
@@ -278,6 +311,8 @@ def plot_gc_match(peaks: pd.DataFrame, free: pd.DataFrame, nonpeaks: pd.DataFram
         From :func:`sample_nonpeaks`, drawn from ``free``.
     path
         Of the PNG.
+    stats
+        From :func:`sample_nonpeaks`, if the picture is to tell how well they match.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -294,6 +329,17 @@ def plot_gc_match(peaks: pd.DataFrame, free: pd.DataFrame, nonpeaks: pd.DataFram
     everything = pd.concat([table["gc"] for table in (free, peaks, matched)])
     axes.set(xlim=(max(everything.min() - 0.02, 0), min(everything.max() + 0.02, 1)), xlabel="GC fraction",
              ylabel="share of regions")
+    if stats:
+        axes.set_title(_quality(stats), fontsize="small", loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize="small")
     figure.savefig(path, dpi=150)
+
+
+def _quality(stats: dict[str, dict[str, object]]) -> str:
+    """One line on all parts together: shares of the nonpeaks wanted."""
+    wanted = max(sum(numbers["wanted"] for numbers in stats.values()), 1)
+    met = np.cumsum(np.sum([numbers["by_distance"] for numbers in stats.values()], axis=0)) / wanted
+    close = min(round(_CLOSE * 100), len(met) - 1)
+    return (f"{met[0]:.1%} of the peak's own GC, {met[close]:.1%} within ±{close / 100:.2f}, "
+            f"{1 - met[-1]:.1%} of {wanted:,} missing")

@@ -139,7 +139,8 @@ def test_nonpeaks_never_overlap_and_never_repeat(small, places, blacked, ratio, 
     bins = gc_bins(small, small.sizes, 40, 10)
     try:
         free = candidates(bins, peaks, blacklist, 40)
-        nonpeaks, stats = sample_nonpeaks(peak_gc(peaks, small, small.sizes, 40), free, FOLD, ratio, 1, seed)
+        nonpeaks, stats = sample_nonpeaks(peak_gc(peaks, small, small.sizes, 40), free, FOLD, ratio, 1, seed,
+                                         max_distance=1)
     except InputError:
         return
     assert nonpeaks.columns.tolist() == COLUMNS
@@ -152,6 +153,7 @@ def test_nonpeaks_never_overlap_and_never_repeat(small, places, blacked, ratio, 
     for part, numbers in stats.items():
         assert numbers["found"] == nonpeaks["chrom"].isin(getattr(FOLD, part)).sum()
         assert numbers["found"] + numbers["missing"] == numbers["wanted"]
+        assert numbers["found"] == sum(numbers["by_distance"]) <= numbers["candidates"]
         assert not numbers["missing"] or numbers["found"] == free["chrom"].isin(getattr(FOLD, part)).sum()
 
 
@@ -189,7 +191,49 @@ def test_the_nearest_bin_takes_the_place_of_a_used_up_one():
     peaks = bins_of([0.45, 0.45])
     nonpeaks, stats = sample_nonpeaks(peaks, free, FOLD, 1)
     assert nonpeaks["start"].tolist() == [10, 20]  # 0.44 and 0.47
-    assert stats["train"] == {"wanted": 2, "found": 2, "missing": 0, "same_gc": 0, "farthest": 0.02}
+    assert stats["train"] == {"wanted": 2, "candidates": 4, "found": 2, "missing": 0, "same_gc": 0, "farthest": 0.02,
+                              "by_distance": [0, 1, 1] + [0] * 18}
+    free, peaks = bins_of([0.40, 0.43]), bins_of([0.40, 0.42])
+    assert sample_nonpeaks(peaks, free, FOLD, 1)[1]["train"]["by_distance"][:3] == [1, 1, 0]  # own bins first
+
+
+@settings(max_examples=60, deadline=None)
+@given(*[st.lists(st.integers(0, 30), min_size=1, max_size=40)] * 2, st.integers(0, 30), st.integers(0, 9))
+def test_nothing_near_enough_is_left_over(wanted, there, most, seed):
+    """What is missing has no candidate within the bound, and no peak got one farther than one that stayed behind."""
+    wanted, there = np.bincount(wanted, minlength=101), np.bincount(there, minlength=101)
+    taken, by_distance = background._allot(wanted, there, most, np.random.default_rng(seed))
+    left = there - taken
+    assert (left >= 0).all()
+    assert taken.sum() == by_distance.sum() <= wanted.sum()
+    assert by_distance[0] == np.minimum(wanted, there).sum()
+    if by_distance.sum() < wanted.sum():  # a bin is unmet: all around some wanted bin is used up
+        assert any(not left[max(at - most, 0):at + most + 1].any() for at in np.flatnonzero(wanted))
+    if most == 30:
+        assert taken.sum() == min(wanted.sum(), there.sum())
+
+
+def test_the_distance_in_gc_is_bounded(caplog):
+    free, peaks = bins_of([0.30, 0.39, 0.61, 0.80]), bins_of([0.40] * 4)
+    with caplog.at_level(logging.INFO):
+        nonpeaks, stats = sample_nonpeaks(peaks, free, FOLD, 1)
+    assert nonpeaks["start"].tolist() == [0, 10]  # 0.61 is 0.21 away
+    assert (stats["train"]["missing"], stats["train"]["farthest"]) == (2, 0.1)
+    assert ("nonpeaks, train: 4 wanted, 4 candidates; 0 of the same GC, 1 within ±0.01, 1 within ±0.02, 1 within ±0.05, "
+            "2 within ±0.20") in caplog.text
+    assert "train 2 of 4. All candidates within ±0.20 of their GC are taken" in caplog.text
+    assert "differ by more than 0.05 in GC from their peaks are many: train 1 of 2" in caplog.text
+    assert sample_nonpeaks(peaks, free, FOLD, 1, max_distance=0.21)[1]["train"]["found"] == 3
+    with pytest.raises(InputError, match=r"no candidate has the GC of a peak, ±0.20"):
+        sample_nonpeaks(bins_of([0.05]), free, FOLD)
+
+
+def test_what_can_be_found_is_told_before_it_is_drawn(monkeypatch, caplog):
+    monkeypatch.setattr(background, "_draw", lambda *_: pytest.exit("drawn"))
+    with caplog.at_level(logging.INFO), pytest.raises(pytest.exit.Exception):
+        sample_nonpeaks(bins_of([0.4]), bins_of([0.4]), FOLD)
+    assert "nonpeaks, train: 2 wanted, 1 candidates" in caplog.text
+    assert "train 1 of 2" in caplog.text
 
 
 def test_ties_are_broken_at_random():
@@ -200,12 +244,12 @@ def test_ties_are_broken_at_random():
 
 def test_shortage_ends_and_is_said(caplog):
     free = pd.concat([bins_of([0.4] * 3, "a"), bins_of([0.4] * 9, "c")], ignore_index=True)
-    peaks = pd.concat([bins_of([0.9] * 5, "a"), bins_of([0.4] * 4, "c"), bins_of([0.4], "d")], ignore_index=True)
+    peaks = pd.concat([bins_of([0.5] * 5, "a"), bins_of([0.4] * 4, "c"), bins_of([0.4], "d")], ignore_index=True)
     with caplog.at_level(logging.WARNING):
         nonpeaks, stats = sample_nonpeaks(peaks, free, FOLD)
     assert len(nonpeaks) == 3 + 8
     assert {part: numbers["missing"] for part, numbers in stats.items()} == {"train": 7, "valid": 0, "test": 1}
-    assert "train 7 of 10, test 1 of 1" in caplog.text
+    assert "train 7 of 10, test 1 of 1 (no candidate at all)" in caplog.text
     with pytest.raises(InputError, match="no nonpeak could be drawn"):
         sample_nonpeaks(bins_of([0.4], "d"), free, FOLD)
 
@@ -221,10 +265,14 @@ def test_files(tmp_path, small):
     peaks = peaks_at([("a", 200), ("c", 200), ("d", 250)])
     foreground = peak_gc(peaks, small, small.sizes, 40)
     free = candidates(gc_bins(small, small.sizes, 40, 10), peaks, None, 40)
-    nonpeaks, _ = sample_nonpeaks(foreground, free, FOLD)
+    nonpeaks, stats = sample_nonpeaks(foreground, free, FOLD)
     write_regions(nonpeaks, tmp_path / "nonpeaks.bed")
     lines = [line.split("\t") for line in (tmp_path / "nonpeaks.bed").read_text().splitlines()]
     assert len(lines) == 2 + 2 + 1
     assert all(fields[3:9] == ["."] * 6 and fields[9] == "20" for fields in lines)
-    plot_gc_match(foreground, free, nonpeaks, tmp_path / "gc.png")
-    assert (tmp_path / "gc.png").read_bytes().startswith(b"\x89PNG")
+    for numbers in (None, stats):
+        plot_gc_match(foreground, free, nonpeaks, tmp_path / "gc.png", numbers)
+        assert (tmp_path / "gc.png").read_bytes().startswith(b"\x89PNG")
+    assert background._quality({"train": {"wanted": 8, "by_distance": [4, 1, 1]},
+                                "test": {"wanted": 2, "by_distance": [1, 0, 1]}}) == \
+        "50.0% of the peak's own GC, 80.0% within ±0.02, 20.0% of 10 missing"
