@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Trust the certificates that the machine trusts, as pip does.
 export UV_SYSTEM_CERTS := true
 
-.PHONY: demo test lint acceptance install clean
+.PHONY: demo test lint acceptance clients bench-preprocess install clean
 
 demo: $(VENV)/installed
 	$(BIN)/chrombpnet demo -o demo_output --store demo_output/store
@@ -18,8 +18,43 @@ lint: $(VENV)/tested
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 
+# A client that cannot be installed fails its own tests, which tell why, and no others.
 acceptance: $(VENV)/tested
+	-$(MAKE) --keep-going clients
 	$(BIN)/pytest tests/acceptance -o addopts="-q --strict-markers -p no:cacheprovider -rs" -s
+
+# Other people's readers and writers of model files, each in an environment of its own.
+CLIENTS := .venv-tf-keras .venv-keras2 .venv-bpnet-lite
+LOGGED = >$(@D)/log 2>&1 || (cat $(@D)/log; false)
+
+clients: $(CLIENTS:%=%/installed)
+
+.venv-tf-keras/installed: | $(VENV)/uv
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	$(BIN)/uv pip install --quiet --python $(@D)/bin/python tensorflow==2.21.0 tf_keras==2.21.0 $(LOGGED)
+	touch $@
+
+# The last Keras 2, which needs Python 3.11 or older.
+.venv-keras2/installed: | $(VENV)/uv
+	$(BIN)/uv venv --quiet --clear --python 3.11 $(@D)
+	$(BIN)/uv pip install --quiet --python $(@D)/bin/python tensorflow-cpu==2.15.1 $(LOGGED)
+	touch $@
+
+# By pip, which can be told to take a CPU build of torch (pip.conf: find-links); uv would not look there.
+.venv-bpnet-lite/installed: | $(VENV)/uv
+	$(BIN)/python -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 bpnet-lite==1.1.0 $(LOGGED)
+	touch $@
+
+# Against bedtools (apt-get install bedtools) and bam2bw, which gets an environment of its own. For a step alone, or a small
+# trial: .venv/bin/python benchmarks/preprocess.py --only background --scale 0.02
+bench-preprocess: $(VENV)/installed .venv-bam2bw/installed
+	$(BIN)/python benchmarks/preprocess.py
+
+.venv-bam2bw/installed: | $(VENV)/uv
+	$(BIN)/uv venv --quiet --python $(BIN)/python .venv-bam2bw
+	$(BIN)/uv pip install --quiet --python .venv-bam2bw/bin/python bam2bw==0.5.1
+	touch $@
 
 install: $(VENV)/installed
 
@@ -38,4 +73,4 @@ $(VENV)/tested: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo_output
+	rm -rf $(VENV) $(CLIENTS) .venv-bam2bw .bench demo_output

@@ -7,9 +7,12 @@ TensorFlow operation by name in its place, which Keras 2 loads without running c
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
+import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -35,7 +38,31 @@ from chrombpnet_core.textfiles import require_file
 
 __all__ = ["architecture_of", "load_model", "save_model"]
 
-Weights = dict[str, list[np.ndarray]]
+Weights = dict[str, dict[str, np.ndarray]]
+
+_SIZES = ("filters", "kernel_size", "strides", "padding", "dilation_rate", "activation", "use_bias", "units", "cropping")
+"""What a layer's configuration must say for it to be BPNet's layer of that name."""
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What a file holds: its configuration, all layers' own, ``kernel`` and ``bias`` by layer name, the writer's version."""
+
+    path: Path
+    config: dict
+    layers: list[dict]
+    weights: Weights
+    keras_version: str
+
+    @property
+    def nested(self) -> bool:
+        """Whether it is a model of models, as a main model is."""
+        return any("layers" in layer for layer in self.layers)
+
+    def holds(self, prefix: str) -> bool:
+        """Whether a convolution of this part is there."""
+        names = {*self.weights, *(layer.get("name", "") for layer in self.layers)}
+        return any(re.fullmatch(rf"{prefix}bpnet_(1st_|\d+)conv", name) for name in names)
 
 
 def load_model(path: str | os.PathLike) -> keras.Model:
@@ -44,109 +71,186 @@ def load_model(path: str | os.PathLike) -> keras.Model:
     Raises
     ------
     ModelFileError
-        Where it is no HDF5 file, or a layer that ChromBPNet needs is missing or has an unexpected shape.
+        Where it is no HDF5 file, or a layer that ChromBPNet needs is missing or is not as it must be.
     """
-    found = require_file(path, "model")
+    stored = _read(require_file(path, "model"))
+    parts = [prefix for prefix in (ACCESSIBILITY_PREFIX, BIAS_PREFIX) if stored.holds(prefix)]
+    if stored.keras_version.startswith("3") or not parts:
+        return _load_custom(stored)
+    if stored.nested and len(parts) < 2:
+        lacking = BIAS_PREFIX if parts == [ACCESSIBILITY_PREFIX] else ACCESSIBILITY_PREFIX
+        raise _missing(stored, f"{lacking}bpnet_1st_conv")
+    models = [_build(stored, prefix) for prefix in parts]
+    return chrombpnet(*models) if len(models) == 2 else models[0]
+
+
+def _read(path: Path) -> _Stored:
     try:
-        with h5py.File(found, "r") as file:
-            config = _config(file)
+        with h5py.File(path, "r") as file:
+            text, version = (_text(file.attrs.get(name, default)) for name, default in (
+                ("model_config", "{}"), ("keras_version", "")))
+            config = json.loads(text)
+            layers = _layers_in(config)
             weights = _weights(file.get("model_weights", file))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        remedy = "save it again as HDF5: model.save('model.h5')" if zipfile.is_zipfile(path) else ""
         raise ModelFileError(f"{path}: not a Keras HDF5 model", expected="a .h5 file as ChromBPNet writes it",
-                             found=str(error)) from error
-    parts = {prefix: f"{prefix}bpnet_1st_conv" in weights for prefix in (ACCESSIBILITY_PREFIX, BIAS_PREFIX)}
-    nested = any(layer["config"].get("name") == "model_wo_bias" for layer in config.get("config", {}).get("layers", []))
-    if not any(parts.values()) or (nested and not parts[ACCESSIBILITY_PREFIX]):
-        return _load_custom(found, config)
-    models = {}
-    for prefix, name in ((ACCESSIBILITY_PREFIX, "model_wo_bias"), (BIAS_PREFIX, "model")):
-        if parts[prefix]:
-            architecture = _infer(weights, config, prefix, path)
-            models[prefix] = bpnet(architecture, prefix, name)
-            _assign(models[prefix], weights, path)
-    if len(models) == 2:
-        return chrombpnet(models[ACCESSIBILITY_PREFIX], models[BIAS_PREFIX])
-    return next(iter(models.values()))
+                             found=str(error) or type(error).__name__, remedy=remedy) from error
+    return _Stored(path, config, layers, weights, version)
 
 
-def _load_custom(path: Path, config: dict) -> keras.Model:
-    """A model of the user's own architecture, as Keras 3 saved it; layers with stored code are refused."""
-    text = json.dumps(config)
-    if not config or '"Lambda"' in text:
-        raise ModelFileError(f"{path}: no layer bpnet_1st_conv or {ACCESSIBILITY_PREFIX}bpnet_1st_conv",
-                             remedy="give a bias.h5, chrombpnet.h5 or chrombpnet_nobias.h5")
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError) as error:
-        raise ModelFileError(f"{path}: neither a ChromBPNet model nor one that Keras can load safely",
-                             found=str(error).splitlines()[0]) from error
-
-
-def _config(file: h5py.File) -> dict:
-    text = file.attrs.get("model_config", "{}")
-    return json.loads(text.decode() if isinstance(text, bytes) else text)
+def _text(attribute: str | bytes) -> str:
+    return attribute.decode() if isinstance(attribute, bytes) else str(attribute)
 
 
 def _weights(group: h5py.Group) -> Weights:
-    """Kernel and bias by layer name, wherever in the file the layer's group lies."""
+    """Kernel and bias by layer name, wherever in the file the layer's group lies.
+
+    Keras 2 numbers the second layer of a name in one process: ``bpnet_1conv/bpnet_1conv_1/kernel:0``.
+    """
     weights: Weights = {}
 
     def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
-        parts = name.split("/")
-        if isinstance(item, h5py.Dataset) and len(parts) > 1 and parts[-1].split(":")[0] in ("kernel", "bias"):
-            weights.setdefault(parts[-2], [None, None])[parts[-1].startswith("bias")] = item[()]  # type: ignore[list-item]
+        *groups, kind = name.split("/")
+        kind = kind.split(":")[0]
+        if isinstance(item, h5py.Dataset) and groups and kind in ("kernel", "bias"):
+            weights.setdefault(re.sub(r"_\d+$", "", groups[-1]), {})[kind] = item[()]
 
     group.visititems(visit)
     return weights
 
 
 def _layers_in(config: dict) -> list[dict]:
-    """All layer configurations, those of sub-models included."""
+    """All layer configurations with their class names, those of sub-models included."""
+    inner = config.get("config", {})
     found = []
-    for layer in config.get("config", {}).get("layers", []):
+    for layer in inner.get("layers", []) if isinstance(inner, dict) else inner:
         found.append(layer["config"] | {"class_name": layer["class_name"]})
         if "layers" in layer["config"]:
             found += _layers_in(layer)
     return found
 
 
-def _infer(weights: Weights, config: dict, prefix: str, path: str | os.PathLike) -> Architecture:
-    dilated = [int(match[1]) for name in weights if (match := re.fullmatch(rf"{prefix}bpnet_(\d+)conv", name))]
-    known = _layers_in(config)
-    shapes = [layer.get("batch_input_shape") or layer.get("batch_shape") for layer in known
-              if layer["class_name"] == "InputLayer"]
-    crops = [layer["cropping"] for layer in known if layer.get("name") == preflatten_name(prefix)]
-    if not shapes or not crops:
-        raise ModelFileError(f"{path}: the file's configuration does not tell the input length, or lacks the layer "
-                             f"{preflatten_name(prefix)}", remedy="save the whole model, not only its weights")
-    filters = weights[f"{prefix}bpnet_1st_conv"][0].shape[-1]
-    whole = Architecture(filters, max(dilated, default=0), int(shapes[0][1]))
-    crop = crops[0] if isinstance(crops[0], int) else sum(crops[0]) / 2
-    return Architecture(filters, whole.layers, whole.input_length, int(whole.profile_length - 2 * crop))
+def _missing(stored: _Stored, layer: str) -> ModelFileError:
+    return ModelFileError(f"{stored.path}: layer {layer} is missing",
+                          remedy="give a complete bias.h5, chrombpnet.h5 or chrombpnet_nobias.h5")
 
 
-def _assign(model: keras.Model, weights: Weights, path: str | os.PathLike) -> None:
+def _build(stored: _Stored, prefix: str) -> keras.Model:
+    """One part, with the file's weights."""
+    architecture = _infer(stored, prefix)
+    name = "model_wo_bias" if prefix else "model"
+    wrong = _difference(_bpnet_config(architecture, prefix, name)["config"]["layers"], stored.layers)
+    if wrong:
+        layer, key, expected, found = wrong
+        raise ModelFileError(f"{stored.path}: layer {layer} is not BPNet's", expected=f"{key} {expected}",
+                             found=f"{found}")
+    model = bpnet(architecture, prefix, name)
     for layer in model.layers:
-        wanted = [tuple(w.shape) for w in layer.weights]
-        if not wanted:
+        if not layer.weights:
             continue
-        if layer.name not in weights:
-            raise ModelFileError(f"{path}: layer {layer.name} is missing", remedy="give a complete ChromBPNet model")
-        found = [w.shape if w is not None else None for w in weights[layer.name]]
+        arrays = stored.weights.get(layer.name, {})
+        if set(arrays) != {"kernel", "bias"}:
+            raise _missing(stored, layer.name)
+        wanted = [tuple(weight.shape) for weight in layer.weights]
+        found = [arrays["kernel"].shape, arrays["bias"].shape]
         if found != wanted:
-            raise ModelFileError(f"{path}: layer {layer.name}", expected=f"weights of shapes {wanted}",
+            raise ModelFileError(f"{stored.path}: layer {layer.name}", expected=f"weights of shapes {wanted}",
                                  found=str(found))
-        layer.set_weights(weights[layer.name])
+        layer.set_weights([arrays["kernel"], arrays["bias"]])
+    return model
+
+
+def _infer(stored: _Stored, prefix: str) -> Architecture:
+    """Size of one part: of its kernels, its highest dilated layer, the input and the crop of the profile."""
+    if not stored.layers:
+        raise ModelFileError(f"{stored.path}: the file holds weights only", expected="the model's configuration too, "
+                             "which tells input and output length", remedy="save the whole model: model.save(FILE)")
+    kernel = stored.weights.get(f"{prefix}bpnet_1st_conv", {}).get("kernel")
+    if kernel is None:
+        raise _missing(stored, f"{prefix}bpnet_1st_conv")
+    # A layer counts wherever it is named, so that one whose weights are lost is missed and not taken for a smaller model.
+    names = {*stored.weights, *(layer.get("name", "") for layer in stored.layers)}
+    dilated = [int(match[1]) for name in names if (match := re.fullmatch(rf"{prefix}bpnet_(\d+)conv", name))]
+    shapes = [layer.get("batch_input_shape") or layer.get("batch_shape") for layer in stored.layers
+              if layer["class_name"] == "InputLayer"]
+    crops = [layer["cropping"] for layer in stored.layers if layer.get("name") == preflatten_name(prefix)]
+    if not crops:
+        raise _missing(stored, preflatten_name(prefix))
+    if not shapes or not shapes[0][1]:
+        raise ModelFileError(f"{stored.path}: layer sequence, the input", expected="a fixed length in bp",
+                             found=str(shapes[0] if shapes else None))
+    whole = Architecture(kernel.shape[-1], max(dilated, default=0), int(shapes[0][1]))
+    crop = 2 * crops[0] if isinstance(crops[0], int) else sum(crops[0])
+    return Architecture(whole.filters, whole.layers, whole.input_length, whole.profile_length - crop)
+
+
+def _difference(expected: list[dict], found: list[dict]) -> tuple[str, str, object, object] | None:
+    """The first layer present in both whose configuration differs: name, what of it, expected, found."""
+    known = {layer.get("name"): layer for layer in found}
+    for layer in expected:
+        other = known.get(layer["name"], {})
+        for key in _SIZES:
+            if key in layer["config"] and key in other and layer["config"][key] != _plain(other[key]):
+                return layer["name"], key, layer["config"][key], other[key]
+    return None
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _load_custom(stored: _Stored) -> keras.Model:
+    """A model of the user's own architecture, as Keras 3 saved it; stored code is refused, not run."""
+    nothing = f"{stored.path}: no layer bpnet_1st_conv or {ACCESSIBILITY_PREFIX}bpnet_1st_conv"
+    remedy = "give a bias.h5, chrombpnet.h5 or chrombpnet_nobias.h5"
+    if not stored.layers:
+        raise ModelFileError(nothing, found="no model_config: weights only, or no model", remedy=remedy)
+    if _is_code(stored.config):
+        raise ModelFileError(f"{nothing}, and an architecture of your own may not hold code, as a Lambda layer does",
+                             remedy=remedy)
+    try:
+        model = keras.saving.load_model(stored.path, compile=False, safe_mode=True)
+        shapes = [tuple(tensor.shape) for tensor in model.outputs]
+    except (ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
+        raise ModelFileError(f"{nothing}, and Keras cannot load it as an architecture of your own", remedy=remedy,
+                             found=(str(error).splitlines() or [type(error).__name__])[0]) from error
+    if [len(shape) for shape in shapes] != [2, 2] or shapes[1][1] != 1 or len(model.input_shape) != 3:
+        raise ModelFileError(f"{nothing}, nor has it the form of an architecture of your own", found=f"outputs {shapes}",
+                             expected="sequences (n, L, 4) in, profile logits (n, W) and log counts (n, 1) out",
+                             remedy=remedy)
+    return model
+
+
+def _is_code(config: object) -> bool:
+    """Whether a configuration names something outside Keras: a Lambda, a pickle, any importable thing."""
+    if isinstance(config, list):
+        return any(map(_is_code, config))
+    if not isinstance(config, dict):
+        return False
+    name, module = str(config.get("class_name", "")), str(config.get("module") or "keras")
+    return (name.strip("_").lower() in ("lambda", "torchmodulewrapper") or module.split(".")[0] != "keras"
+            or any(map(_is_code, config.values())))
 
 
 def architecture_of(model: keras.Model, prefix: str) -> Architecture | None:
-    """Size of a BPNet made by :func:`~chrombpnet_core.models.bpnet`, or None for another architecture."""
-    names = {layer.name: layer for layer in model.layers}
-    first = names.get(f"{prefix}bpnet_1st_conv")
+    """Size of a BPNet as :func:`~chrombpnet_core.models.bpnet` makes it, or None for another architecture.
+
+    One of the user's own that bears BPNet's layer names but not its sizes is another.
+    """
+    layers = {layer.name: layer for layer in model.layers}
+    first = layers.get(f"{prefix}bpnet_1st_conv")
     if first is None:
         return None
-    return Architecture(first.filters, sum(bool(re.fullmatch(rf"{prefix}bpnet_\d+conv", name)) for name in names),
-                        int(model.input_shape[1]), int(model.output_shape[0][1]))
+    dilated = sum(bool(re.fullmatch(rf"{prefix}bpnet_\d+conv", name)) for name in layers)
+    size = Architecture(first.filters, dilated, int(model.input_shape[1]), int(model.output_shape[0][1]))
+    expected = _bpnet_config(size, prefix, "")["config"]["layers"]
+    named = {layer["name"] for layer in expected if layer["class_name"] != "Add"}
+    other = {name for name, layer in layers.items() if not isinstance(layer, keras.layers.Add)}
+    if named != other or len(layers) != len(expected) or _difference(expected, [layer.get_config() for layer in
+                                                                                model.layers]):
+        return None
+    return size
 
 
 def save_model(model: keras.Model, path: str | os.PathLike) -> None:
@@ -160,7 +264,7 @@ def save_model(model: keras.Model, path: str | os.PathLike) -> None:
         if described is None:
             model.save(partial)
         else:
-            _write(partial, *described)
+            partial.write_bytes(_image(*described))
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
@@ -189,9 +293,11 @@ def _named(part: keras.Model | keras.layers.Layer) -> list[tuple[str, np.ndarray
             for kind, array in zip(("kernel", "bias"), layer.get_weights(), strict=False)]
 
 
-def _write(path: Path, config: dict, weights: dict[str, list]) -> None:
+def _image(config: dict, weights: dict[str, list]) -> bytes:
+    """The file's bytes, made in memory: HDF5 ends the process where it meets a full disk."""
     names = [layer["name"] for layer in config["config"]["layers"]]
-    with h5py.File(path, "w") as file:
+    image = io.BytesIO()
+    with h5py.File(image, "w") as file:
         group = file.create_group("model_weights")
         for target in (file, group):
             target.attrs["backend"] = "tensorflow"
@@ -205,6 +311,7 @@ def _write(path: Path, config: dict, weights: dict[str, list]) -> None:
                 np.empty(0, dtype="S1")
             for key, array in named:
                 layer.create_dataset(key, data=np.asarray(array, dtype=np.float32))
+    return image.getvalue()
 
 
 def _layer(kind: str, name: str, inputs: list[str], **config: object) -> dict:
@@ -271,7 +378,9 @@ def _main_config(accessibility: Architecture, bias: Architecture) -> dict:
     nested = []
     for size, prefix, name in ((accessibility, ACCESSIBILITY_PREFIX, "model_wo_bias"), (bias, BIAS_PREFIX, "model")):
         part = _bpnet_config(size, prefix, name)
-        part["config"]["trainable"] = bool(prefix)
+        for layer in (part, *part["config"]["layers"]):
+            if "trainable" in layer["config"]:
+                layer["config"]["trainable"] = bool(prefix)
         nested.append(part | {"name": name, "inbound_nodes": [[["sequence", 0, 0, {}]]]})
     logits = _layer("Add", "logits_profile_predictions", [])
     logits["inbound_nodes"] = [[["model_wo_bias", 1, 0, {}], ["model", 1, 0, {}]]]
