@@ -5,19 +5,30 @@ A model that still answers to the enzyme's own motifs has not been freed of the 
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
+import pandas as pd
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome import codes_of, reverse_complement
+from chrombpnet_core.genome import Genome, codes_of, reverse_complement
 from chrombpnet_core.metrics import softmax
+from chrombpnet_core.progress import track
+from chrombpnet_core.regions import centres, inside, on_chromosomes
 
-__all__ = ["CONTROL", "MAX_BIAS_RESPONSE", "BiasVerdict", "Footprint", "Predict", "bias_response", "bias_verdict",
-           "insert_motif", "marginal_footprint", "marginal_footprints", "read_footprints", "write_footprints"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["CONTROL", "ENZYMES", "MAX_BIAS_RESPONSE", "BiasVerdict", "Footprint", "Predict", "background_sequences",
+           "bias_response", "bias_verdict", "by_enzyme", "file_name", "footprint_picture", "insert_motif",
+           "marginal_footprint", "marginal_footprints", "named_motifs", "read_footprints", "read_limits",
+           "write_footprints"]
 
 Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Base codes uint8 ``(n, L)`` to profile logits ``(n, W)`` and log counts ``(n,)`` or ``(n, 1)``."""
@@ -27,6 +38,14 @@ CONTROL = "control"
 
 MAX_BIAS_RESPONSE = 0.003
 """Bias is corrected where the maximum of every enzyme footprint, rounded to 3 decimals, is below this."""
+
+ENZYMES = ("tn5", "dnase")
+"""What the names of the enzymes' own motifs contain, in either case."""
+
+_READ_AT_ONCE = 1024  # sequences between two looks at the progress
+_LONGEST_NAME = 100  # letters of a motif's name, which is part of a file's
+_SHOWN_NAME = 24  # letters of a motif's name in the title of its picture
+_SHOWN_LETTERS = 58  # of its sequence there; a letter of the name takes the place of one and a half
 
 
 @dataclass(frozen=True)
@@ -43,6 +62,87 @@ class Footprint:
 
     profile: np.ndarray
     counts: float
+
+
+def named_motifs(motifs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Name → sequence, each name one that a file can be told by.
+
+    A name that stands there again, as NRF1 does in the reference's list of transcription factors, becomes ``NRF1_2``.
+
+    Parameters
+    ----------
+    motifs
+        Names and sequences, as of :func:`~chrombpnet_core.data.read_motifs`.
+
+    Raises
+    ------
+    InputError
+        Where a name is the control's or too long, or two differ in no letter, digit, ``.``, ``+``, ``-`` or ``_``,
+        or in case alone: their pictures would overwrite each other.
+    """
+    named: dict[str, str] = {}
+    taken = {CONTROL: CONTROL}
+    times: dict[str, int] = {}
+    for name, letters in motifs:
+        times[name] = times.get(name, 0) + 1
+        unique = name if times[name] == 1 else f"{name}_{times[name]}"
+        key = file_name(unique).casefold()
+        if key in taken:
+            other = "the footprint without a motif" if taken[key] == CONTROL else f"motif {taken[key]}"
+            raise InputError(f"motif {unique}: its picture would have the file name of that of {other}",
+                             remedy="give it another name")
+        if len(key) > _LONGEST_NAME:
+            raise InputError(f"motif {unique[:40]}…: its name", expected=f"at most {_LONGEST_NAME} letters",
+                             found=f"{len(unique)}")
+        named[unique] = letters
+        taken[key] = unique
+    return named
+
+
+def file_name(motif: str) -> str:
+    """A motif's name as part of a file name, an address and an HDF5 path: what may mean more there becomes ``_``."""
+    return re.sub(r"[^A-Za-z0-9_.+-]", "_", motif)
+
+
+def background_sequences(genome: Genome, regions: pd.DataFrame, chroms: Sequence[str],
+                         width: int) -> tuple[np.ndarray, int]:
+    """The sequences that motifs are put into: those of the regions on some chromosomes, at their centres.
+
+    Parameters
+    ----------
+    genome
+        The genome.
+    regions
+        Region table, usually of nonpeaks.
+    chroms
+        The fold's test chromosomes.
+    width
+        Input length of the model in bp.
+
+    Returns
+    -------
+    Base codes, uint8 ``(n, width)``, in the order of ``regions`` (211 MB for 100,000 of 2,114 bp); and how many regions
+    on these chromosomes were left out, as their window leaves the chromosome.
+
+    Raises
+    ------
+    InputError
+        Where no region is left.
+    """
+    tested = regions[on_chromosomes(regions, list(chroms))]
+    kept = tested[inside(tested, genome.sizes, width)]
+    if kept.empty:
+        why = f"all {len(tested):,} of them lie too near a chromosome end for the model's {width:,} bp" \
+            if len(tested) else f"they are on other chromosomes than {', '.join(chroms)}"
+        raise InputError(f"none of the {len(regions):,} regions can be used as background for footprints: {why}",
+                         remedy="give regions (-r) on the test chromosomes of the fold (-fl)")
+    names, starts = kept["chrom"].to_numpy(dtype=object), centres(kept) - width // 2
+    codes = np.empty((len(kept), width), dtype=np.uint8)
+    parts = range(0, len(kept), _READ_AT_ONCE)
+    for at in track(parts, "reading background sequences", unit=f"x {_READ_AT_ONCE:,} regions"):
+        rows = slice(at, at + _READ_AT_ONCE)
+        codes[rows] = genome.windows(names[rows], starts[rows], width)
+    return codes, len(tested) - len(kept)
 
 
 def insert_motif(codes: np.ndarray, motif: str) -> np.ndarray:
@@ -70,7 +170,8 @@ def insert_motif(codes: np.ndarray, motif: str) -> np.ndarray:
     return inserted
 
 
-def marginal_footprint(predict: Predict, codes: np.ndarray, motif: str = "", batch_size: int = 64) -> Footprint:
+def marginal_footprint(predict: Predict, codes: np.ndarray, motif: str = "", batch_size: int = 64, *,
+                       on_batch: Callable[[int], object] = lambda sequences: None) -> Footprint:
     """The footprint of one motif over background sequences; without one, the control.
 
     Track = softmax(logits) × (exp(log counts) − 1), forward plus the flipped one of the reverse complement, scaled to a
@@ -87,6 +188,8 @@ def marginal_footprint(predict: Predict, codes: np.ndarray, motif: str = "", bat
         Letters of the motif.
     batch_size
         Sequences predicted at a time.
+    on_batch
+        Called with the number of sequences of each batch done, for progress.
 
     Raises
     ------
@@ -109,6 +212,7 @@ def marginal_footprint(predict: Predict, codes: np.ndarray, motif: str = "", bat
         profile = profile + (both[valid] / totals[valid, None]).sum(axis=0)
         counts += float(totals.sum())
         used += int(valid.sum())
+        on_batch(len(batch))
     if not used:
         raise InputError("the model predicts no cuts on any background sequence",
                          remedy="check that the model is trained")
@@ -123,16 +227,29 @@ def _tracks(predict: Predict, codes: np.ndarray) -> np.ndarray:
 
 
 def marginal_footprints(predict: Predict, codes: np.ndarray, motifs: Mapping[str, str], batch_size: int = 64, *,
-                        on_done: Callable[[str], None] = lambda name: None) -> dict[str, Footprint]:
+                        on_done: Callable[[str], object] = lambda name: None,
+                        on_batch: Callable[[int], object] = lambda sequences: None) -> dict[str, Footprint]:
     """Footprints by name: the control first, then every motif of ``motifs`` (name to letters).
 
-    ``on_done`` is called with each name, for progress. Other arguments as in :func:`marginal_footprint`.
+    ``on_done`` is called with each name, for progress. Other arguments as in :func:`marginal_footprint`; a motif that is
+    longer than the sequences is refused before any is done.
     """
+    for name, motif in motifs.items():
+        if len(motif) > codes.shape[-1]:
+            raise InputError(f"motif {name}: longer than the model's input", expected=f"at most {codes.shape[-1]:,} bp",
+                             found=f"{len(motif):,} bp")
     footprints = {}
     for name, motif in {CONTROL: "", **motifs}.items():
-        footprints[name] = marginal_footprint(predict, codes, motif, batch_size)
+        footprints[name] = marginal_footprint(predict, codes, motif, batch_size, on_batch=on_batch)
         on_done(name)
     return footprints
+
+
+def by_enzyme(motifs: Iterable[str]) -> dict[str, list[str]]:
+    """Those of ``motifs`` that are an enzyme's own, told by their names (``tn5_1``, ``dnase_2``), by enzyme."""
+    names = list(motifs)
+    found = {enzyme: [name for name in names if enzyme in name.lower()] for enzyme in ENZYMES}
+    return {enzyme: own for enzyme, own in found.items() if own}
 
 
 def bias_response(footprints: Mapping[str, Footprint | np.ndarray], motifs: Iterable[str] | None = None,
@@ -193,16 +310,85 @@ def bias_verdict(responses: Mapping[str, float]) -> BiasVerdict:
 
 
 def write_footprints(footprints: Mapping[str, Footprint], path: str | os.PathLike) -> None:
-    """Write HDF5: a group for each name with ``footprint``, float32 ``(W,)``, and ``counts``, a number."""
+    """Write HDF5: a group for each name with ``footprint``, float32 ``(W,)``, and ``counts``, float32 ``(1,)``.
+
+    Both have a second name, ``i0`` and ``i1``, under which programs made for the reference's files look them up;
+    deepdish loads each group as a list of the two.
+    """
     with h5py.File(path, "w") as file:
         for name, footprint in footprints.items():
-            group = file.create_group(name.replace("/", "_"))
-            group.create_dataset("footprint", data=footprint.profile.astype(np.float32))
-            group.create_dataset("counts", data=np.float32(footprint.counts))
+            group = file.create_group(file_name(name))
+            group.attrs["TITLE"] = np.bytes_("list:2")
+            group["i0"] = group.create_dataset("footprint", data=footprint.profile.astype(np.float32))
+            group["i1"] = group.create_dataset("counts", data=np.array([footprint.counts], dtype=np.float32))
 
 
 def read_footprints(path: str | os.PathLike) -> dict[str, Footprint]:
-    """What :func:`write_footprints` wrote."""
+    """What :func:`write_footprints` wrote, by :func:`file_name`."""
     with h5py.File(path, "r") as file:
-        return {name: Footprint(group["footprint"][()].astype(np.float64), float(group["counts"][()]))
+        return {name: Footprint(group["footprint"][()].astype(np.float64), float(group["counts"][()].item()))
                 for name, group in file.items()}
+
+
+def read_limits(limits: str | Sequence[float | str] | None) -> tuple[float, float] | None:
+    """Lower and upper limit of ``--ylim``: two numbers, or text such as ``0,0.01`` or ``(0, 0.01)``; None stays None.
+
+    Raises
+    ------
+    InputError
+        Where they are not two finite numbers, the smaller first.
+    """
+    if limits is None:
+        return None
+    parts = re.split(r"[,\s]+", limits.strip(" ()[]")) if isinstance(limits, str) else limits
+    try:
+        low, high = (float(part) for part in parts)
+    except ValueError:
+        low = high = math.nan
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise InputError("--ylim", expected="two numbers, the smaller first, such as 0,0.01", found=str(limits))
+    return low, high
+
+
+def footprint_picture(name: str, letters: str, profile: np.ndarray, control: np.ndarray,
+                      ylim: tuple[float, float] | None = None, label: str = "with the motif") -> Figure:
+    """The 200 bp around a motif, with and without it; the bases it takes are shaded.
+
+    Parameters
+    ----------
+    name, letters
+        Of the motif. An enzyme's own gets a line at :data:`MAX_BIAS_RESPONSE`.
+    profile, control
+        Footprints with and without it, ``(W,)``.
+    ylim
+        Limits of the y axis; by default from 0 to the highest point.
+    label
+        What the legend calls the footprint.
+    """
+    from chrombpnet_core.report_content import FULL
+    from chrombpnet_core.report_pictures import PALETTE, footprint
+
+    is_enzyme = bool(by_enzyme([name]))
+    figure = footprint({CONTROL: control, FULL: profile}, "", ylim, is_enzyme)
+    figure.set_size_inches(5.6, 3.2)
+    axes, = figure.axes
+    ink, muted, rule = (PALETTE[key][0] for key in ("ink", "muted", "rule"))
+    start = -(len(letters) // 2)
+    axes.axvspan(start - 0.5, start + len(letters) - 0.5, color=rule, alpha=0.6, lw=0, zorder=0)
+    title = _shortened(name, _SHOWN_NAME)
+    axes.set_title(title, loc="left", color=ink, fontsize=11, weight="bold", pad=22)
+    axes.set_title(_shortened(letters, _SHOWN_LETTERS - 3 * len(title) // 2), loc="right", color=muted, fontsize=8,
+                   family="monospace", pad=22)
+    without, with_motif, *threshold = axes.get_lines()
+    labels = {with_motif: f"{label}, at most {profile.max():.4f}", without: f"without it, at most {control.max():.4f}"}
+    axes.legend(labels.keys(), labels.values(), loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2,
+                frameon=False, handlelength=1.4, columnspacing=1.6, fontsize=8, labelcolor=ink)
+    for line in threshold:
+        note = axes.annotate(f"bias is corrected below {MAX_BIAS_RESPONSE}", (1, MAX_BIAS_RESPONSE), (0, 3),
+                             axes.get_yaxis_transform(), "offset points", ha="right", fontsize=8, color=line.get_color())
+        note.set_in_layout(False)  # it takes no room where the limits leave the line out
+    return figure
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most - 1]}…"

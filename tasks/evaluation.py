@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from chrombpnet_core.data import enzyme_motifs
@@ -19,6 +18,7 @@ from chrombpnet_core.footprints import bias_response, bias_verdict, marginal_foo
 from chrombpnet_core.metrics import quality_metric, score_regions, softmax, summarise
 from chrombpnet_core.progress import bar
 from chrombpnet_core.shards import PEAK, ShardSet
+from chrombpnet_core.tracks import PredictionsFile
 from tasks.steps import Result, Work, run_step, step_task
 
 __all__ = ["QUALITY_METRIC", "evaluate_models", "truth_inputs"]
@@ -121,26 +121,12 @@ def _shown(value: float | None) -> str:
 
 
 def _recorded(parts: Iterator[Any], path: Path, shards: ShardSet) -> Iterator[Any]:
-    """Pass predictions on and write them: ``coords/{coords_chrom,…}``, ``predictions/{profs,logcounts}``."""
-    index, width = shards.index, shards.layout.output_length
-    with h5py.File(path, "w") as file:
-        columns = {
-            "coords/coords_chrom": h5py.string_dtype(), "coords/coords_center": np.int64, "coords/coords_peak": np.int8,
-            "predictions/logcounts": np.float32}
-        sets = {key: file.create_dataset(key, (0,), kind, maxshape=(None,), chunks=(4096,))
-                for key, kind in columns.items()}
-        sets["predictions/profs"] = file.create_dataset("predictions/profs", (0, width), np.float32,
-                                                        maxshape=(None, width), chunks=(64, width), compression="gzip")
+    """Pass predictions on and write them."""
+    with PredictionsFile(path, shards.layout.output_length) as file:
         for part in parts:
-            rows = index.iloc[part.ids]
-            values = {"coords/coords_chrom": rows["chrom"].to_numpy(dtype=object),
-                      "coords/coords_center": rows["centre"].to_numpy(),
-                      "coords/coords_peak": (rows["kind"] == PEAK).to_numpy(),
-                      "predictions/logcounts": part.log_counts, "predictions/profs": softmax(part.logits)}
-            for key, value in values.items():
-                at = len(sets[key])
-                sets[key].resize(at + len(value), axis=0)
-                sets[key][at:] = value
+            rows = shards.index.iloc[part.ids]
+            file.append(rows["chrom"].to_numpy(), rows["centre"].to_numpy(), (rows["kind"] == PEAK).to_numpy(),
+                        softmax(part.logits), part.log_counts)
             yield part
 
 

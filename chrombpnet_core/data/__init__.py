@@ -16,7 +16,8 @@ import numpy as np
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.textfiles import numbered_lines
 
-__all__ = ["ASSAYS", "MATRIX_WIDTH", "Matrices", "enzyme_matrices", "enzyme_motifs", "read_matrices", "tf_motifs"]
+__all__ = ["ASSAYS", "MATRIX_WIDTH", "Matrices", "enzyme_matrices", "enzyme_motifs", "read_matrices", "read_motifs",
+           "tf_motifs"]
 
 ASSAYS = ("ATAC", "DNASE")
 MATRIX_WIDTH = 20
@@ -53,6 +54,33 @@ def enzyme_motifs(assay: str) -> dict[str, str]:
 def tf_motifs() -> list[tuple[str, str]]:
     """Name and sequence of transcription factor motifs for footprints; a list, as NRF1 has two."""
     return [(name, sequence) for name, sequence in _content("footprint_motifs.json")["motifs"]["TF"]]
+
+
+def read_motifs(path: str | os.PathLike) -> list[tuple[str, str]]:
+    """Names and sequences of motifs for footprints (``-pwm_f``), in file order; a name may stand there twice.
+
+    Each line is a name, a tab and the letters A, C, G, T or N in either case; an N leaves the base masked.
+
+    Raises
+    ------
+    InputError
+        Naming file and line: where there are not two columns, or another letter.
+    """
+    motifs = []
+    for number, line in numbered_lines(path, "motifs"):
+        fields = [field.strip() for field in (line.split("\t") if "\t" in line else line.split())]
+        where = f"{path}, line {number}"
+        if len(fields) != 2 or not all(fields):
+            raise InputError(where, expected="a motif's name, a tab and its sequence", found=repr(line))
+        name, letters = fields[0], fields[1].upper()
+        wrong = sorted(set(letters) - set("ACGTN"))
+        if wrong:
+            raise InputError(f"{where}: sequence of motif {name}", expected="letters A, C, G, T or N",
+                             found=f"{wrong[0]!r} in {fields[1][:40]}")
+        motifs.append((name, letters))
+    if not motifs:
+        raise InputError(f"{path}: no motifs", expected="lines of a name, a tab and a sequence")
+    return motifs
 
 
 def _known(assay: str) -> str:

@@ -1,19 +1,22 @@
-"""Marginal footprints: against the reference program's outputs, and a model whose answer is known."""
+"""Marginal footprints: of models whose answer is known, their motifs, files and verdicts. Golden: test_backends.py."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
+import h5py
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chrombpnet_core import footprints
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.footprints import Footprint
-from chrombpnet_core.genome import OTHER, codes_of, one_hot, reverse_complement
+from chrombpnet_core.genome import codes_of, open_genome, reverse_complement
+from chrombpnet_core.regions import regions_at
 
-GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
 LENGTH, WIDTH = 40, 20
+LETTERS = st.text("ACGTNacgt", min_size=4, max_size=40)
+PLACES = st.lists(st.tuples(st.sampled_from("ab"), st.integers(-6, 44)), min_size=1, max_size=12)
 
 
 def background(n=6, length=LENGTH, seed=0):
@@ -24,26 +27,6 @@ def predict_on_g(codes):
     """A 'model' that cuts e times as often at each G, and always 7 times."""
     edge = (codes.shape[1] - WIDTH) // 2
     return (codes[:, edge:edge + WIDTH] == 2).astype(np.float32), np.full((len(codes), 1), np.log(8.0))
-
-
-# --- the reference program ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.golden
-@pytest.mark.parametrize(("name", "file"), [("bias", "bias.h5"), ("chrombpnet_nobias", "chrombpnet_nobias.h5")])
-def test_footprints_agree_with_the_reference(name, file):
-    if not (GOLDEN / "footprints.npz").exists():
-        pytest.skip(f"{GOLDEN} is not here")
-    from chrombpnet_core.model_files import load_model
-
-    model = load_model(GOLDEN / "models" / file)
-    with np.load(GOLDEN / "footprints.npz") as golden:
-        seqs = golden["seqs"]
-        codes = np.where(seqs.sum(axis=-1) == 1, seqs.argmax(axis=-1), OTHER).astype(np.uint8)
-        for motif, letters in zip(golden["motif_names"], golden["motif_seqs"], strict=True):
-            found = footprints.marginal_footprint(lambda batch: model(one_hot(batch)), codes, str(letters), 64)
-            np.testing.assert_allclose(found.profile, golden[f"{name}_{motif}_footprint"], rtol=2e-5, atol=1e-8)
-            assert found.counts == pytest.approx(float(golden[f"{name}_{motif}_counts"][0]), rel=1e-5)
 
 
 # --- known answers -----------------------------------------------------------------------------------------------
@@ -114,6 +97,63 @@ def test_model_without_cuts_is_refused():
         footprints.marginal_footprint(silent, background(), "A")
 
 
+# --- motifs and background --------------------------------------------------------------------------------------
+
+
+def test_a_name_that_comes_again_is_numbered():
+    assert footprints.named_motifs([("NRF1", "GC"), ("AP1", "T"), ("NRF1", "CC")]) == {
+        "NRF1": "GC", "AP1": "T", "NRF1_2": "CC"}
+
+
+@pytest.mark.parametrize(("names", "message"), [
+    (["control"], "motif control: .* that of the footprint without a motif"),
+    (["a/b", "a_b"], "motif a_b: .* that of motif a/b"), (["ctcf", "CTCF"], "motif CTCF: .* that of motif ctcf"),
+    (["x", "x", "x_2"], "motif x_2: .* that of motif x_2"), (["n" * 101], "at most 100 letters, found 101")])
+def test_names_whose_files_would_be_one_are_refused(names, message):
+    with pytest.raises(InputError, match=message):
+        footprints.named_motifs((name, "ACGT") for name in names)
+
+
+def test_enzymes_are_told_by_the_motifs_names():
+    assert footprints.by_enzyme(["CTCF", "Tn5_1", "my_dnase", "tn5_2"]) == {"tn5": ["Tn5_1", "tn5_2"], "dnase": ["my_dnase"]}
+    assert footprints.by_enzyme(["CTCF"]) == {}
+
+
+@settings(max_examples=60, deadline=None)
+@given(LETTERS, LETTERS, PLACES, st.integers(1, 30))
+def test_background_is_the_letters_around_the_centres_that_lie_inside(tmp_path_factory, first, second, places, width):
+    folder = tmp_path_factory.mktemp("background")
+    letters = {"a": first, "b": second}
+    (folder / "g.fa").write_text("".join(f">{chrom}\n{text}\n" for chrom, text in letters.items()))
+    regions = regions_at(np.array([chrom for chrom, _ in places], dtype=object), np.array([at for _, at in places]), 6)
+    starts = [at + 3 - width // 2 for chrom, at in places if chrom == "a"]
+    expected = [first[at:at + width] for at in starts if 0 <= at <= len(first) - width]
+    with open_genome(folder / "g.fa", folder) as genome:
+        if not expected:
+            with pytest.raises(InputError, match="can be used as background for footprints: "):
+                footprints.background_sequences(genome, regions, ["a"], width)
+            return
+        codes, left_out = footprints.background_sequences(genome, regions, ["a"], width)
+    np.testing.assert_array_equal(codes, [codes_of(text) for text in expected])
+    assert left_out == len(starts) - len(expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(LETTERS.filter(lambda text: len(text) % 2 == 0), st.text("ACGT", max_size=4).filter(lambda text: len(text) % 2 == 0))
+def test_a_footprint_is_mirrored_on_the_other_strand(text, motif):
+    """Whatever the model: background and motif reverse-complemented, the footprint is the same from behind."""
+    codes = np.stack([np.roll(codes_of(text), k) for k in range(3)])
+    mirrored = "".join("TGCA"["ACGT".index(letter)] for letter in reversed(motif))
+
+    def predict(batch):
+        return (batch[:, 1:-1] == 2) * 1.5 - (batch[:, 1:-1] == 0), 1 + (batch == 1).sum(axis=1) / 10
+
+    one = footprints.marginal_footprint(predict, codes, motif)
+    other = footprints.marginal_footprint(predict, reverse_complement(codes), mirrored)
+    np.testing.assert_allclose(one.profile, other.profile[::-1], atol=1e-12)
+    assert one.counts == pytest.approx(other.counts)
+
+
 # --- verdict -----------------------------------------------------------------------------------------------------
 
 
@@ -148,3 +188,42 @@ def test_file_holds_what_was_written(tmp_path):
     assert set(again) == {"control", "tn5_1"}
     np.testing.assert_allclose(again["tn5_1"].profile, found["tn5/1"].profile, rtol=1e-6)
     assert again["control"].counts == pytest.approx(14)
+    with h5py.File(tmp_path / "x_footprints.h5") as file:
+        for first, second in (("footprint", "i0"), ("counts", "i1")):
+            assert file["control"][first] == file["control"][second]
+        assert file["control/counts"].shape == (1,)
+
+
+# --- pictures ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("limits", "expected"), [
+    (None, None), ("0,0.01", (0, 0.01)), ("(0, 0.01)", (0, 0.01)), ("[-1 2]", (-1, 2)), ((0, 1), (0, 1))])
+def test_limits_in_every_form(limits, expected):
+    assert footprints.read_limits(limits) == expected
+
+
+@pytest.mark.parametrize("limits", ["", "0", "0,1,2", "a,b", "1,0", "0,0", "0,inf", "nan,1"])
+def test_odd_limits_are_refused(limits):
+    with pytest.raises(InputError, match="--ylim; expected two numbers, the smaller first"):
+        footprints.read_limits(limits)
+
+
+@pytest.mark.parametrize(("name", "lines"), [("CTCF", 2), ("Tn5_1", 3)])
+def test_a_picture_shades_the_motif_and_marks_the_enzymes_limit(name, lines):
+    profile, control = np.linspace(0, 0.002, 1000), np.full(1000, 0.001)
+    axes, = footprints.footprint_picture(name, "ACGTA", profile, control).axes
+    assert len(axes.get_lines()) == lines
+    shaded, = axes.patches
+    assert (shaded.get_x(), shaded.get_x() + shaded.get_width()) == (-2.5, 2.5)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "with the motif, at most 0.0020", "without it, at most 0.0010"]
+    assert footprints.footprint_picture(name, "A", profile, control, (0, 0.5)).axes[0].get_ylim() == (0, 0.5)
+
+
+def test_long_names_and_motifs_leave_room_for_each_other():
+    figure = footprints.footprint_picture("n" * 90, "ACGT" * 20, np.full(300, 1 / 300), np.full(300, 1 / 300))
+    axes, = figure.axes
+    figure.canvas.draw()
+    name, letters = (axes.title if side == "centre" else getattr(axes, f"_{side}_title") for side in ("left", "right"))
+    assert name.get_window_extent().x1 < letters.get_window_extent().x0
