@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["InputError", "ModelFileError", "ShiftError"]
+__all__ = ["InputError", "ModelFileError", "ShiftError", "Stopped"]
 
 
 class InputError(Exception):
@@ -35,3 +35,7 @@ class ShiftError(InputError):
 
 class ModelFileError(InputError):
     """A model file is not one that ChromBPNet can use."""
+
+
+class Stopped(Exception):
+    """A training was asked to stop and has written its checkpoint: the same command goes on from there."""

@@ -55,12 +55,21 @@ class Plan:
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples ready for a model: one-hot ``(n, L, 4)``, profile counts ``(n, W)``, ln(1 + total) ``(n, 1)``; ids."""
+    """Examples: base codes uint8 ``(n, L)``, profile counts float32 ``(n, W)``, region ids ``(n,)``."""
 
-    sequences: np.ndarray
+    codes: np.ndarray
     profiles: np.ndarray
-    log_counts: np.ndarray
     ids: np.ndarray
+
+    @property
+    def sequences(self) -> np.ndarray:
+        """One-hot float32 ``(n, L, 4)``."""
+        return one_hot(self.codes)
+
+    @property
+    def log_counts(self) -> np.ndarray:
+        """ln(1 + total of the profile), float32 ``(n, 1)``."""
+        return np.log1p(self.profiles.sum(axis=1, keepdims=True, dtype=np.float64)).astype(np.float32)
 
 
 def training_plan(peaks: np.ndarray, nonpeaks: np.ndarray, draw: int, jitter: int, record_jitter: int, seed: int,
@@ -96,16 +105,18 @@ def centred_plan(ids: np.ndarray, record_jitter: int) -> Plan:
 
 
 def load_batch(shards: ShardSet, plan: Plan) -> Batch:
-    """Read, crop, flip and expand the examples of ``plan``."""
+    """Read, crop and flip the examples of ``plan``."""
     codes, counts = shards.read(plan.ids)
-    layout = shards.layout
-    rows = np.arange(len(plan))[:, None]
-    codes = codes[rows, plan.offsets[:, None] + np.arange(layout.input_length)]
-    counts = counts[rows, plan.offsets[:, None] + np.arange(layout.output_length)]
+    codes = _cropped(codes, plan.offsets, shards.layout.input_length)
+    counts = _cropped(counts, plan.offsets, shards.layout.output_length)
     codes[plan.flipped] = reverse_complement(codes[plan.flipped])
     counts[plan.flipped] = counts[plan.flipped, ::-1]
-    log_counts = np.log1p(counts.sum(axis=1, keepdims=True, dtype=np.float64)).astype(np.float32)
-    return Batch(one_hot(codes), counts, log_counts, plan.ids)
+    return Batch(codes, counts, plan.ids)
+
+
+def _cropped(values: np.ndarray, offsets: np.ndarray, width: int) -> np.ndarray:
+    """``width`` values of each row from its offset on, ``(n, width)``."""
+    return np.lib.stride_tricks.sliding_window_view(values, width, axis=1)[np.arange(len(values)), offsets]
 
 
 def batches(shards: ShardSet, plan: Plan, batch_size: int, first: int = 0) -> Iterator[Batch]:

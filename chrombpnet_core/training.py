@@ -1,4 +1,4 @@
-"""Fitting a model: every step can be re-entered, so a run that was killed goes on and ends where it would have ended."""
+"""Fitting a model: every step can be re-entered, so a run that was stopped goes on and ends where it would have ended."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import time
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,17 +16,19 @@ import numpy as np
 import pandas as pd
 
 from chrombpnet_core.devices import Device
-from chrombpnet_core.errors import InputError
-from chrombpnet_core.models import multinomial_nll
+from chrombpnet_core.engine import LOSSES, Compute, Engine, make_engine
+from chrombpnet_core.errors import InputError, Stopped
+from chrombpnet_core.event_file import write_scalars
 from chrombpnet_core.progress import bar
-from chrombpnet_core.sampling import Plan, batches
+from chrombpnet_core.sampling import Batch, Plan, batches, load_batch
 from chrombpnet_core.shards import ShardSet
 
-__all__ = ["LOSSES", "Checkpoint", "History", "TrainingOptions", "fit", "make_reproducible", "write_parameters"]
+__all__ = ["Checkpoint", "History", "TrainingOptions", "Watch", "fit", "make_reproducible", "write_parameters"]
 
 log = logging.getLogger(__name__)
 
-LOSSES = ("loss", "logits_profile_predictions_loss", "logcount_predictions_loss")
+_TIMED_STEPS, _TIMED_SECONDS = 3, 5.0
+_COLUMNS = ("epoch", "batch", "examples", *LOSSES)
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class TrainingOptions:
     Attributes
     ----------
     checkpoint_seconds
-        A checkpoint is written at the end of each epoch, and within one whenever so many seconds have passed.
+        A checkpoint is written at the end of each epoch, and within one whenever so many seconds have passed: what a
+        crash costs is then the same for every size of model and data.
     """
 
     epochs: int = 50
@@ -46,13 +50,43 @@ class TrainingOptions:
     checkpoint_seconds: float = 120.0
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Who looks on.
+
+    Attributes
+    ----------
+    stop
+        Asked after every step; where it says so, a checkpoint is written and :class:`Stopped` raised.
+    progress
+        Called after every step with the share of all epochs that is done and what to say of it.
+    """
+
+    stop: Callable[[], bool] = lambda: False
+    progress: Callable[[float, str], object] = lambda share, words: None
+
+
 @dataclass
 class History:
     """What happened: a row of losses an epoch and a row a batch; ``best`` is the epoch of the kept weights."""
 
     epochs: list[dict[str, float]] = field(default_factory=list)
-    batches: list[list[float]] = field(default_factory=list)
     best: int = -1
+    _numbers: array = field(default_factory=lambda: array("d"))
+
+    @property
+    def batches(self) -> np.ndarray:
+        """Epoch, step, examples and the three losses of every step, float64 ``(steps, 6)``."""
+        return np.array(self._numbers, dtype=np.float64).reshape(-1, len(_COLUMNS))
+
+    def add(self, epoch: int, step: int, examples: int, losses: np.ndarray) -> None:
+        """Append a step."""
+        self._numbers.extend([epoch, step, examples, *map(float, losses)])
+
+    @property
+    def last_loss(self) -> float:
+        """Loss of the last step; not a number before the first."""
+        return self._numbers[-len(LOSSES)] if self._numbers else float("nan")
 
     @property
     def best_loss(self) -> float:
@@ -60,10 +94,15 @@ class History:
         return self.epochs[self.best]["val_loss"] if self.best >= 0 else float("inf")
 
     def write(self, folder: Path, prefix: str) -> None:
-        """Write ``PREFIX.log`` and ``PREFIX.log.batch`` as CSV."""
+        """Write ``PREFIX.log`` and ``PREFIX.log.batch`` as CSV, and the epochs' losses for TensorBoard."""
         pd.DataFrame(self.epochs).to_csv(folder / f"{prefix}.log", index=False)
-        pd.DataFrame(self.batches, columns=["epoch", "batch", "examples", *LOSSES]).astype(
+        pd.DataFrame(self.batches, columns=list(_COLUMNS)).astype(
             {"epoch": int, "batch": int, "examples": int}).to_csv(folder / f"{prefix}.log.batch", index=False)
+        self.write_events(folder / f"events.out.tfevents.{prefix}")
+
+    def write_events(self, path: Path) -> None:
+        """Write the epochs' losses as TensorBoard scalars, the whole file anew."""
+        write_scalars(path, [{name: value for name, value in row.items() if name != "epoch"} for row in self.epochs])
 
 
 def make_reproducible(seed: int, device: Device) -> None:
@@ -76,7 +115,8 @@ def make_reproducible(seed: int, device: Device) -> None:
 
 
 def fit(model: keras.Model, shards: ShardSet, plan_of: Callable[[int], Plan], valid: Plan, counts_loss_weight: float,
-        options: TrainingOptions, checkpoint: Checkpoint) -> History:
+        options: TrainingOptions, checkpoint: Checkpoint, compute: Compute | None = None,
+        watch: Watch | None = None) -> History:
     """Train ``model`` in place; it ends with the weights of the best epoch.
 
     Loss: multinomial negative log-likelihood of the profile + weight × mean squared error of log counts; Adam; early
@@ -98,122 +138,174 @@ def fit(model: keras.Model, shards: ShardSet, plan_of: Callable[[int], Plan], va
         Epochs, patience, …
     checkpoint
         Where state is kept; what it holds is taken up.
+    compute
+        Precision, devices.
+    watch
+        Who looks on.
 
     Raises
     ------
     InputError
-        Where the loss is not a number, with the epoch, step and region ids of the batch.
+        Where the loss is not a number, with the epoch, step and region ids of the batch; or not even one example fits
+        into the device's memory.
+    Stopped
+        Where ``watch`` asked for it; the same call goes on from there.
     """
-    jit = keras.backend.backend() == "jax"
-    model.compile(optimizer=keras.optimizers.Adam(options.learning_rate), loss=[multinomial_nll, "mse"],
-                  loss_weights=[1.0, counts_loss_weight], jit_compile=jit)
-    model.optimizer.build(model.trainable_variables)
-    _warm_up(model, options.batch_size)
-    best = _variables(model)
-    history = History()
-    first_step = 0
-    state = checkpoint.load()
-    if state is not None:
-        history, first_step, best = _restore(model, state)
-        log.info("resuming at epoch %d, step %d", len(history.epochs) + 1, first_step)
-    while len(history.epochs) < options.epochs and not _stopped(history, options):
-        epoch = len(history.epochs)
-        _train_epoch(model, shards, plan_of(epoch), epoch, first_step, history, best, options, checkpoint)
-        first_step = 0
-        row = {"epoch": float(epoch)} | _mean_losses([b[2:] for b in history.batches if b[0] == epoch])
-        row |= {f"val_{name}": value for name, value in _validate(model, shards, valid, options).items()}
+    optimizer = keras.optimizers.Adam(options.learning_rate)
+    optimizer.build(model.trainable_variables)
+    engine = make_engine(model, optimizer, counts_loss_weight, compute)
+    run = _Run(engine, shards, valid, options, checkpoint, watch or Watch())
+    run.measure(plan_of(0))
+    run.resume()
+    while len(run.history.epochs) < options.epochs and not run.settled():
+        run.epoch(plan_of(len(run.history.epochs)))
+    for i, variable in enumerate(model.variables):
+        variable.assign(run.best[f"best/{i}"])
+    return run.history
+
+
+class _Run:
+    """One training: its engine, and where it stands."""
+
+    def __init__(self, engine: Engine, shards: ShardSet, valid: Plan, options: TrainingOptions, checkpoint: Checkpoint,
+                 watch: Watch) -> None:
+        self.engine, self.shards, self.valid = engine, shards, valid
+        self.options, self.checkpoint, self.watch = options, checkpoint, watch
+        self.history, self.step = History(), 0
+        self.best = self._best()
+
+    def measure(self, plan: Plan) -> None:
+        """Time a few steps and say what an epoch will take; then all is as before.
+
+        Where the device's memory is too small for a batch, smaller parts of it are tried.
+        """
+        before, options = self.engine.state(), self.options
+        batch = load_batch(self.shards, plan.slice(0, options.batch_size))
+        while True:
+            try:
+                seconds = self._timed(batch)
+                break
+            except Exception as error:
+                if not self.engine.is_memory(error):
+                    raise
+                self.engine.halve(len(batch.ids))
+                self.engine.restore(before)
+        self.engine.restore(before)
+        rate = len(batch.ids) / seconds
+        epoch = (len(plan) + len(self.valid) / 3) / rate
+        log.info("%s examples/s: an epoch of %s takes about %s, %d epochs %s", f"{rate:,.0f}", f"{len(plan):,}",
+                 _spoken(epoch), options.epochs, _spoken(epoch * options.epochs))
+
+    def _timed(self, batch: Batch) -> float:
+        """Seconds of a step, the first, which compiles, left out."""
+        np.asarray(self.engine.train(batch))
+        begun, done = time.perf_counter(), 0
+        while done < _TIMED_STEPS and time.perf_counter() - begun < _TIMED_SECONDS:
+            np.asarray(self.engine.train(batch))
+            done += 1
+        return (time.perf_counter() - begun) / done
+
+    def resume(self) -> None:
+        """Take up what the checkpoint holds."""
+        state = self.checkpoint.load()
+        if state is None:
+            return
+        self.engine.restore(state)
+        words = json.loads(state["words"].tobytes())
+        self.history = History(words["epochs"], words["best"], array("d", state["batches"].ravel()))
+        self.best = {name: value for name, value in state.items() if name.startswith("best/")}
+        self.step = words["step"]
+        log.info("resuming at epoch %d, step %d", len(self.history.epochs) + 1, self.step)
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        words = {"step": self.step, "best": self.history.best, "epochs": self.history.epochs}
+        self.checkpoint.save(self.engine.state() | self.best | {
+            "batches": self.history.batches, "words": np.frombuffer(json.dumps(words).encode(), dtype=np.uint8)})
+
+    def settled(self) -> bool:
+        """Whether patience has ended."""
+        history = self.history
+        return history.best >= 0 and len(history.epochs) - 1 - history.best >= self.options.patience
+
+    def epoch(self, plan: Plan) -> None:
+        """Train from the step where it stands to the end of the epoch, validate, write the checkpoint."""
+        epoch, history = len(self.history.epochs), self.history
+        self._train(plan, epoch)
+        rows = history.batches
+        row = {"epoch": float(epoch)} | _means(rows[rows[:, 0] == epoch, 2:])
+        row |= {f"val_{name}": value for name, value in self._validate().items()}
         if not np.isfinite(row["val_loss"]):
             raise InputError(f"the validation loss is {row['val_loss']} after epoch {epoch + 1}",
                              remedy="lower -l/--learning-rate, or look for extreme counts in the validation regions")
+        better = row["val_loss"] < history.best_loss
         history.epochs.append(row)
-        if row["val_loss"] < history.best_loss:
+        if better:
             history.best = epoch
-            best = _variables(model)
-        checkpoint.save(_state(model, history, 0, best))
-        log.info("epoch %d/%d: loss %.4f, validation loss %.4f%s", epoch + 1, options.epochs, row["loss"],
-                 row["val_loss"], " (best)" if history.best == epoch else "")
-    for variable, value in zip(model.variables, best, strict=True):
-        variable.assign(value)
-    return history
+            self.best = self._best()
+        self.step = 0
+        history.write_events(self.checkpoint.path.parent / "events.out.tfevents.training")
+        self.save()
+        log.info("epoch %d/%d: loss %.4f, validation loss %.4f%s", epoch + 1, self.options.epochs, row["loss"],
+                 row["val_loss"], " (best)" if better else "")
+
+    def _best(self) -> dict[str, np.ndarray]:
+        return {f"best/{name.removeprefix('model/')}": value for name, value in self.engine.state().items()
+                if name.startswith("model/")}
+
+    def _train(self, plan: Plan, epoch: int) -> None:
+        options, first, saved = self.options, self.step, time.monotonic()
+        waiting: tuple[int, np.ndarray, object] | None = None  # losses are looked at while the next step is computed
+        with bar(f"epoch {epoch + 1}/{options.epochs}", len(plan), "examples",
+                 initial=min(first * options.batch_size, len(plan))) as progress:
+            for step, batch in enumerate(batches(self.shards, plan, options.batch_size, first), start=first):
+                losses = self.engine.train(batch)
+                self._record(epoch, waiting)
+                waiting = step, batch.ids, losses
+                progress.update(len(batch.ids))
+                progress.set_postfix_str(self._told(), refresh=False)
+                share = (epoch + (step + 1) / plan.steps(options.batch_size)) / options.epochs
+                self.watch.progress(share, f"epoch {epoch + 1} of at most {options.epochs}, {self._told()}")
+                stop = self.watch.stop()
+                if stop or time.monotonic() - saved >= options.checkpoint_seconds:
+                    self._record(epoch, waiting)
+                    waiting, self.step = None, step + 1
+                    self.save()
+                    saved = time.monotonic()
+                if stop:
+                    raise Stopped(f"stopped in epoch {epoch + 1} after step {step + 1}; a checkpoint was written")
+            self._record(epoch, waiting)
+
+    def _record(self, epoch: int, done: tuple[int, np.ndarray, object] | None) -> None:
+        """Enter step, region ids and losses of a step into the history."""
+        if done is None:
+            return
+        step, ids, losses = done[0], done[1], np.asarray(done[2])
+        if not np.isfinite(losses[0]):
+            raise InputError(f"the loss is {losses[0]} in epoch {epoch + 1}, step {step + 1} (regions "
+                             f"{', '.join(map(str, ids[:8]))}, …)", remedy="lower -l/--learning-rate, or "
+                             "look for extreme counts in these regions")
+        self.history.add(epoch, step, len(ids), losses)
+
+    def _told(self) -> str:
+        return f"loss {self.history.last_loss:.2f}"
+
+    def _validate(self) -> dict[str, float]:
+        """Losses over the validation examples."""
+        return _means(np.array([[len(batch.ids), *self.engine.evaluate(batch)]
+                                for batch in batches(self.shards, self.valid, self.options.batch_size)]))
 
 
-def _warm_up(model: keras.Model, batch_size: int) -> None:
-    """Compile the training step for a whole batch, then for a smaller one, and take back what the two steps changed.
-
-    TensorFlow compiles the first shape it meets tightly and the next loosely, and the two round differently: a run that
-    is resumed at a smaller last batch must not meet them the other way round.
-    """
-    length, width = model.input_shape[1], model.output_shape[0][1]
-    variables = [*model.variables, *model.optimizer.variables]
-    before = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
-    for size in (batch_size, max(1, batch_size - 1)):
-        nothing = [np.zeros((size, *shape), np.float32) for shape in ((length, 4), (width,), (1,))]
-        model.train_on_batch(nothing[0], nothing[1:])
-    for variable, value in zip(variables, before, strict=True):
-        variable.assign(value)
-
-
-def _stopped(history: History, options: TrainingOptions) -> bool:
-    return history.best >= 0 and len(history.epochs) - 1 - history.best >= options.patience
-
-
-def _train_epoch(model: keras.Model, shards: ShardSet, plan: Plan, epoch: int, first: int, history: History,
-                 best: list[np.ndarray], options: TrainingOptions, checkpoint: Checkpoint) -> None:
-    saved = time.monotonic()
-    done = first * options.batch_size
-    with bar(f"epoch {epoch + 1}/{options.epochs}", len(plan), "examples", initial=done) as progress:
-        for step, batch in enumerate(batches(shards, plan, options.batch_size, first), start=first):
-            losses = model.train_on_batch(batch.sequences, [batch.profiles, batch.log_counts], return_dict=True)
-            row = [float(losses[name]) for name in LOSSES]
-            if not np.isfinite(row[0]):
-                raise InputError(f"the loss is {row[0]} in epoch {epoch + 1}, step {step + 1} (regions "
-                                 f"{', '.join(map(str, batch.ids[:8]))}, …)", remedy="lower -l/--learning-rate, or "
-                                 "look for extreme counts in these regions")
-            history.batches.append([epoch, step, len(batch.ids), *row])
-            progress.update(len(batch.ids))
-            progress.set_postfix_str(f"loss {row[0]:.2f}", refresh=False)
-            if time.monotonic() - saved >= options.checkpoint_seconds:
-                checkpoint.save(_state(model, history, step + 1, best))
-                saved = time.monotonic()
-
-
-def _validate(model: keras.Model, shards: ShardSet, plan: Plan, options: TrainingOptions) -> dict[str, float]:
-    rows = []
-    for batch in batches(shards, plan, options.batch_size):
-        losses = model.test_on_batch(batch.sequences, [batch.profiles, batch.log_counts], return_dict=True)
-        rows.append([len(batch.ids), *(float(losses[name]) for name in LOSSES)])
-    return _mean_losses(rows)
-
-
-def _mean_losses(rows: list[list[float]]) -> dict[str, float]:
+def _means(rows: np.ndarray) -> dict[str, float]:
     """Losses averaged over examples: rows are ``[examples, *losses]``."""
-    table = np.asarray(rows, dtype=np.float64)
-    means = np.average(table[:, 1:], axis=0, weights=table[:, 0])
+    means = np.average(rows[:, 1:], axis=0, weights=rows[:, 0])
     return dict(zip(LOSSES, map(float, means), strict=True))
 
 
-def _variables(model: keras.Model) -> list[np.ndarray]:
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.variables]
-
-
-def _state(model: keras.Model, history: History, step: int, best: list[np.ndarray]) -> dict[str, np.ndarray]:
-    current = {f"model/{i}": value for i, value in enumerate(_variables(model))}
-    optimizer = {f"optimizer/{i}": np.array(keras.ops.convert_to_numpy(variable))
-                 for i, variable in enumerate(model.optimizer.variables)}
-    kept = {f"best/{i}": value for i, value in enumerate(best)}
-    words = {"step": step, "best": history.best, "epochs": history.epochs}
-    return current | optimizer | kept | {
-        "batches": np.asarray(history.batches, dtype=np.float64).reshape(-1, 3 + len(LOSSES)),
-        "words": np.frombuffer(json.dumps(words).encode(), dtype=np.uint8)}
-
-
-def _restore(model: keras.Model, state: dict[str, np.ndarray]) -> tuple[History, int, list[np.ndarray]]:
-    for kind, variables in (("model", model.variables), ("optimizer", model.optimizer.variables)):
-        for i, variable in enumerate(variables):
-            variable.assign(state[f"{kind}/{i}"])
-    words = json.loads(state["words"].tobytes())
-    history = History(words["epochs"], state["batches"].tolist(), words["best"])
-    return history, words["step"], [state[f"best/{i}"] for i in range(len(model.variables))]
+def _spoken(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 class Checkpoint:
@@ -231,10 +323,13 @@ class Checkpoint:
         self.path, self._saved = Path(path), saved
 
     def save(self, state: dict[str, np.ndarray]) -> None:
-        """Replace the file."""
+        """Replace the file; where that fails, the one before stays."""
         partial = self.path.with_suffix(".partial.npz")
-        np.savez(partial, **state)
-        os.replace(partial, self.path)
+        try:
+            np.savez(partial, **state)
+            os.replace(partial, self.path)
+        finally:
+            partial.unlink(missing_ok=True)
         self._saved()
 
     def load(self) -> dict[str, np.ndarray] | None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import platform
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import ParamSpec, TypeVar
 
 import psutil
 from tqdm import tqdm
 
-__all__ = ["end_orphans", "interruptible", "prepare", "show_log"]
+from chrombpnet_core.errors import InputError
+
+__all__ = ["end_orphans", "interruptible", "prepare", "show_log", "stoppable"]
 
 _DEFAULTS = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300",
@@ -27,12 +33,19 @@ _DEFAULTS = {
 }
 """No telemetry, no start-up time-out on a slow disk, none of the server's own log lines between ours."""
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 _OWNER = "CHROMBPNET_OWNER"
 """Environment variable that tells a server which command it belongs to: process@host."""
 
 
-def prepare(backend: str | None = None, device: str = "auto") -> None:
+def prepare(backend: str | None = None, device: str = "auto", threads: int | None = None) -> None:
     """Set the process's environment; what the user has set stands."""
+    if threads is not None:
+        if threads < 1:
+            raise InputError(f"--threads {threads}", expected="1 or more")
+        os.environ["CHROMBPNET_THREADS"] = str(threads)
     from chrombpnet_core.devices import configure
 
     for name, value in _DEFAULTS.items():
@@ -55,23 +68,51 @@ def end_orphans() -> None:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Let Ctrl-C end the process at once.
+    """Let Ctrl-C and SIGTERM end the process, a training after its checkpoint; a second Ctrl-C at once.
 
-    A training runs in a thread, which Python would wait for; since a step that is killed never happened, and a training
-    has its checkpoint, nothing is lost by not waiting.
+    Python would wait for threads; since a step that is killed never happened, nothing is lost by not waiting.
     """
-    def stop(*_: object) -> None:
+    from tasks.interruption import interruption
+
+    def stop(number: int, _: object) -> None:
+        again = interruption.requested
         print("\nchrombpnet: interrupted; the same command goes on where this one stopped", file=sys.stderr, flush=True)
+        if not again and not interruption.request() and interruption.trains_here():
+            return  # the training in this thread stops by itself
         for child in psutil.Process().children():
             with contextlib.suppress(psutil.Error):
                 child.terminate()
-        os._exit(130)
+        os._exit(128 + number)
 
-    before = signal.signal(signal.SIGINT, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def stoppable(function: Callable[P, R]) -> Callable[P, R]:
+    """Within a flow, SIGTERM waits for trainings' checkpoints before Prefect's own handling of it."""
+
+    @functools.wraps(function)
+    def body(*args: P.args, **kwargs: P.kwargs) -> R:
+        if threading.current_thread() is not threading.main_thread():
+            return function(*args, **kwargs)
+        from tasks.interruption import interruption
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            interruption.request()
+            if callable(theirs):
+                theirs(number, frame)
+
+        theirs = signal.signal(signal.SIGTERM, stop)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            signal.signal(signal.SIGTERM, theirs)
+
+    return body
 
 
 class _AroundBars(logging.StreamHandler):

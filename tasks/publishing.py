@@ -30,6 +30,7 @@ _LAYOUT: dict[str, dict[str, dict[str, str]]] = {
     "bias": _COMMON | {
         "select_bias": {"filtered.bias_peaks.bed": "auxiliary", "filtered.bias_nonpeaks.bed": "auxiliary"},
         "train_bias": {"bias.h5": "models", "bias.log": "logs", "bias.log.batch": "logs",
+                       "events.out.tfevents.bias": "logs",
                        "bias_model_params.tsv": "logs", "bias_data_params.tsv": "logs"},
         "evaluate_bias": {"bias_metrics.json": "evaluation", "bias_predictions.h5": "evaluation",
                           "bias_footprints.h5": "evaluation", "bias_max_bias_response.txt": "evaluation",
@@ -39,7 +40,8 @@ _LAYOUT: dict[str, dict[str, dict[str, str]]] = {
         "select_main": {"filtered.peaks.bed": "auxiliary", "filtered.nonpeaks.bed": "auxiliary"},
         "scale_bias": {"bias_model_scaled.h5": "models"},
         "train_main": {"chrombpnet.h5": "models", "chrombpnet_nobias.h5": "models", "chrombpnet.log": "logs",
-                       "chrombpnet.log.batch": "logs", "chrombpnet_model_params.tsv": "logs",
+                       "chrombpnet.log.batch": "logs", "events.out.tfevents.chrombpnet": "logs",
+                       "chrombpnet_model_params.tsv": "logs",
                        "chrombpnet_data_params.tsv": "logs"},
         "evaluate_main": {"bias_metrics.json": "evaluation", "chrombpnet_metrics.json": "evaluation",
                           "chrombpnet_nobias_metrics.json": "evaluation", "chrombpnet_predictions.h5": "evaluation",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.context import TaskRunContext
 
 from chrombpnet_core.devices import backend_name
 from chrombpnet_core.errors import InputError
@@ -16,11 +19,14 @@ from chrombpnet_core.folds import Fold
 from chrombpnet_core.regions import read_regions, write_regions
 from chrombpnet_core.selection import select_bias_regions, select_main_regions
 from chrombpnet_core.shards import NONPEAK, PEAK, ShardSet
+from tasks.interruption import interruption
 from tasks.steps import Result, Work, run_step, step_task
 
 __all__ = ["scale_bias_model", "select_regions", "train_bias_model", "train_main_model"]
 
 log = logging.getLogger(__name__)
+
+_TOLD_EVERY = 10.0  # seconds
 
 BIAS_FAILS, BIAS_WATCHED = -0.5, -0.3
 """Pearson r of a bias model's counts in test peaks: below the first it is refused, below the second warned about."""
@@ -99,20 +105,20 @@ def _write_filtered(work: Work, index: Any, fold: Fold, kept: dict[str, np.ndarr
 def train_bias_model(store: str, shards: Result, selection: Result, model: dict[str, Any],
                      training: dict[str, Any]) -> Result:
     """Train a BPNet on background to learn the enzyme's preference."""
-    return run_step(store, "train_bias", 2, {"shards": shards, "selection": selection},
+    return run_step(store, "train_bias", 3, {"shards": shards, "selection": selection},
                     {"model": model, "training": training, "backend": backend_name()}, _train_bias)
 
 
 def _train_bias(work: Work) -> None:
     from chrombpnet_core.model_files import save_model
-    from chrombpnet_core.models import Architecture, bpnet, draw_weights
+    from chrombpnet_core.models import Architecture, body_dtype, bpnet, draw_weights
     from chrombpnet_core.sampling import centred_plan, training_plan
 
     _prepare(work)
     ids, selection = _selected(work)
     with ShardSet(work.inputs["shards"]) as shards:
-        model = bpnet(Architecture(**work.parameters["model"]["architecture"]))
         jitter, training = shards.layout.jitter, work.parameters["training"]
+        model = bpnet(Architecture(**work.parameters["model"]["architecture"]), dtype=body_dtype(training["precision"]))
         draw_weights(model, training["seed"])
         history = _fit(work, model, shards, lambda epoch: training_plan(
             ids["train_peaks"], ids["train_nonpeaks"], len(ids["train_nonpeaks"]), 0, jitter, training["seed"], epoch),
@@ -165,7 +171,7 @@ def _scale_bias(work: Work) -> None:
 def train_main_model(store: str, shards: Result, selection: Result, bias: Result, model: dict[str, Any],
                      training: dict[str, Any], architecture_file: str | None = None) -> Result:
     """Train the accessibility model beside the frozen bias model."""
-    return run_step(store, "train_main", 2, {"shards": shards, "selection": selection, "bias": bias,
+    return run_step(store, "train_main", 3, {"shards": shards, "selection": selection, "bias": bias,
                                              "architecture": architecture_file},
                     {"model": model, "training": training, "backend": backend_name()}, _train_main)
 
@@ -176,6 +182,7 @@ def _train_main(work: Work) -> None:
         ACCESSIBILITY_PREFIX,
         Architecture,
         accessibility_part,
+        body_dtype,
         bpnet,
         build_from_file,
         chrombpnet,
@@ -190,7 +197,7 @@ def _train_main(work: Work) -> None:
     if "architecture" in work.inputs:
         accessibility = build_from_file(work.inputs["architecture"], architecture)
     else:
-        accessibility = bpnet(architecture, ACCESSIBILITY_PREFIX, "model_wo_bias")
+        accessibility = bpnet(architecture, ACCESSIBILITY_PREFIX, "model_wo_bias", body_dtype(training["precision"]))
         draw_weights(accessibility, training["seed"])
     model = chrombpnet(accessibility, load_model(work.inputs["bias"] / "bias_model_scaled.h5"))
     ratio, seed = size["negative_sampling_ratio"], training["seed"]
@@ -210,13 +217,15 @@ def _train_main(work: Work) -> None:
 
 
 def _prepare(work: Work) -> None:
-    """Name the device and seed everything."""
+    """Name the device, set its precision and seed everything."""
     from chrombpnet_core.devices import find_device
+    from chrombpnet_core.engine import set_precision
     from chrombpnet_core.training import make_reproducible
 
     device = find_device()
     log.info("training on %s", device)
     work.facts["device"] = str(device)
+    set_precision(work.parameters["training"]["precision"])
     make_reproducible(work.parameters["training"]["seed"], device)
 
 
@@ -228,11 +237,35 @@ def _selected(work: Work) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def _fit(work: Work, model: Any, shards: ShardSet, plan_of: Callable[[int], Any], valid: Any, weight: float) -> Any:
-    from chrombpnet_core.training import Checkpoint, TrainingOptions, fit
+    from chrombpnet_core.engine import Compute
+    from chrombpnet_core.training import Checkpoint, TrainingOptions, Watch, fit
 
+    given = dict(work.parameters["training"])
+    compute = Compute(**{name: given.pop(name) for name in ("precision", "xla", "gpus")})
+    options = TrainingOptions(**given, epochs=work.parameters["model"]["epochs"])
     checkpoint = Checkpoint(work.checkpoint / "state.npz", work.keep)
-    options = TrainingOptions(**work.parameters["training"], epochs=work.parameters["model"]["epochs"])
-    return fit(model, shards, plan_of, valid, weight, options, checkpoint)
+    with interruption.training() as stop:
+        return fit(model, shards, plan_of, valid, weight, options, checkpoint, compute, Watch(stop, _LiveProgress()))
+
+
+class _LiveProgress:
+    """A progress artifact of Prefect's for the task that trains; nothing outside of a task."""
+
+    def __init__(self) -> None:
+        self._artifact, self._next = None, 0.0
+
+    def __call__(self, share: float, words: str) -> None:
+        """Tell the server, every ten seconds at most; what it thinks of that must not stop a training."""
+        if TaskRunContext.get() is None or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _TOLD_EVERY
+        try:
+            if self._artifact is None:
+                self._artifact = create_progress_artifact(100 * share, description=words)
+            else:
+                update_progress_artifact(self._artifact, 100 * share, description=words)
+        except Exception as error:
+            log.debug("no progress artifact: %s", error)
 
 
 def _write_logs(work: Work, history: Any, prefix: str, selection: dict[str, Any], more: dict[str, Any]) -> None:

@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
+import resource
+
 import numpy as np
 import pytest
+from keras.optimizers import Adam
 
 from chrombpnet_core import devices
 from chrombpnet_core.devices import Device, find_device, require_fast_enough
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.engine import Engine, make_engine
+from chrombpnet_core.errors import InputError, Stopped
 from chrombpnet_core.models import Architecture, bpnet
-from chrombpnet_core.sampling import centred_plan, training_plan
-from chrombpnet_core.training import Checkpoint, TrainingOptions, fit, make_reproducible
+from chrombpnet_core.sampling import centred_plan, load_batch, training_plan
+from chrombpnet_core.training import Checkpoint, TrainingOptions, Watch, fit, make_reproducible
 
 SIZE = Architecture(4, 2, 200, 80)
 OPTIONS = TrainingOptions(epochs=3, patience=3, batch_size=16, checkpoint_seconds=0.0)
 
 
-class Stopped(Exception):
+class Killed(Exception):
     """Stands for a kill."""
 
 
-def _train(data, path, options=OPTIONS, saved=lambda: None):
+def _train(data, path, options=OPTIONS, saved=lambda: None, watch=None):
     make_reproducible(options.seed, find_device())
     model = bpnet(SIZE)
     with data.open() as shards:
         history = fit(model, shards, lambda epoch: training_plan(
             np.arange(24), np.arange(24, 50), 6, 20, 20, options.seed, epoch), centred_plan(np.arange(50, 64), 20), 2.0,
-            options, Checkpoint(path, saved))
+            options, Checkpoint(path, saved), watch=watch)
     return model, history
 
 
 def test_training_twice_gives_the_same_weights_and_losses(small_data, tmp_path):
     (one, first), (other, second) = (_train(small_data, tmp_path / f"{i}.npz") for i in range(2))
     assert first.epochs == second.epochs
-    assert first.batches == second.batches
+    np.testing.assert_array_equal(first.batches, second.batches)
     for mine, yours in zip(one.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, yours)
     assert first.epochs[-1]["loss"] < first.epochs[0]["loss"]
@@ -48,13 +52,13 @@ def test_a_stopped_training_ends_as_an_undisturbed_one(small_data, tmp_path, sto
 
     def stop():
         if next(saves) == stop_after:
-            raise Stopped
+            raise Killed
 
-    with pytest.raises(Stopped):
+    with pytest.raises(Killed):
         _train(small_data, tmp_path / "cut.npz", saved=stop)
     resumed, again = _train(small_data, tmp_path / "cut.npz")
     assert again.epochs == history.epochs
-    assert again.batches == history.batches
+    np.testing.assert_array_equal(again.batches, history.batches)
     for mine, yours in zip(model.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, yours)
 
@@ -67,10 +71,8 @@ def test_the_best_epochs_weights_are_kept_and_patience_ends_it(small_data, tmp_p
     assert len(losses) < 12
     assert len(losses) - 1 - history.best == 1
     with small_data.open() as shards:
-        from chrombpnet_core.training import _validate
-
-        again = _validate(model, shards, centred_plan(np.arange(50, 64), 20), wild)
-    assert again["loss"] == pytest.approx(min(losses), rel=1e-6)
+        again = make_engine(model, Adam(), 2.0).evaluate(load_batch(shards, centred_plan(np.arange(50, 64), 20)))
+    assert again[0] == pytest.approx(min(losses), rel=1e-5)
 
 
 def test_a_loss_that_is_no_number_stops_with_the_regions(small_data, tmp_path):
@@ -79,9 +81,7 @@ def test_a_loss_that_is_no_number_stops_with_the_regions(small_data, tmp_path):
 
 
 def test_a_validation_loss_that_is_no_number_stops_too(small_data, tmp_path, monkeypatch):
-    import chrombpnet_core.training as training
-
-    monkeypatch.setattr(training, "_validate", lambda *_: dict.fromkeys(training.LOSSES, float("nan")))
+    monkeypatch.setattr(Engine, "evaluate", lambda *_: np.full(3, np.nan))
     with pytest.raises(InputError, match="the validation loss is nan after epoch 1"):
         _train(small_data, tmp_path / "c.npz")
 
@@ -114,3 +114,52 @@ def test_the_backend_cannot_change_once_keras_is_imported():
     other = next(name for name in devices.BACKENDS if name != devices.backend_name())
     with pytest.raises(InputError, match="start a new process"):
         devices.configure(backend=other)
+
+
+def test_a_training_that_is_asked_to_stop_writes_its_checkpoint_and_goes_on(small_data, tmp_path):
+    options = TrainingOptions(epochs=3, patience=3, batch_size=16)
+    model, history = _train(small_data, tmp_path / "whole.npz", options)
+    asked = iter(range(1, 100))
+    with pytest.raises(Stopped, match="epoch 2 after step 1"):
+        _train(small_data, tmp_path / "cut.npz", options, watch=Watch(lambda: next(asked) == 3))
+    assert (tmp_path / "cut.npz").exists()
+    told = []
+    resumed, again = _train(small_data, tmp_path / "cut.npz", options,
+                            watch=Watch(progress=lambda share, words: told.append((share, words))))
+    np.testing.assert_array_equal(again.batches, history.batches)
+    for mine, yours in zip(model.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, yours)
+    assert told[0][0] == pytest.approx(4 / 6)
+    assert told[-1][0] == 1
+    assert "epoch 3 of at most 3, loss" in told[-1][1]
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_whole(small_data, tmp_path):
+    path = tmp_path / "c.npz"
+    _, history = _train(small_data, path, TrainingOptions(epochs=1, batch_size=16))
+    before = path.read_bytes()
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limit[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            _train(small_data, path, TrainingOptions(epochs=2, batch_size=16))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir() if "partial" in entry.name] == []
+    _, again = _train(small_data, path, TrainingOptions(epochs=2, batch_size=16))
+    assert again.epochs[0] == history.epochs[0]
+
+
+def test_tensorboard_reads_the_losses(small_data, tmp_path):
+    """Read with TensorFlow's own reader."""
+    tensorflow = pytest.importorskip("tensorflow")
+    _, history = _train(small_data, tmp_path / "c.npz")
+    history.write(tmp_path, "bias")
+    for name in ("events.out.tfevents.bias", "events.out.tfevents.training"):
+        events = list(tensorflow.compat.v1.train.summary_iterator(str(tmp_path / name)))
+        assert events[0].file_version == "brain.Event:2"
+        found = [{value.tag: value.simple_value for value in event.summary.value} for event in events[1:]]
+        assert [event.step for event in events[1:]] == [0, 1, 2]
+        for row, scalars in zip(history.epochs, found, strict=True):
+            assert scalars == pytest.approx({name: value for name, value in row.items() if name != "epoch"}, rel=1e-6)
