@@ -21,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from flows import environment
 
     try:
-        environment.prepare(getattr(given, "backend", None), getattr(given, "device", None) or "auto")
+        environment.prepare(getattr(given, "backend", None), getattr(given, "device", None) or "auto",
+                            getattr(given, "threads", None))
         environment.show_log()
         environment.end_orphans()
         from flows import commands
@@ -56,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     _folds(_command(prep, "folds", "prep_folds", "divide the chromosomes into balanced folds"))
     _pred_bw(_command(commands, "pred_bw", "pred_bw", "predict tracks of given regions as bigWig"))
     _footprints(_command(commands, "footprints", "footprints", "draw what a model predicts around motifs"))
+    _check(_command(commands, "check", "check", "look at all inputs: do they exist, agree, name chromosomes alike?"))
     _run(_command(commands, "run", "run", "do a whole data set described in a YAML file"))
     _demo(_command(commands, "demo", "demo", "do the whole job on a simulated genome of known truth"))
     doctor = _command(commands, "doctor", "doctor", "tell what this machine has: versions, devices, store")
@@ -120,6 +122,7 @@ def _judged(parser: argparse.ArgumentParser):
     group.add_argument("-bw", "--bigwig", required=True, metavar="BW", help="observed insertions, *_unstranded.bw")
     _genome(group)
     _regions(group)
+    _names(parser)
     parser.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N")
     parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N", help="of the shuffled profiles")
     _place(parser)
@@ -151,13 +154,31 @@ def _inputs(parser: argparse.ArgumentParser):
     reads.add_argument("-ibw", "--input-bigwig-file", nargs="+", metavar="BW",
                        help="insertions per base, unstranded and shift-corrected, in place of reads")
     _regions(group)
+    _names(parser)
     shift = parser.add_argument_group("shift of the reads")
     shift.add_argument("-ps", "--plus-shift", type=int, metavar="BP", help="shift of + reads in the input; else estimated")
     shift.add_argument("-ms", "--minus-shift", type=int, metavar="BP", help="shift of − reads in the input")
     shift.add_argument("--ATAC-ref-path", metavar="TXT", help="Tn5 matrices in place of the built-in ones")
     shift.add_argument("--DNASE-ref-path", metavar="TXT", help="DNase matrices in place of the built-in ones")
     shift.add_argument("--num-samples", type=int, default=10000, metavar="N", help="reads per strand for the estimate")
+    filters = parser.add_argument_group("filters of the reads (none by default: every mapped alignment counts)")
+    filters.add_argument("--min-mapq", type=int, default=0, metavar="Q", help="least mapping quality (BAM)")
+    filters.add_argument("--exclude-flags", type=int, default=0, metavar="FLAGS",
+                         help="SAM flags to leave out (BAM), such as 780")
+    filters.add_argument("--dedup", action="store_true", help="count duplicates once; for paired-end reads only")
+    filters.add_argument("--use-counts", action="store_true", help="count a fragment as often as its column 5 says")
+    group.add_argument("-br", "--blacklist-regions", metavar="BED", help="with --exclude-blacklisted-peaks")
+    group.add_argument("--exclude-blacklisted-peaks", action="store_true", help="leave out peaks within half the input "
+                       "length of the blacklist")
     return group
+
+
+def _names(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("chromosomes")
+    group.add_argument("--alias", metavar="auto|TSV", help="auto: chr1 and 1, chrM and MT are the same; or a table of "
+                       "names and the genome's names for them")
+    group.add_argument("--exclude-chroms", nargs="+", default=[], metavar="CHROM", help="left out with their reads and "
+                       "regions, such as chrM")
 
 
 def _training(parser: argparse.ArgumentParser, filters: int, layers: int, jitter: int) -> None:
@@ -174,6 +195,10 @@ def _training(parser: argparse.ArgumentParser, filters: int, layers: int, jitter
     group.add_argument("-j", "--max-jitter", type=int, default=jitter, metavar="BP",
                        help=f"default {jitter}" if jitter else "accepted; nonpeaks, which train it, are never jittered")
     group.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N")
+    group.add_argument("--precision", choices=["float32", "tf32", "bfloat16"], default="tf32", help="of products on a GPU "
+                       "(default tf32, as TensorFlow's); bfloat16 keeps weights, heads and losses in float32")
+    group.add_argument("--xla", action="store_true", help="compile TensorFlow's steps with XLA (JAX always does)")
+    group.add_argument("--gpus", type=int, default=1, metavar="N", help="GPUs of this host that share each batch")
     _place(parser)
     _dry(parser)
     group = _files(parser)
@@ -199,6 +224,7 @@ def _files(parser: argparse.ArgumentParser):
 def _place(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("where it runs")
     group.add_argument("--store", metavar="URL", help="where steps keep their outputs (default ~/.cache/chrombpnet/store)")
+    group.add_argument("--threads", type=int, metavar="N", help="for reading and writing data (default: one per core)")
     group.add_argument("--device", choices=["auto", "cpu", "gpu"], help="a full-size model on a CPU must be asked for")
     group.add_argument("--backend", choices=["tensorflow", "jax"], help="of Keras (default tensorflow)")
 
@@ -213,7 +239,10 @@ def _nonpeaks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-st", "--stride", type=int, default=1000, metavar="BP")
     parser.add_argument("-npr", "--neg-to-pos-ratio-train", type=int, default=2, metavar="N")
     parser.add_argument("-br", "--blacklist-regions", metavar="BED")
+    parser.add_argument("--exclude-blacklisted-peaks", action="store_true", help="do not match the GC of peaks within half "
+                        "the input length of the blacklist")
     parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N")
+    _names(parser)
     parser.add_argument("--store", metavar="URL", help="where steps keep their outputs")
 
 
@@ -261,6 +290,21 @@ def _footprints(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N")
     parser.add_argument("--ylim", metavar="LOW,HIGH", help="limits of the pictures' y axis, such as 0,0.01")
     _place(parser)
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-g", "--genome", required=True, metavar="FASTA")
+    parser.add_argument("-c", "--chrom-sizes", metavar="TSV")
+    reads = parser.add_mutually_exclusive_group()
+    reads.add_argument("-ibam", "--input-bam-file", nargs="+", default=[], metavar="BAM")
+    reads.add_argument("-ifrag", "--input-fragment-file", nargs="+", default=[], metavar="TSV")
+    reads.add_argument("-itag", "--input-tagalign-file", nargs="+", default=[], metavar="BED")
+    reads.add_argument("-ibw", "--input-bigwig-file", nargs="+", default=[], metavar="BW")
+    parser.add_argument("-p", "--peaks", metavar="BED")
+    parser.add_argument("-n", "--nonpeaks", metavar="BED")
+    parser.add_argument("-br", "--blacklist-regions", metavar="BED")
+    parser.add_argument("-fl", "--chr-fold-path", nargs="+", default=[], metavar="JSON")
+    _names(parser)
 
 
 def _run(parser: argparse.ArgumentParser) -> None:

@@ -16,8 +16,8 @@ from tasks.store import default_store
 if TYPE_CHECKING:
     from chrombpnet_core.folds import Fold
 
-__all__ = ["bias_pipeline", "bias_qc", "bias_train", "demo", "doctor", "footprints", "pipeline", "pred_bw", "prep_folds",
-           "prep_nonpeaks", "prep_splits", "qc", "run", "train"]
+__all__ = ["bias_pipeline", "bias_qc", "bias_train", "check", "demo", "doctor", "footprints", "pipeline", "pred_bw",
+           "prep_folds", "prep_nonpeaks", "prep_splits", "qc", "run", "train"]
 
 
 def bias_pipeline(given: argparse.Namespace, judge: bool = True) -> None:
@@ -90,10 +90,9 @@ def _quality_control(given: argparse.Namespace, kind: str, models: dict[str, str
 
 def pred_bw(given: argparse.Namespace) -> None:
     """``chrombpnet pred_bw``: one step, without any server."""
-    from tasks.tracks import predict_tracks, track_files
-
     from tasks.publishing import place_files
     from tasks.store import require_place
+    from tasks.tracks import predict_tracks, track_files
 
     for prefix in filter(None, (given.output_prefix, given.output_prefix_stats)):
         require_place(split_prefix(prefix)[0], "tracks")
@@ -110,7 +109,6 @@ def pred_bw(given: argparse.Namespace) -> None:
 def footprints(given: argparse.Namespace) -> None:
     """``chrombpnet footprints``: one step, without any server."""
     from tasks.footprints import draw_footprints, footprint_files
-
     from tasks.publishing import place_files
     from tasks.store import require_place
 
@@ -192,11 +190,14 @@ def prep_nonpeaks(given: argparse.Namespace) -> None:
     folder, name = split_prefix(given.output_prefix)
     make_part(Background, {"stride": given.stride, "ratio": given.neg_to_pos_ratio_train}, "arguments", _FLAGS)
     make_part(Training, {"seed": given.seed}, "arguments", _FLAGS)
+    if given.exclude_blacklisted_peaks and not given.blacklist_regions:
+        raise InputError("--exclude-blacklisted-peaks without a blacklist", remedy="give -br/--blacklist-regions")
     checked = check_inputs.fn([], given.genome, given.chrom_sizes, given.peaks, None, given.blacklist_regions,
                               [given.chr_fold_path], None, None, given.inputlen,
-                              {"nonpeaks": folder, "store": _store(given)})
+                              {"nonpeaks": folder, "store": _store(given)}, _chromosomes(given))
     result = draw_nonpeaks.fn(_store(given), given.genome, given.chrom_sizes, given.peaks, given.blacklist_regions,
-                              checked.folds[0], given.inputlen, given.stride, given.neg_to_pos_ratio_train, given.seed)
+                              checked.folds[0], given.inputlen, given.stride, given.neg_to_pos_ratio_train, given.seed,
+                              given.exclude_blacklisted_peaks, checked.naming)
     files = {f"{name}_negatives.bed": result.file("negatives.bed")}
     files |= {f"{name}_{file}": result.file(file) for file in result.manifest["files"] if file.startswith("auxiliary/")}
     place_files(files, {}, folder)
@@ -237,6 +238,19 @@ def _place_folds(folds: dict[str, Fold], prefix: str) -> None:
     texts = {name: fold.to_json() for name, fold in folds.items()}
     for fold, address in zip(folds.values(), place_files({}, texts, split_prefix(prefix)[0]), strict=True):
         print(f"{len(fold.train)} chromosomes train, {len(fold.valid)} validate, {len(fold.test)} test: {address}")
+
+
+def check(given: argparse.Namespace) -> int:
+    """``chrombpnet check``: a table of who lacks which chromosomes; 2 where that stops a run."""
+    from tasks.inputs import compare_names
+
+    kinds = {"bam": given.input_bam_file, "fragments": given.input_fragment_file,
+             "tagalign": given.input_tagalign_file, "bigwig": given.input_bigwig_file}
+    kind, reads = next(((kind, files) for kind, files in kinds.items() if files), ("bam", []))
+    lines, fine = compare_names(given.genome, given.chrom_sizes, kind, reads, given.peaks, given.nonpeaks,
+                                given.blacklist_regions, given.chr_fold_path, _chromosomes(given))
+    print("\n".join(lines))
+    return 0 if fine else 2
 
 
 def doctor(given: argparse.Namespace) -> int:
@@ -283,13 +297,17 @@ def _spec(given: argparse.Namespace, models: dict[str, Any]) -> DatasetSpec:
     """The DatasetSpec of a pipeline's arguments."""
     reads = {"bam": given.input_bam_file or [], "fragments": given.input_fragment_file or [],
              "tagalign": given.input_tagalign_file or [], "bigwig": given.input_bigwig_file or [],
+             "min_mapq": given.min_mapq, "exclude_flags": given.exclude_flags, "dedup": given.dedup,
+             "use_counts": given.use_counts,
              "plus_shift": given.plus_shift, "minus_shift": given.minus_shift, "num_samples": given.num_samples,
              "reference_matrices": given.ATAC_ref_path if given.data_type == "ATAC" else given.DNASE_ref_path}
     training = {"patience": given.early_stop, "learning_rate": given.learning_rate, "batch_size": given.batch_size,
-                "outlier_threshold": given.outlier_threshold, "seed": given.seed, "device": given.device or "auto"}
+                "outlier_threshold": given.outlier_threshold, "seed": given.seed, "device": given.device or "auto",
+                "precision": given.precision, "xla": given.xla, "gpus": given.gpus}
     return make_spec(_described(given) | {
-        "reads": reads, "input_length": given.inputlen, "output_length": given.outputlen, "training": training,
-        **models}, "arguments", _FLAGS)
+        "reads": reads, "blacklist": given.blacklist_regions,
+        "exclude_blacklisted_peaks": given.exclude_blacklisted_peaks, "input_length": given.inputlen,
+        "output_length": given.outputlen, "training": training, **models}, "arguments", _FLAGS)
 
 
 def _described(given: argparse.Namespace) -> dict[str, Any]:
@@ -297,7 +315,11 @@ def _described(given: argparse.Namespace) -> dict[str, Any]:
     name = re.sub(r"[^A-Za-z0-9._-]", "-", Path(given.output_dir).name)
     return {"id": name.lstrip("._-") or "dataset", "assay": given.data_type, "genome": given.genome,
             "chrom_sizes": given.chrom_sizes, "peaks": given.peaks, "nonpeaks": given.nonpeaks,
-            "folds": [given.chr_fold_path], "output": given.output_dir}
+            "folds": [given.chr_fold_path], "output": given.output_dir, "chromosomes": _chromosomes(given)}
+
+
+def _chromosomes(given: argparse.Namespace) -> dict[str, Any]:
+    return {"alias": given.alias, "exclude": given.exclude_chroms}
 
 
 _FLAGS = {"epochs": "-e/--epochs", "filters": "-fil/--filters", "layers": "-dil/--n-dilation-layers",
@@ -306,7 +328,8 @@ _FLAGS = {"epochs": "-e/--epochs", "filters": "-fil/--filters", "layers": "-dil/
           "learning_rate": "-l/--learning-rate", "batch_size": "-bs/--batch-size", "seed": "-s/--seed",
           "stride": "-st/--stride", "ratio": "-npr/--neg-to-pos-ratio-train",
           "outlier_threshold": "-oth/--outlier-threshold", "num_samples": "--num-samples",
-          "input_length": "-il/--inputlen", "output_length": "-ol/--outputlen", "reads": "-ps/--plus-shift"}
+          "input_length": "-il/--inputlen", "output_length": "-ol/--outputlen", "reads": "-ps/--plus-shift",
+          "min_mapq": "--min-mapq", "gpus": "--gpus", "exclude_flags": "--exclude-flags"}
 """Key of a DatasetSpec → the flag that sets it, for messages."""
 
 

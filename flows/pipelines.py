@@ -9,6 +9,7 @@ from typing import Any
 from prefect import flow
 
 from chrombpnet_core.errors import InputError
+from flows.environment import stoppable
 from flows.spec import DatasetSpec, FoldChromosomes
 from tasks.data import count_insertions, draw_insertion_logo, draw_nonpeaks, make_shards
 from tasks.evaluation import evaluate_models
@@ -32,18 +33,21 @@ def _submit(task: Any, *arguments: Any, **named: Any) -> Any:
 
 @dataclass(frozen=True)
 class _Run:
-    """What every part of a flow needs: the data set, the store, and how a task is called; a future comes back."""
+    """What every part of a flow needs: the data set, the store, how chromosomes are named, and how a task is called; a
+    future comes back.
+    """
 
     spec: DatasetSpec
     store: str
+    naming: dict[str, Any] | None = None
     call: Callable[..., Any] = _submit
 
 
 @flow(name="bias-pipeline", validate_parameters=False)
+@stoppable
 def bias_pipeline(spec: DatasetSpec, store: str, prefix: str = "", judge: bool = True) -> str:
     """Train a bias model on the first fold and, where ``judge``, evaluate and report it; results go to ``spec.output``."""
-    run = _Run(spec, store)
-    fold = _check(run, ["bias"]).folds[0]
+    run, (fold, *_) = _begin(spec, store, ["bias"])
     done = _examples(run, fold, jitter=0)
     done |= _bias_model(run, fold, done)
     if judge:
@@ -52,10 +56,10 @@ def bias_pipeline(spec: DatasetSpec, store: str, prefix: str = "", judge: bool =
 
 
 @flow(name="pipeline", validate_parameters=False)
+@stoppable
 def main_pipeline(spec: DatasetSpec, store: str, prefix: str = "", judge: bool = True) -> str:
     """Train a main model on the first fold, with the given bias model; else as :func:`bias_pipeline`."""
-    run = _Run(spec, store)
-    fold = _check(run, ["main"]).folds[0]
+    run, (fold, *_) = _begin(spec, store, ["main"])
     done = _examples(run, fold, spec.model.jitter)
     done |= _main_model(run, fold, done, spec.bias.model)
     if judge:
@@ -64,10 +68,10 @@ def main_pipeline(spec: DatasetSpec, store: str, prefix: str = "", judge: bool =
 
 
 @flow(name="quality-control", validate_parameters=False)
+@stoppable
 def quality_control(spec: DatasetSpec, store: str, kind: str, models: dict[str, str | None], prefix: str = "") -> str:
     """Evaluate and report given models of ``kind`` bias or main on the first fold's test chromosomes."""
-    run = _Run(spec, store)
-    fold = _check(run, []).folds[0]
+    run, (fold, *_) = _begin(spec, store, [])
     done = _examples(run, fold, jitter=0)
     done |= _judge(run, kind, fold, done, models)
     described = spec.model_dump(mode="json", exclude={"bias", "model", "background"})  # nothing is trained or drawn
@@ -75,11 +79,12 @@ def quality_control(spec: DatasetSpec, store: str, kind: str, models: dict[str, 
 
 
 @flow(name="dataset", validate_parameters=False)
+@stoppable
 def dataset(spec: DatasetSpec, store: str) -> list[str]:
     """Everything from reads and peaks to reports: background, bias model, main model, fold by fold."""
-    run = _Run(spec, store)
+    run, folds = _begin(spec, store, ["main"] if spec.bias.model else ["bias", "main"])
     reports, evaluated = [], []
-    for i, fold in enumerate(_check(run, _kinds(spec)).folds):
+    for i, fold in enumerate(folds):
         output = f"{spec.output.rstrip('/')}/fold_{i}"
         done = _examples(run, fold, spec.model.jitter)
         if not spec.bias.model:
@@ -117,8 +122,8 @@ def plan(spec: DatasetSpec, store: str, kinds: list[str], judge: bool = True) ->
     -------
     Steps, each with whether it is in the store; what the others would take; why it would be refused, or nothing.
     """
-    run = _Run(spec, store, _call)
     checked = check_inputs.fn(*inputs_of(spec, store))
+    run = _Run(spec, store, checked.naming, _call)
     missing: list[str] = []
     with planning() as steps:
         for fold in checked.folds:
@@ -140,22 +145,20 @@ def plan(spec: DatasetSpec, store: str, kinds: list[str], judge: bool = True) ->
     return listed, _estimate(run, missing, checked, "cpu").result(), refusal
 
 
-def _kinds(spec: DatasetSpec) -> list[str]:
-    return ["main"] if spec.bias.model else ["bias", "main"]
-
-
 def inputs_of(spec: DatasetSpec, store: str) -> tuple:
     """The arguments of :func:`tasks.inputs.check_inputs` for a data set."""
     folds = [fold.model_dump() if isinstance(fold, FoldChromosomes) else fold for fold in spec.folds]
     return (spec.reads.files, spec.genome, spec.chrom_sizes, spec.peaks, spec.nonpeaks, spec.blacklist, folds,
-            spec.bias.model, spec.model.architecture, spec.input_length, {"results": spec.output, "store": store})
+            spec.bias.model, spec.model.architecture, spec.input_length, {"results": spec.output, "store": store},
+            spec.chromosomes.model_dump())
 
 
-def _check(run: _Run, kinds: list[str]) -> Checked:
+def _begin(spec: DatasetSpec, store: str, kinds: list[str]) -> tuple[_Run, list[Fold]]:
     """Check the inputs, name the device, say what training models of ``kinds`` in every fold will take."""
-    checked = run.call(check_inputs, *inputs_of(run.spec, run.store)).result()
-    _estimate(run, kinds * len(checked.folds), checked, run.spec.training.device).result()
-    return checked
+    checked = _submit(check_inputs, *inputs_of(spec, store)).result()
+    run = _Run(spec, store, checked.naming)
+    _estimate(run, kinds * len(checked.folds), checked, spec.training.device).result()
+    return run, checked.folds
 
 
 def _estimate(run: _Run, kinds: list[str], checked: Checked, device: str) -> Any:
@@ -176,16 +179,20 @@ def _examples(run: _Run, fold: Fold, jitter: int) -> Done:
     spec, call, store = run.spec, run.call, run.store
     reads, background, seed = spec.reads, spec.background, spec.training.seed
     coverage = call(count_insertions, store, reads.kind, reads.files, spec.genome, spec.chrom_sizes, spec.assay,
-                    reads.plus_shift, reads.minus_shift, reads.reference_matrices, reads.num_samples, seed)
+                    reads.plus_shift, reads.minus_shift, reads.reference_matrices, reads.num_samples, seed,
+                    {name: getattr(reads, name) for name in ("min_mapq", "exclude_flags", "dedup", "use_counts")},
+                    run.naming)
     logo = call(draw_insertion_logo, store, coverage, spec.genome, fold["valid"][0])
+    peaks = {"blacklist": spec.blacklist if spec.exclude_blacklisted_peaks else None, "naming": run.naming}
     done: Done = {}
     nonpeaks: Any = spec.nonpeaks
     if nonpeaks is None:
         nonpeaks = call(draw_nonpeaks, store, spec.genome, spec.chrom_sizes, spec.peaks, spec.blacklist, fold,
-                        spec.input_length, background.stride, background.ratio, seed)
+                        spec.input_length, background.stride, background.ratio, seed,
+                        spec.exclude_blacklisted_peaks, run.naming)
         done["nonpeaks"] = nonpeaks.result()
     shards = call(make_shards, store, coverage, spec.genome, spec.chrom_sizes, spec.peaks, nonpeaks,
-                  spec.input_length, spec.output_length, jitter)
+                  spec.input_length, spec.output_length, jitter, **peaks)
     return {"coverage": coverage.result(), "insertion_logo": logo.result(), **done, "shards": shards.result()}
 
 
@@ -240,5 +247,5 @@ def _model(spec: DatasetSpec, kind: str) -> dict[str, Any]:
 
 def _training(spec: DatasetSpec) -> dict[str, Any]:
     training = spec.training
-    return {"patience": training.patience, "learning_rate": training.learning_rate, "batch_size": training.batch_size,
-            "seed": training.seed}
+    return {name: getattr(training, name) for name in ("patience", "learning_rate", "batch_size", "seed", "precision", "xla",
+                                                       "gpus")}

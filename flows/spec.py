@@ -16,8 +16,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.textfiles import require_file
 
-__all__ = ["Background", "BiasModel", "DatasetSpec", "FoldChromosomes", "MainModel", "Reads", "Training", "make_part",
-           "make_spec", "read_spec"]
+__all__ = ["Background", "BiasModel", "Chromosomes", "DatasetSpec", "FoldChromosomes", "MainModel", "Reads", "Training",
+           "make_part", "make_spec", "read_spec"]
 
 Part = TypeVar("Part", bound=BaseModel)
 Positive = Annotated[int, Field(ge=1)]
@@ -46,6 +46,12 @@ class Reads(_Strict):
     reference_matrices: str | None = Field(default=None, description="enzyme matrices for the shift estimate in place "
                                                                      "of the built-in ones")
     num_samples: Positive = Field(default=10_000, description="reads of each strand that the shift is estimated from")
+    min_mapq: Annotated[int, Field(ge=0, le=255)] = Field(default=0, description="least mapping quality (BAM)")
+    exclude_flags: Annotated[int, Field(ge=0, lt=1 << 16)] = Field(
+        default=0, description="alignments with any of these SAM flags are left out (BAM), such as 780 or 1804")
+    dedup: bool = Field(default=False, description="count duplicates once: one chromosome, strand, 5' end and other end "
+                                                   "of the fragment")
+    use_counts: bool = Field(default=False, description="count a fragment as often as its column 5 says")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Reads:
@@ -79,6 +85,15 @@ class FoldChromosomes(_Strict):
 FoldChoice = Annotated[
     Annotated[str, Tag("path")] | Annotated[FoldChromosomes, Tag("chromosomes")],
     Discriminator(lambda fold: "path" if isinstance(fold, str) else "chromosomes")]
+
+
+class Chromosomes(_Strict):
+    """What chromosomes are called in other files than the genome, and which are left out."""
+
+    alias: str | None = Field(default=None, description="auto: chr1 and 1, chrM and MT are the same; or a table of two "
+                                                        "columns, a name and the genome's name for it")
+    exclude: list[Chromosome] = Field(default=[], description="chromosomes of the genome to leave out with their reads "
+                                                              "and regions, such as chrM")
 
 
 class Background(_Strict):
@@ -121,6 +136,10 @@ class Training(_Strict):
     outlier_threshold: Annotated[float, Field(gt=0.5, le=1)] = 0.9999
     seed: Seed = 1234
     device: Literal["auto", "cpu", "gpu"] = "auto"
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        default="tf32", description="of products on a GPU; bfloat16 keeps weights, heads and losses in float32")
+    xla: bool = Field(default=False, description="compile TensorFlow's steps with XLA; JAX always does")
+    gpus: Positive = Field(default=1, description="GPUs of this host that share each batch")
 
 
 class DatasetSpec(_Strict):
@@ -136,10 +155,13 @@ class DatasetSpec(_Strict):
     peaks: str = Field(description="narrowPeak, or BED (the middle of the interval is the summit then)")
     nonpeaks: str | None = Field(default=None, description="narrowPeak of background regions; drawn where absent")
     blacklist: str | None = Field(default=None, description="BED of regions that nonpeaks must not touch")
+    exclude_blacklisted_peaks: bool = Field(default=False, description="leave out peaks near the blacklist too: within "
+                                                                       "half the input length")
     folds: Annotated[list[FoldChoice], Field(min_length=1)] = Field(
         description="chromosome splits: paths of fold JSON files, or written out")
     input_length: Positive = 2114
     output_length: Positive = 1000
+    chromosomes: Chromosomes = Chromosomes()
     background: Background = Background()
     bias: BiasModel = BiasModel()
     model: MainModel = MainModel()
@@ -151,6 +173,8 @@ class DatasetSpec(_Strict):
     def _lengths(self) -> DatasetSpec:
         if self.output_length > self.input_length:
             raise ValueError(f"output_length {self.output_length} is greater than input_length {self.input_length}")
+        if self.exclude_blacklisted_peaks and not self.blacklist:
+            raise ValueError("exclude_blacklisted_peaks is asked for without a blacklist")
         return self
 
 
@@ -209,6 +233,9 @@ def _resolve(content: dict[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(content.get(section), dict):
             content[section] = content[section] | {k: absolute(content[section][k]) for k in keys
                                                    if k in content[section]}
+    names = content.get("chromosomes")
+    if isinstance(names, dict) and names.get("alias") not in (None, "auto"):
+        content["chromosomes"] = names | {"alias": absolute(names["alias"])}
     if isinstance(content.get("folds"), list):
         content["folds"] = [absolute(fold) for fold in content["folds"]]
     return content

@@ -61,6 +61,24 @@ def test_scored_regions_agree_with_the_reference(golden):
 
 
 @pytest.mark.golden
+def test_chance_is_drawn_from_the_references_distribution(golden):
+    """Each region's shuffled JSD lies among forty of ours as one more of them would."""
+    counts, wanted = golden["counts"], golden["jsd_rnd"]
+    batch = counts, np.zeros(counts.shape), golden["count_preds"]
+    draws = np.array([metrics.score_regions([batch], seed).chance_jsd for seed in range(40)])
+    np.testing.assert_array_equal(np.isnan(draws), np.tile(np.isnan(wanted), (40, 1)))
+    mean, spread = draws.mean(axis=0), draws.std(axis=0, ddof=1)
+    varies = spread > 1e-9  # but for the region without reads, and that of one, whose shuffles are all alike
+    assert varies.sum() == len(counts) - 2
+    np.testing.assert_allclose(mean[~varies], wanted[~varies], atol=1e-9)
+    deviation = (wanted - mean)[varies] / spread[varies]
+    assert abs(deviation.mean()) < 0.4
+    assert 0.75 < deviation.std() < 1.25
+    norm = metrics.normalised_jsd(wanted, metrics.uniform_jsd(counts))
+    np.testing.assert_allclose(norm, golden["jsd_rnd_norm"], rtol=0, atol=1e-6)
+
+
+@pytest.mark.golden
 def test_correlations_agree_with_the_reference(golden):
     labels, predictions = golden["count_labels"], golden["count_preds"]
     assert metrics.pearson(labels, predictions) == pytest.approx(float(golden["pearsonr"]), abs=1e-12)

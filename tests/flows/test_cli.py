@@ -13,7 +13,8 @@ import pytest
 from chrombpnet_core.simulate import TINY, simulate
 from flows.cli import build_parser, main
 
-COMMANDS = [["pipeline"], ["bias", "pipeline"], ["prep", "nonpeaks"], ["prep", "splits"], ["run"], ["demo"], ["doctor"]]
+COMMANDS = [["pipeline"], ["train"], ["qc"], ["bias", "pipeline"], ["bias", "train"], ["bias", "qc"], ["prep", "nonpeaks"],
+            ["prep", "splits"], ["prep", "folds"], ["pred_bw"], ["footprints"], ["check"], ["run"], ["demo"], ["doctor"]]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -286,3 +287,20 @@ def test_doctor_tells_device_and_store(tmp_path, capsys):
     assert all(line.startswith("ok") for line in lines)
     (tmp_path / "file").write_text("")
     assert main(["doctor", "--store", str(tmp_path / "file" / "store")]) == 1
+
+
+def test_check_tells_who_lacks_what(data, tmp_path, capsys):
+    simulation, nonpeaks = data
+    other = tmp_path / "other.bed"
+    other.write_text(simulation.peaks.read_text().replace("chr", "") + "Un_1\t5\t50\n")
+    arguments = ["check", "-g", simulation.genome, "-c", simulation.sizes, "-ifrag", simulation.fragments, "-fl",
+                 simulation.fold, "-n", nonpeaks]
+    assert main([str(item) for item in [*arguments, "-p", simulation.peaks]]) == 0
+    assert "chromosome names: in order" in capsys.readouterr().out
+    assert main([str(item) for item in [*arguments, "-p", other]]) == 2
+    told = capsys.readouterr().out
+    assert "1 (the genome's chr1)" in told
+    assert "--alias auto" in told
+    assert "a run would stop at: peaks" in told
+    other.write_text(simulation.peaks.read_text().replace("chr", ""))
+    assert main([str(item) for item in [*arguments, "-p", other, "--alias", "auto"]]) == 0

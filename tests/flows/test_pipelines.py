@@ -214,8 +214,8 @@ def test_training_alone_on_a_bigwig_after_a_dry_run(simulation, finished, tmp_pa
     printed, _ = _here(capsys, *arguments)
     assert printed.strip() == f"results: {tmp_path / 'out'}"
     assert {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()} == {
-        "models/bias.h5", "logs/bias.log", "logs/bias.log.batch", "logs/bias_model_params.tsv",
-        "logs/bias_data_params.tsv", "logs/bias.args.json", "auxiliary/data_unstranded.bw",
+        "models/bias.h5", "logs/bias.log", "logs/bias.log.batch", "logs/events.out.tfevents.bias",
+        "logs/bias_model_params.tsv", "logs/bias_data_params.tsv", "logs/bias.args.json", "auxiliary/data_unstranded.bw",
         "auxiliary/filtered.bias_peaks.bed", "auxiliary/filtered.bias_nonpeaks.bed", "evaluation/bw_shift_qc.png"}
     for name in ("logs/bias_data_params.tsv", "auxiliary/filtered.bias_nonpeaks.bed"):
         assert (tmp_path / "out" / name).read_text() == (out / "bias" / name).read_text()
