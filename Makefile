@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Trust the certificates that the machine trusts, as pip does.
 export UV_SYSTEM_CERTS := true
 
-.PHONY: demo test lint acceptance clients bench-preprocess install clean
+.PHONY: demo test lint acceptance clients bench-preprocess bench-train bench-gpu install clean
 
 demo: $(VENV)/installed
 	$(BIN)/chrombpnet demo -o demo_output --store demo_output/store
@@ -55,6 +55,14 @@ bench-preprocess: $(VENV)/installed .venv-bam2bw/installed
 	$(BIN)/uv venv --quiet --python $(BIN)/python .venv-bam2bw
 	$(BIN)/uv pip install --quiet --python .venv-bam2bw/bin/python bam2bw==0.5.1
 	touch $@
+
+# On the CPU, against tf_keras 2 and PyTorch. A small trial: .venv/bin/python benchmarks/train.py --repeats 1 --seconds 2
+bench-train: $(VENV)/tested .venv-tf-keras/installed .venv-bpnet-lite/installed
+	$(BIN)/python benchmarks/train.py
+
+# Where there is a GPU: uv pip install '.[gpu]' before; or jax[cuda12] and KERAS_BACKEND=jax.
+bench-gpu: $(VENV)/installed
+	$(BIN)/python benchmarks/gpu.py
 
 install: $(VENV)/installed
 

@@ -24,23 +24,20 @@ log = logging.getLogger(__name__)
 _BLOCK = 1 << 22  # intervals handed over at a time
 
 
-def check_coverage_sizes(coverage: Coverage, sizes: dict[str, int], names: dict[str, str] | None = None) -> list[str]:
+def check_coverage_sizes(coverage: Coverage, sizes: dict[str, int]) -> list[str]:
     """The chromosomes of ``sizes`` that a bigWig lacks, warned about.
-
-    ``names`` gives the bigWig's name for those that it calls otherwise.
 
     Raises
     ------
     InputError
         Where a chromosome has another length than in ``sizes``, or none of them is there.
     """
-    names = names or {}
     for chrom, size in sizes.items():
-        found = coverage.sizes.get(names.get(chrom, chrom), size)
+        found = coverage.sizes.get(chrom, size)
         if found != size:
             raise InputError(f"{coverage.path}: length of chromosome {chrom}", expected=f"{size:,} bp as in the genome",
                              found=f"{found:,} bp", remedy="use the bigWig and the genome of the same assembly")
-    missing = [chrom for chrom in sizes if names.get(chrom, chrom) not in coverage.sizes]
+    missing = [chrom for chrom in sizes if chrom not in coverage.sizes]
     if len(missing) == len(sizes):
         raise InputError(f"{coverage.path}: has none of the genome's chromosomes", expected=", ".join([*sizes][:3]),
                          found=", ".join([*coverage.sizes][:3]) or "no chromosomes",
@@ -81,18 +78,15 @@ def merge_bigwigs(paths: Sequence[str | os.PathLike], sizes: dict[str, int], pat
     covered = 0
     target = Path(path)
     with ExitStack() as stack:
-        inputs = [stack.enter_context(Coverage(each)) for each in paths]
-        names = []
+        inputs = [stack.enter_context(Coverage(each, naming, sizes)) for each in paths]
         for coverage in inputs:
-            changed = (naming or Naming()).translate(coverage.sizes, sizes)
-            names.append({changed.get(name, name): name for name in coverage.sizes})
-            check_coverage_sizes(coverage, sizes, names[-1])
+            check_coverage_sizes(coverage, sizes)
         scratch = stack.enter_context(tempfile.TemporaryDirectory(dir=target.parent, prefix=".bigwig-"))
         unfinished = Path(scratch) / "bigwig"
         with pyBigWig.open(str(unfinished), "w") as bigwig:
             bigwig.addHeader(list(sizes.items()))
             for chrom, size in track(sizes.items(), "reading the bigWig", unit="chromosomes"):
-                values = _summed(inputs, [each.get(chrom, chrom) for each in names], size)
+                values = _summed(inputs, chrom, size)
                 totals[chrom] = float(values.sum(dtype=np.float64))
                 covered += _add_values(bigwig, chrom, values)
         if not covered:
@@ -104,9 +98,9 @@ def merge_bigwigs(paths: Sequence[str | os.PathLike], sizes: dict[str, int], pat
     return {"insertions": sum(totals.values()), "positions": covered, "insertions_by_chromosome": totals}
 
 
-def _summed(inputs: list[Coverage], chroms: list[str], size: int) -> np.ndarray:
+def _summed(inputs: list[Coverage], chrom: str, size: int) -> np.ndarray:
     values = np.zeros(size, dtype=np.float32)
-    for coverage, chrom in zip(inputs, chroms, strict=True):
+    for coverage in inputs:
         part = coverage.chromosome(chrom)
         bad = np.flatnonzero(~np.isfinite(part) | (part < 0))
         if bad.size:

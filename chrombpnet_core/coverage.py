@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyBigWig
 from chrombpnet_core.bigwig_writer import Intervals, write_intervals
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import Genome
+from chrombpnet_core.naming import Naming
 from chrombpnet_core.progress import track
 from chrombpnet_core.reads import SpilledReads
 from chrombpnet_core.textfiles import require_file
@@ -121,11 +122,13 @@ class Coverage:
     ----------
     path
         A bigWig file.
+    naming, sizes
+        How its chromosome names are read, and the genome's chromosomes; without them, as they are.
 
     Attributes
     ----------
     sizes
-        Chromosome → length in bp, as the file has them.
+        Chromosome → length in bp, of those that the file has.
 
     Raises
     ------
@@ -133,16 +136,20 @@ class Coverage:
         Where it is no bigWig.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: str | os.PathLike, naming: Naming | None = None,
+                 sizes: Mapping[str, int] | None = None) -> None:
         self.path = str(require_file(path, "bigWig"))
         try:
             self._bigwig = pyBigWig.open(self.path)
             usable = self._bigwig.isBigWig()
-            self.sizes: dict[str, int] = dict(self._bigwig.chroms())
+            found: dict[str, int] = dict(self._bigwig.chroms())
         except RuntimeError:
             usable = False
         if not usable:
             raise InputError(f"{self.path}: cannot be read as bigWig")
+        changed = (naming or Naming()).translate(found, sizes or {})
+        self._names = {changed.get(name, name): name for name in found}
+        self.sizes = {changed.get(name, name): size for name, size in found.items()}
         self._loaded: tuple[str, np.ndarray] | None = None
 
     def chromosome(self, chrom: str) -> np.ndarray:
@@ -152,7 +159,8 @@ class Coverage:
             values = np.zeros(self.sizes.get(chrom, 0), dtype=np.float32)
             for start in range(0, len(values), _BLOCK):
                 # a bigWig without any entry gives an empty list here
-                part = np.asarray(self._bigwig.values(chrom, start, min(start + _BLOCK, len(values)), numpy=True))
+                end = min(start + _BLOCK, len(values))
+                part = np.asarray(self._bigwig.values(self._names[chrom], start, end, numpy=True))
                 values[start:start + len(part)] = np.where(np.isnan(part), 0, part)
             self._loaded = chrom, values
         return self._loaded[1]

@@ -277,6 +277,7 @@ def _pred_bw(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N")
     parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N", help="of the shuffled profiles in the metrics")
     parser.add_argument("-t", "--tqdm", help=argparse.SUPPRESS)
+    _names(parser)
     _place(parser)
 
 
@@ -289,6 +290,7 @@ def _footprints(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-pwm_f", "--motifs-to-pwm", metavar="TSV", help="motif names and sequences")
     parser.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N")
     parser.add_argument("--ylim", metavar="LOW,HIGH", help="limits of the pictures' y axis, such as 0,0.01")
+    _names(parser)
     _place(parser)
 
 

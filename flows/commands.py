@@ -90,6 +90,7 @@ def _quality_control(given: argparse.Namespace, kind: str, models: dict[str, str
 
 def pred_bw(given: argparse.Namespace) -> None:
     """``chrombpnet pred_bw``: one step, without any server."""
+    from tasks.inputs import naming_of
     from tasks.publishing import place_files
     from tasks.store import require_place
     from tasks.tracks import predict_tracks, track_files
@@ -100,7 +101,7 @@ def pred_bw(given: argparse.Namespace) -> None:
               "chrombpnet_nobias": given.chrombpnet_model_nb}
     training = make_part(Training, {"batch_size": given.batch_size, "seed": given.seed}, "arguments", _FLAGS)
     result = predict_tracks.fn(_store(given), models, given.regions, given.genome, given.chrom_sizes, given.bigwig,
-                               training.batch_size, given.debug_chr, training.seed)
+                               training.batch_size, given.debug_chr, training.seed, naming_of(_chromosomes(given)).to_json())
     for folder, files in track_files(result, given.output_prefix, given.output_prefix_stats).items():
         for address in place_files(files, {}, folder):
             print(address)
@@ -109,6 +110,7 @@ def pred_bw(given: argparse.Namespace) -> None:
 def footprints(given: argparse.Namespace) -> None:
     """``chrombpnet footprints``: one step, without any server."""
     from tasks.footprints import draw_footprints, footprint_files
+    from tasks.inputs import naming_of
     from tasks.publishing import place_files
     from tasks.store import require_place
 
@@ -116,7 +118,8 @@ def footprints(given: argparse.Namespace) -> None:
     require_place(folder, "footprints")
     training = make_part(Training, {"batch_size": given.batch_size}, "arguments", _FLAGS)
     result = draw_footprints.fn(_store(given), given.model_h5, given.regions, given.genome, given.chr_fold_path,
-                                given.motifs_to_pwm, training.batch_size, given.ylim)
+                                given.motifs_to_pwm, training.batch_size, given.ylim,
+                                naming_of(_chromosomes(given)).to_json())
     for address in place_files(footprint_files(result, name), {}, folder):
         print(address)
 

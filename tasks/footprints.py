@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from chrombpnet_core.data import ASSAYS, enzyme_motifs, read_motifs, tf_motifs
 from chrombpnet_core.devices import find_device
@@ -22,6 +23,7 @@ from chrombpnet_core.footprints import (
     read_limits,
     write_footprints,
 )
+from chrombpnet_core.naming import Naming
 from chrombpnet_core.progress import bar
 from chrombpnet_core.regions import read_regions
 from tasks.inputs import genome_at
@@ -37,24 +39,27 @@ _FOOTPRINTS, _PICTURE, _RESPONSE = "footprints.h5", ".footprint.png", "max_bias_
 
 @step_task("Draw footprints")
 def draw_footprints(store: str, model: str, regions: str, genome: str, fold: str, motifs_file: str | None = None,
-                    batch_size: int = 64, ylim: str | None = None) -> Result:
+                    batch_size: int = 64, ylim: str | None = None, naming: dict[str, Any] | None = None) -> Result:
     """Put motifs into every region on the fold's test chromosomes and average what a model predicts around them.
 
     The result holds the footprints as HDF5, a picture of each motif and, for each enzyme whose own motifs are among
     them, whether bias is corrected. Without ``motifs_file`` the motifs are the built-in ones: those of both enzymes and
-    of transcription factors. ``ylim`` is as in :func:`~chrombpnet_core.footprints.read_limits`.
+    of transcription factors. ``ylim`` is as in :func:`~chrombpnet_core.footprints.read_limits`, ``naming`` as
+    :meth:`Naming.to_json <chrombpnet_core.naming.Naming.to_json>` gives it.
     """
     return run_step(store, "footprints", 1,
                     {"model": model, "regions": regions, "genome": genome, "fold": fold, "motifs": motifs_file},
-                    {"batch_size": batch_size, "ylim": read_limits(ylim)}, _draw)
+                    {"batch_size": batch_size, "ylim": read_limits(ylim), "naming": naming}, _draw)
 
 
 def _draw(work: Work) -> None:
     motifs = named_motifs(read_motifs(work.inputs["motifs"]) if "motifs" in work.inputs else _built_in())
     path, artifact = stage(str(work.inputs["genome"]), "genome")
     with genome_at(path, artifact.sha256) as genome:
-        regions = read_regions(work.inputs["regions"], "regions", genome.sizes)
-        chroms = read_fold(work.inputs["fold"], genome.sizes).test
+        naming = Naming.from_json(work.parameters["naming"])
+        sizes = naming.sizes(genome.sizes)
+        regions = read_regions(work.inputs["regions"], "regions", sizes, naming)
+        chroms = read_fold(work.inputs["fold"], sizes, naming).test
         device = find_device()
         from chrombpnet_core.inference import predictor
         from chrombpnet_core.model_files import load_model

@@ -18,7 +18,7 @@ from chrombpnet_core.devices import find_device
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import Genome
 from chrombpnet_core.metrics import score_regions, softmax, summarise
-from chrombpnet_core.naming import twin
+from chrombpnet_core.naming import Naming, twin
 from chrombpnet_core.regions import centres, inside, on_chromosomes, read_regions, write_regions
 from chrombpnet_core.tracks import (
     Placement,
@@ -46,19 +46,21 @@ _ROWS = 512  # of the predictions file written at a time
 
 @step_task("Predict tracks")
 def predict_tracks(store: str, models: dict[str, str | None], regions: str, genome: str, chrom_sizes: str | None,
-                   bigwig: str | None = None, batch_size: int = 64, chroms: list[str] | None = None,
-                   seed: int = 1234) -> Result:
+                   bigwig: str | None = None, batch_size: int = 64, chroms: list[str] | None = None, seed: int = 1234,
+                   naming: dict[str, Any] | None = None) -> Result:
     """Predict ``regions``, or those on ``chroms``, with every model and write the tracks and their statistics.
 
     ``models`` has the file of ``bias``, ``chrombpnet`` and ``chrombpnet_nobias``, at least one. With the observed
-    insertions of ``bigwig`` the predictions themselves and metrics are written too; ``seed`` is that of the chance level.
+    insertions of ``bigwig`` the predictions themselves and metrics are written too; ``seed`` is that of the chance level,
+    ``naming`` is :meth:`Naming.to_json <chrombpnet_core.naming.Naming.to_json>`.
     """
     given = {kind: models.get(kind) for kind in _KINDS if models.get(kind)}
     if not given:
         raise InputError("no model given", expected="at least one of -bm, -cm and -cmb")
     return run_step(store, "tracks", 1,
                     {"regions": regions, "genome": genome, "chrom_sizes": chrom_sizes, "bigwig": bigwig} | given,
-                    {"batch_size": batch_size, "chroms": sorted({*chroms}) if chroms else None, "seed": seed}, _predict)
+                    {"batch_size": batch_size, "chroms": sorted({*chroms}) if chroms else None, "seed": seed,
+                     "naming": naming}, _predict)
 
 
 def track_files(result: Result, output_prefix: str, output_prefix_stats: str | None) -> dict[str, dict[str, Path]]:
@@ -79,9 +81,10 @@ def track_files(result: Result, output_prefix: str, output_prefix_stats: str | N
 def _predict(work: Work) -> None:
     path, artifact = stage(str(work.inputs["genome"]), "genome")
     with genome_at(path, artifact.sha256) as genome:
-        sizes = sizes_of(genome, work.inputs.get("chrom_sizes"))
-        table = _chosen(work, sizes)
-        with Coverage(work.inputs["bigwig"]) if "bigwig" in work.inputs else nullcontext() as coverage:
+        naming = Naming.from_json(work.parameters["naming"])
+        sizes = sizes_of(genome, work.inputs.get("chrom_sizes"), naming)
+        table = _chosen(work, sizes, naming)
+        with Coverage(work.inputs["bigwig"], naming, sizes) if "bigwig" in work.inputs else nullcontext() as coverage:
             if coverage:
                 check_coverage_sizes(coverage, {chrom: sizes[chrom] for chrom in table["chrom"].unique()})
             log.info("predicting on %s", find_device())
@@ -100,16 +103,19 @@ def _predict(work: Work) -> None:
                 write_regions(table, work.out / f"{name}_preds.bed")
 
 
-def _chosen(work: Work, sizes: dict[str, int]) -> pd.DataFrame:
+def _chosen(work: Work, sizes: dict[str, int], naming: Naming) -> pd.DataFrame:
     """The regions on the chromosomes asked for."""
     path, chroms = work.inputs["regions"], work.parameters["chroms"]
+    if chroms:
+        changed = naming.translate(chroms, sizes)
+        chroms = [changed.get(chrom, chrom) for chrom in chroms]
     for chrom in chroms or ():
         if chrom not in sizes:
             other = twin(chrom, sizes)
             raise InputError(f"-d/--debug-chr: chromosome {chrom} is not in the chromosome sizes",
                              expected="some of " + ", ".join([*sizes][:5]) + (", …" if len(sizes) > 5 else ""),
                              remedy=f"the genome calls it {other}" if other else "")
-    table = read_regions(path, "regions", sizes)
+    table = read_regions(path, "regions", sizes, naming)
     if chroms is None:
         return table
     kept = on_chromosomes(table, chroms)

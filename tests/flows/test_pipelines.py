@@ -123,20 +123,47 @@ def test_a_changed_parameter_reruns_what_depends_on_it(simulation, finished, cap
     assert {step for step, what in outcomes.items() if what == "started"} == {"train_main", "evaluate_main", "report"}
 
 
+def _start_training(arguments, folder: Path) -> subprocess.Popen:
+    """A run that has begun to train the main model anew."""
+    for left in folder.glob("store/checkpoints/train_main/*/state.npz"):
+        left.unlink()
+    with open(folder / "log", "w") as log:
+        process = subprocess.Popen(_command(*arguments), stderr=log, stdout=log)
+    deadline = time.monotonic() + 300
+    while not list(folder.glob("store/checkpoints/train_main/*/state.npz")):
+        assert process.poll() is None, (folder / "log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return process
+
+
+def test_a_training_that_is_told_to_end_writes_its_checkpoint(simulation, tmp_path):
+    """SIGTERM, as schedulers send it before they kill."""
+    arguments = ("run", _write_spec(simulation, tmp_path, epochs=500), "--store", tmp_path / "store", "--device", "cpu")
+    process = _start_training(arguments, tmp_path)
+    path, = tmp_path.glob("store/checkpoints/train_main/*/state.npz")
+    first = _steps(path)
+    time.sleep(0.5)
+    process.terminate()
+    assert process.wait(timeout=60) == 128 + 15
+    assert "interrupted; the same command goes on" in (tmp_path / "log").read_text()
+    assert _steps(path) > first
+    assert not (tmp_path / "store" / "train_main").exists()
+
+
+def _steps(checkpoint: Path) -> int:
+    with np.load(checkpoint) as state:
+        return len(state["batches"])
+
+
 def test_a_killed_training_resumes_and_ends_as_an_undisturbed_one(simulation, finished, tmp_path):
     """kill -9 after the first checkpoints of the main model; thresholds, regions and weights equal those of the other."""
     folder, _ = finished
     arguments = ("run", _write_spec(simulation, tmp_path), "--store", tmp_path / "store", "--device", "cpu")
-    with open(tmp_path / "log", "w") as log:
-        process = subprocess.Popen(_command(*arguments), stderr=log, stdout=log)
-        deadline = time.monotonic() + 300
-        while not list(tmp_path.glob("store/checkpoints/train_main/*/state.npz")):
-            assert process.poll() is None, (tmp_path / "log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        servers = _servers_of(process.pid)
-        process.kill()
-        process.wait()
+    process = _start_training(arguments, tmp_path)
+    servers = _servers_of(process.pid)
+    process.kill()
+    process.wait()
     assert not (tmp_path / "store" / "train_main").exists()
     run = _run(*arguments)
     assert servers

@@ -241,3 +241,20 @@ def test_a_model_that_diverged_is_told(inputs, tmp_path):
     with pytest.raises(InputError, match="values that are not finite"):
         predict_tracks.fn(str(tmp_path / "store"), {"bias": str(tmp_path / "bias.h5")}, written(tmp_path, REGIONS),
                           inputs.genome, inputs.sizes)
+
+
+def test_regions_and_insertions_of_other_names(inputs, tmp_path):
+    """A for chrA, in regions, bigWig and -d alike."""
+    regions = written(tmp_path, [(chrom.removeprefix("chr"), at) for chrom, at in REGIONS])
+    observed = write_bigwig(tmp_path / "other.bw", {chrom.removeprefix("chr"): values
+                                                    for chrom, values in inputs.counts.items()})
+    common = ["pred_bw", "-cmb", inputs.files["chrombpnet_nobias"], "-g", inputs.genome, "-c", inputs.sizes, "--store",
+              str(tmp_path / "store"), "-d", "A", "-r", regions, "-bw", observed, "-op", str(tmp_path / "other")]
+    assert main([*common, "--alias", "auto"]) == 0
+    chosen = [region for region in REGIONS if region[0] == "chrA"]
+    *_, values = by_hand(inputs, "chrombpnet_nobias", chosen)
+    check_track(tmp_path / "other_chrombpnet_nobias.bw", values)
+    same = predicted(inputs, tmp_path, chosen, bigwig=inputs.bigwig)
+    assert (tmp_path / "other_chrombpnet_nobias_metrics.json").read_text() == same.file(
+        "chrombpnet_nobias_metrics.json").read_text()
+    assert main([*common, "--alias", "none.tsv"]) == 2
