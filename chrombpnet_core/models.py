@@ -20,7 +20,7 @@ from chrombpnet_core.textfiles import require_file
 
 __all__ = ["ACCESSIBILITY_PREFIX", "BIAS_PREFIX", "Architecture", "LogSumExp", "accessibility_part", "bias_part",
            "body_dtype", "bpnet", "build_from_file", "chrombpnet", "draw_weights", "lengths_of", "multinomial_nll",
-           "require_kind", "require_lengths", "shift_log_counts"]
+           "require_kind", "require_lengths", "shift_log_counts", "start_log_counts"]
 
 BIAS_PREFIX = ""
 ACCESSIBILITY_PREFIX = "wo_bias_"
@@ -139,11 +139,12 @@ def draw_weights(model: keras.Model, seed: int) -> None:
 
     Layers draw in the model's order, each from its own stream of ``seed``.
     """
-    for number, layer in enumerate(layer for layer in model.layers if layer.weights):
+    trained = [layer for layer in model.layers if layer.weights]
+    for layer, stream in zip(trained, np.random.SeedSequence(seed).spawn(len(trained)), strict=True):
         kernel, bias = layer.get_weights()
         fields = int(np.prod(kernel.shape[:-2]))
         limit = np.sqrt(6 / (fields * (kernel.shape[-2] + kernel.shape[-1])))
-        drawn = np.random.default_rng([seed, 7, number]).uniform(-limit, limit, kernel.shape)
+        drawn = np.random.default_rng(stream).uniform(-limit, limit, kernel.shape)
         layer.set_weights([drawn.astype(np.float32), np.zeros_like(bias)])
 
 
@@ -262,11 +263,26 @@ def multinomial_nll(counts, logits):
     return -log_likelihood - coefficient
 
 
+def start_log_counts(model: keras.Model, log_count: float) -> None:
+    """Let a BPNet that is yet to be trained predict ``log_count`` for every sequence: no kernel in its count head.
+
+    Drawn weights of that head predict anything from −4 to 7, in an order of sequences that means nothing. Adam takes some
+    200 steps to undo that, which is half of a training on few regions; begun so, counts are learnt from the first step.
+    """
+    head = _count_head(model)
+    kernel, _ = head.get_weights()
+    head.set_weights([np.zeros_like(kernel), np.array([log_count], dtype=np.float32)])
+
+
 def shift_log_counts(model: keras.Model, delta: float) -> None:
     """Add ``delta`` to every log count that a BPNet predicts (the bias of its count head), in place."""
-    head = next(layer for layer in model.layers if layer.name.endswith("logcount_predictions"))
+    head = _count_head(model)
     kernel, bias = head.get_weights()
     head.set_weights([kernel, bias + np.float32(delta)])
+
+
+def _count_head(model: keras.Model) -> layers.Dense:
+    return next(layer for layer in model.layers if layer.name.endswith("logcount_predictions"))
 
 
 def build_from_file(path: str | os.PathLike, architecture: Architecture) -> keras.Model:
