@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import random
 from dataclasses import dataclass
 
 import keras
@@ -20,7 +21,7 @@ from chrombpnet_core.textfiles import require_file
 
 __all__ = ["ACCESSIBILITY_PREFIX", "BIAS_PREFIX", "Architecture", "LogSumExp", "accessibility_part", "bias_part",
            "body_dtype", "bpnet", "build_from_file", "chrombpnet", "draw_weights", "lengths_of", "multinomial_nll",
-           "require_kind", "require_lengths", "shift_log_counts", "start_log_counts"]
+           "require_kind", "require_lengths", "shift_log_counts"]
 
 BIAS_PREFIX = ""
 ACCESSIBILITY_PREFIX = "wo_bias_"
@@ -135,17 +136,22 @@ class ProfileConv(layers.Conv1D):
 
 
 def draw_weights(model: keras.Model, seed: int) -> None:
-    """Draw every kernel anew, Glorot uniform as in Keras, and set every bias to 0: the same on any backend.
+    """Draw every kernel anew and set every bias to 0: what Keras on TensorFlow draws for this seed, on any backend.
 
-    Layers draw in the model's order, each from its own stream of ``seed``.
+    Glorot uniform, from TensorFlow's stateless generator, whose seeds Keras draws from Python's layer by layer: so a
+    model begins as one of the reference's does where it is the first that its process makes.
     """
-    trained = [layer for layer in model.layers if layer.weights]
-    for layer, stream in zip(trained, np.random.SeedSequence(seed).spawn(len(trained)), strict=True):
+    import tensorflow
+
+    if keras.backend.backend() != "tensorflow":
+        tensorflow.config.set_visible_devices([], "GPU")  # it would take the memory that the backend needs
+    seeds = random.Random(seed)
+    for layer in (layer for layer in model.layers if layer.weights):
         kernel, bias = layer.get_weights()
         fields = int(np.prod(kernel.shape[:-2]))
         limit = np.sqrt(6 / (fields * (kernel.shape[-2] + kernel.shape[-1])))
-        drawn = np.random.default_rng(stream).uniform(-limit, limit, kernel.shape)
-        layer.set_weights([drawn.astype(np.float32), np.zeros_like(bias)])
+        drawn = tensorflow.random.stateless_uniform(kernel.shape, (seeds.randint(1, int(1e9)), 0), -limit, limit)
+        layer.set_weights([drawn.numpy(), np.zeros_like(bias)])
 
 
 def add_name(i: int) -> str:
@@ -263,26 +269,11 @@ def multinomial_nll(counts, logits):
     return -log_likelihood - coefficient
 
 
-def start_log_counts(model: keras.Model, log_count: float) -> None:
-    """Let a BPNet that is yet to be trained predict ``log_count`` for every sequence: no kernel in its count head.
-
-    Drawn weights of that head predict anything from −4 to 7, in an order of sequences that means nothing. Adam takes some
-    200 steps to undo that, which is half of a training on few regions; begun so, counts are learnt from the first step.
-    """
-    head = _count_head(model)
-    kernel, _ = head.get_weights()
-    head.set_weights([np.zeros_like(kernel), np.array([log_count], dtype=np.float32)])
-
-
 def shift_log_counts(model: keras.Model, delta: float) -> None:
     """Add ``delta`` to every log count that a BPNet predicts (the bias of its count head), in place."""
-    head = _count_head(model)
+    head = next(layer for layer in model.layers if layer.name.endswith("logcount_predictions"))
     kernel, bias = head.get_weights()
     head.set_weights([kernel, bias + np.float32(delta)])
-
-
-def _count_head(model: keras.Model) -> layers.Dense:
-    return next(layer for layer in model.layers if layer.name.endswith("logcount_predictions"))
 
 
 def build_from_file(path: str | os.PathLike, architecture: Architecture) -> keras.Model:

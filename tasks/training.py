@@ -17,7 +17,7 @@ from chrombpnet_core.devices import backend_name
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.folds import Fold
 from chrombpnet_core.regions import read_regions, write_regions
-from chrombpnet_core.sampling import Plan, centred_plan, load_batch, training_plan
+from chrombpnet_core.sampling import Plan, centred_plan, training_plan
 from chrombpnet_core.selection import select_bias_regions, select_main_regions
 from chrombpnet_core.shards import NONPEAK, PEAK, ShardSet
 from tasks.interruption import interruption
@@ -28,7 +28,6 @@ __all__ = ["scale_bias_model", "select_regions", "train_bias_model", "train_main
 log = logging.getLogger(__name__)
 
 _TOLD_EVERY = 10.0  # seconds
-_FIRST_EXAMPLES = 512
 
 BIAS_FAILS, BIAS_WATCHED = -0.5, -0.3
 """Pearson r of a bias model's counts in test peaks: below the first it is refused, below the second warned about."""
@@ -107,25 +106,25 @@ def _write_filtered(work: Work, index: Any, fold: Fold, kept: dict[str, np.ndarr
 def train_bias_model(store: str, shards: Result, selection: Result, model: dict[str, Any],
                      training: dict[str, Any]) -> Result:
     """Train a BPNet on background to learn the enzyme's preference."""
-    return run_step(store, "train_bias", 4, {"shards": shards, "selection": selection},
+    return run_step(store, "train_bias", 5, {"shards": shards, "selection": selection},
                     {"model": model, "training": training, "backend": backend_name()}, _train_bias)
 
 
 def _train_bias(work: Work) -> None:
     from chrombpnet_core.model_files import save_model
-    from chrombpnet_core.models import Architecture, body_dtype, bpnet
+    from chrombpnet_core.models import Architecture, body_dtype, bpnet, draw_weights
 
     _prepare(work)
     ids, selection = _selected(work)
     with ShardSet(work.inputs["shards"]) as shards:
         jitter, training = shards.layout.jitter, work.parameters["training"]
         model = bpnet(Architecture(**work.parameters["model"]["architecture"]), dtype=body_dtype(training["precision"]))
+        draw_weights(model, training["seed"])
 
         def plan_of(epoch: int) -> Plan:
             return training_plan(ids["train_peaks"], ids["train_nonpeaks"], len(ids["train_nonpeaks"]), 0, jitter,
                                  training["seed"], epoch)
 
-        _draw(model, training["seed"], shards, plan_of(0))
         history = _fit(work, model, shards, plan_of, centred_plan(ids["valid_nonpeaks"], jitter),
                        selection["counts_loss_weight"])
     save_model(model, work.out / "bias.h5")
@@ -175,7 +174,7 @@ def _scale_bias(work: Work) -> None:
 def train_main_model(store: str, shards: Result, selection: Result, bias: Result, model: dict[str, Any],
                      training: dict[str, Any], architecture_file: str | None = None) -> Result:
     """Train the accessibility model beside the frozen bias model."""
-    return run_step(store, "train_main", 4, {"shards": shards, "selection": selection, "bias": bias,
+    return run_step(store, "train_main", 5, {"shards": shards, "selection": selection, "bias": bias,
                                              "architecture": architecture_file},
                     {"model": model, "training": training, "backend": backend_name()}, _train_main)
 
@@ -190,6 +189,7 @@ def _train_main(work: Work) -> None:
         bpnet,
         build_from_file,
         chrombpnet,
+        draw_weights,
     )
 
     _prepare(work)
@@ -200,6 +200,7 @@ def _train_main(work: Work) -> None:
         accessibility = build_from_file(work.inputs["architecture"], architecture)
     else:
         accessibility = bpnet(architecture, ACCESSIBILITY_PREFIX, "model_wo_bias", body_dtype(training["precision"]))
+        draw_weights(accessibility, training["seed"])
     model = chrombpnet(accessibility, load_model(work.inputs["bias"] / "bias_model_scaled.h5"))
     ratio, seed = size["negative_sampling_ratio"], training["seed"]
     draw = int(ratio * len(ids["train_peaks"]))
@@ -212,21 +213,11 @@ def _train_main(work: Work) -> None:
         def plan_of(epoch: int) -> Plan:
             return training_plan(ids["train_peaks"], ids["train_nonpeaks"], draw, size["jitter"], jitter, seed, epoch)
 
-        if "architecture" not in work.inputs:
-            _draw(accessibility, seed, shards, plan_of(0))
         history = _fit(work, model, shards, plan_of, centred_plan(valid, jitter), selection["counts_loss_weight"])
     save_model(model, work.out / "chrombpnet.h5")
     save_model(accessibility_part(model), work.out / "chrombpnet_nobias.h5")
     _write_logs(work, history, "chrombpnet", selection,
                 {"max_jitter": size["jitter"], "negative_sampling_ratio": ratio})
-
-
-def _draw(model: Any, seed: int, shards: ShardSet, plan: Plan) -> None:
-    """First weights: drawn by seed, but for the count head, which begins at the mean of the first examples."""
-    from chrombpnet_core.models import draw_weights, start_log_counts
-
-    draw_weights(model, seed)
-    start_log_counts(model, float(load_batch(shards, plan.slice(0, _FIRST_EXAMPLES)).log_counts.mean()))
 
 
 def _prepare(work: Work) -> None:

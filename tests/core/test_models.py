@@ -20,7 +20,6 @@ from chrombpnet_core.models import (
     require_kind,
     require_lengths,
     shift_log_counts,
-    start_log_counts,
 )
 
 SMALL = Architecture(4, 2, 200, 80)
@@ -78,6 +77,10 @@ def test_drawn_weights_depend_on_the_seed_alone():
     first = one.get_layer("bpnet_1st_conv").get_weights()[0]
     assert 0.8 < np.abs(first).max() / np.sqrt(6 / (21 * (4 + 4))) <= 1
     assert first.mean() == pytest.approx(0, abs=0.05)
+    if keras.backend.backend() == "tensorflow":  # what Keras draws for the first model of a process
+        keras.utils.set_random_seed(2)
+        for mine, wanted in zip(third.get_weights(), bpnet(Architecture(4, 2, 200, 80)).get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, wanted)
 
 
 def test_lengths_of_the_two_models_must_agree():
@@ -118,14 +121,3 @@ def build(filters, n_dil_layers, inputlen, outputlen):
     (tmp_path / "wrong.py").write_text("def built(): pass\n")
     with pytest.raises(InputError, match="cannot be used as an architecture"):
         build_from_file(tmp_path / "wrong.py", SMALL)
-
-
-def test_a_count_head_that_begins_at_the_mean_tells_no_sequence_from_another():
-    model = bpnet(SMALL)
-    draw_weights(model, 3)
-    sequences = np.eye(4, dtype=np.float32)[np.random.default_rng(1).integers(0, 4, (5, 200))]
-    before = model.predict_on_batch(sequences)
-    start_log_counts(model, 4.25)
-    after = model.predict_on_batch(sequences)
-    np.testing.assert_array_equal(after[1], np.full((5, 1), 4.25, np.float32))
-    np.testing.assert_array_equal(after[0], before[0])
