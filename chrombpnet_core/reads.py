@@ -155,7 +155,7 @@ def spill_reads(paths: Sequence[str | os.PathLike], kind: str, sizes: dict[str, 
     filters = Filters(min_mapq, exclude_flags, dedup, use_counts)
     filters.check(kind)
     files = [require_file(path, KINDS[kind]) for path in paths]
-    if len(set(files)) != len(files):
+    if len({(found.st_dev, found.st_ino) for found in map(os.stat, files)}) != len(files):  # links to one file too
         raise InputError(f"{KINDS[kind]} files: one is given twice", found=", ".join(map(str, files)))
     folder = Path(scratch)
     folder.mkdir(parents=True, exist_ok=True)

@@ -82,6 +82,9 @@ def test_several_files_add_up(tmp_path):
     assert spilled.counts == {"chr1": 4, "chr2": 2}
     with pytest.raises(InputError, match="given twice"):
         spill_reads([tmp_path / "a.tsv"] * 2, "fragments", SIZES, tmp_path / "s")
+    (tmp_path / "link.tsv").symlink_to(tmp_path / "a.tsv")
+    with pytest.raises(InputError, match="one is given twice"):
+        spill_reads([tmp_path / "a.tsv", tmp_path / "link.tsv"], "fragments", SIZES, tmp_path / "s")
 
 
 @pytest.mark.parametrize("text", [
