@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chrombpnet_core.errors import InputError
 from flows.spec import Background, DatasetSpec, Training, make_part, make_spec, read_spec
-from tasks.store import default_store
+from tasks.store import default_store, split_prefix
 
 if TYPE_CHECKING:
     from chrombpnet_core.folds import Fold
@@ -334,12 +334,6 @@ _FLAGS = {"epochs": "-e/--epochs", "filters": "-fil/--filters", "layers": "-dil/
           "input_length": "-il/--inputlen", "output_length": "-ol/--outputlen", "reads": "-ps/--plus-shift",
           "min_mapq": "--min-mapq", "gpus": "--gpus", "exclude_flags": "--exclude-flags"}
 """Key of a DatasetSpec → the flag that sets it, for messages."""
-
-
-def split_prefix(prefix: str) -> tuple[str, str]:
-    """Folder, local or remote, and beginning of the file names of an output prefix."""
-    folder, slash, name = prefix.rpartition("/")
-    return (folder or "/") if slash else ".", name
 
 
 def _say_result(result: str, judge: bool) -> None:

@@ -28,7 +28,7 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.textfiles import require_file
 
 __all__ = ["Artifact", "Store", "cache_folder", "default_store", "digest_of_file", "is_staged", "is_transient", "redact",
-           "redact_all", "require", "require_place", "retried", "stage"]
+           "redact_all", "require", "require_place", "retried", "split_prefix", "stage"]
 
 log = logging.getLogger(__name__)
 P, R = ParamSpec("P"), TypeVar("R")
@@ -297,3 +297,9 @@ class Store:
             self._fs.get_file(self.path(*parts), str(partial))
             os.replace(partial, target)
         return target
+
+
+def split_prefix(prefix: str) -> tuple[str, str]:
+    """Folder, local or remote, and beginning of the file names of an output prefix."""
+    folder, slash, name = prefix.rpartition("/")
+    return (folder or "/") if slash else ".", name

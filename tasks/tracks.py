@@ -33,7 +33,7 @@ from chrombpnet_core.tracks import (
 )
 from tasks.inputs import genome_at, sizes_of
 from tasks.steps import Result, Work, run_step, step_task
-from tasks.store import stage
+from tasks.store import split_prefix, stage
 
 __all__ = ["predict_tracks", "track_files"]
 
@@ -72,9 +72,8 @@ def track_files(result: Result, output_prefix: str, output_prefix_stats: str | N
     for file in result.manifest["files"]:
         prefix = output_prefix_stats if file.endswith(_STATISTICS) else output_prefix
         if prefix:
-            folder, slash, beginning = prefix.rpartition("/")
-            name = f"{beginning}_{file}" if beginning else file
-            placed.setdefault((folder or "/") if slash else ".", {})[name] = result.file(file)
+            folder, beginning = split_prefix(prefix)
+            placed.setdefault(folder, {})[f"{beginning}_{file}" if beginning else file] = result.file(file)
     return placed
 
 
