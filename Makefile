@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Trust the certificates that the machine trusts, as pip does.
 export UV_SYSTEM_CERTS := true
 
-.PHONY: demo test lint acceptance clients bench-preprocess bench-train bench-gpu install clean
+.PHONY: demo test lint acceptance clients bench-preprocess bench-train bench-explain bench-gpu install clean
 
 demo: $(VENV)/installed
 	$(BIN)/chrombpnet demo -o demo_output --store demo_output/store
@@ -23,8 +23,8 @@ acceptance: $(VENV)/tested
 	-$(MAKE) --keep-going clients
 	$(BIN)/pytest tests/acceptance -o addopts="-q --strict-markers -p no:cacheprovider -rs" -s
 
-# Other people's readers and writers of model files, each in an environment of its own.
-CLIENTS := .venv-tf-keras .venv-keras2 .venv-bpnet-lite
+# Other people's readers and writers of model files and contributions, each in an environment of its own.
+CLIENTS := .venv-tf-keras .venv-keras2 .venv-bpnet-lite .venv-finemo
 LOGGED = >$(@D)/log 2>&1 || (cat $(@D)/log; false)
 
 clients: $(CLIENTS:%=%/installed)
@@ -46,6 +46,11 @@ clients: $(CLIENTS:%=%/installed)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 bpnet-lite==1.1.0 $(LOGGED)
 	touch $@
 
+.venv-finemo/installed: | $(VENV)/uv
+	$(BIN)/python -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 finemo==0.41 $(LOGGED)
+	touch $@
+
 # Against bedtools (apt-get install bedtools) and bam2bw, which gets an environment of its own. For a step alone, or a small
 # trial: .venv/bin/python benchmarks/preprocess.py --only background --scale 0.02
 bench-preprocess: $(VENV)/installed .venv-bam2bw/installed
@@ -59,6 +64,15 @@ bench-preprocess: $(VENV)/installed .venv-bam2bw/installed
 # On the CPU, against tf_keras 2 and PyTorch. A small trial: .venv/bin/python benchmarks/train.py --repeats 1 --seconds 2
 bench-train: $(VENV)/tested .venv-tf-keras/installed .venv-bpnet-lite/installed
 	$(BIN)/python benchmarks/train.py
+
+# DeepSHAP on the CPU, against tangermeme.
+bench-explain: $(VENV)/installed .venv-tangermeme/installed
+	$(BIN)/python benchmarks/explain.py
+
+.venv-tangermeme/installed: | $(VENV)/uv
+	$(BIN)/python -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 tangermeme==1.6.0 $(LOGGED)
+	touch $@
 
 # Where there is a GPU: uv pip install '.[gpu]' before; or jax[cuda12] and KERAS_BACKEND=jax.
 bench-gpu: $(VENV)/installed
@@ -81,4 +95,4 @@ $(VENV)/tested: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) .venv-bam2bw .bench demo_output
+	rm -rf $(VENV) $(CLIENTS) .venv-bam2bw .venv-tangermeme .bench demo_output

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chrombpnet_core.devices import Device, configure, find_device
+from chrombpnet_core.devices import Device, configure, find_device, is_out_of_memory
 
 if TYPE_CHECKING:
     from chrombpnet_core.engine import Engine
@@ -96,7 +96,7 @@ def _spent(engine: Engine, work: Callable, batches: Sequence, seconds: float) ->
     try:
         return seconds_of(work, batches, seconds)
     except Exception as error:
-        if not engine.is_memory(error):
+        if not is_out_of_memory(error):
             raise
         engine.restore(before)
         return 0.0

@@ -8,6 +8,7 @@ references, and counts and profile share that pass. Any Keras backend.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -20,7 +21,9 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import one_hot
 from chrombpnet_core.models import ProfileConv, lengths_of
 
-__all__ = ["HEADS", "Explainer", "actual_contributions", "sequences_at_once"]
+__all__ = ["HEADS", "Explainer", "actual_contributions"]
+
+log = logging.getLogger(__name__)
 
 HEADS = ("counts", "profile")
 
@@ -44,8 +47,19 @@ class Explainer:
         activations are exchanged for such as explain: give a model that nothing else uses.
     heads
         Which of :data:`HEADS` to explain.
+    references
+        Shuffles of each sequence, which decide how many sequences fit into memory.
+    memory
+        Bytes of the device; by default what the host has free.
     xla
         Whether TensorFlow compiles with XLA; JAX always does.
+
+    Attributes
+    ----------
+    length, width
+        Of input and output in bp.
+    at_once
+        How many sequences to explain in one call.
 
     Raises
     ------
@@ -53,14 +67,14 @@ class Explainer:
         Where a layer on the way to a head has no rule, which is named.
     """
 
-    def __init__(self, model: keras.Model, heads: Sequence[str] = HEADS, xla: bool = False) -> None:
+    def __init__(self, model: keras.Model, heads: Sequence[str] = HEADS, references: int = 20, memory: int | None = None,
+                 xla: bool = False) -> None:
         self.heads = tuple(heads)
         self.length, self.width = lengths_of(model)
         profile, counts = model.outputs
         self._model = keras.Model(model.inputs, [{"profile": profile, "counts": counts}[head] for head in self.heads])
         self._streams = _Streams()
-        self.activated = 0
-        """Values that the ReLUs of one sequence give: a measure of the memory it takes."""
+        activated = 0
         for operation in _operations(self._model):
             _require_rule(operation)
             if getattr(operation, "activation", None) is keras.activations.relu:
@@ -69,7 +83,10 @@ class Explainer:
                 operation.call = self._streams.rescaled
             else:
                 continue
-            self.activated += int(np.prod(operation.output.shape[1:]))
+            activated += int(np.prod(operation.output.shape[1:]))
+        free = memory or psutil.virtual_memory().available
+        fitting = _SHARE_OF_MEMORY * free // (4 * _KEPT * max(activated, 1) * (references + 1))
+        self.at_once = int(np.clip(fitting, 1, _MOST_AT_ONCE))
         make = _jax_multipliers if keras.backend.backend() == "jax" else _tensorflow_multipliers
         self._multipliers = make(self._scalars, len(self.heads), xla)
 
@@ -91,6 +108,14 @@ class Explainer:
         """
         found = self._multipliers(np.ascontiguousarray(np.concatenate([codes[None], references.swapaxes(0, 1)])))
         return {head: np.asarray(scores) for head, scores in zip(self.heads, found, strict=True)}
+
+    def halve(self) -> None:
+        """Explain half as many sequences at once from now on; :class:`InputError` where it is one already."""
+        if self.at_once == 1:
+            raise InputError("the device's memory is too small to explain a single region",
+                             remedy="use a larger device, or close what else runs on it")
+        self.at_once //= 2
+        log.warning("the device's memory is too small: explaining %d regions at once", self.at_once)
 
     def _scalars(self, sequences: Any) -> list[Any]:
         """What is explained: a number for each head, summed over sequences and references ``(K + 1, n, L, 4)``.
@@ -204,10 +229,3 @@ def _hypothetical(sequences, multipliers):
 def actual_contributions(codes: np.ndarray, hypothetical: np.ndarray) -> np.ndarray:
     """What each base of the sequence adds: hypothetical contributions ``(n, L, 4)`` of its own letters, else 0."""
     return one_hot(codes) * hypothetical
-
-
-def sequences_at_once(explainer: Explainer, references: int, memory: int | None = None) -> int:
-    """How many sequences fit into ``memory`` (bytes; by default what the host has free) with their references."""
-    free = psutil.virtual_memory().available if memory is None else memory
-    needed = 4 * _KEPT * explainer.activated * (references + 1)
-    return int(np.clip(_SHARE_OF_MEMORY * free // needed, 1, _MOST_AT_ONCE))

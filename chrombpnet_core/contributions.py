@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from chrombpnet_core.attribution import Explainer
+from chrombpnet_core.devices import is_out_of_memory
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import Genome, one_hot
 from chrombpnet_core.progress import bar
@@ -30,9 +31,11 @@ class Part(NamedTuple):
     scores: dict[str, np.ndarray]
 
 
-def explain_codes(explainer: Explainer, codes: np.ndarray, references: int, seed: int, at_once: int,
+def explain_codes(explainer: Explainer, codes: np.ndarray, references: int, seed: int,
                   ) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
-    """Explain sequences, ``at_once`` at a time; the last batch is filled up, so that one size is compiled.
+    """Explain sequences in batches; the last one is filled up, so that one size is compiled.
+
+    Where the device's memory turns out too small, smaller batches are tried.
 
     Parameters
     ----------
@@ -44,26 +47,32 @@ def explain_codes(explainer: Explainer, codes: np.ndarray, references: int, seed
         Shuffles of each sequence.
     seed
         Of the shuffles, with the sequence's own letters: scores do not depend on batches.
-    at_once
-        Sequences of a batch.
 
     Yields
     ------
     Rows, and head → hypothetical contributions float32 ``(m, L, 4)``.
     """
-    for at in range(0, len(codes), at_once):
-        batch = codes[at:at + at_once]
-        filled = np.concatenate([batch, np.repeat(batch[:1], at_once - len(batch), axis=0)])
-        found = explainer(filled, dinucleotide_shuffles(filled, references, seed))
+    at = 0
+    while at < len(codes):
+        batch = codes[at:at + explainer.at_once]
+        filled = np.concatenate([batch, np.repeat(batch[:1], explainer.at_once - len(batch), axis=0)])
+        try:
+            found = explainer(filled, dinucleotide_shuffles(filled, references, seed))
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            explainer.halve()
+            continue
         scores = {head: values[:len(batch)] for head, values in found.items()}
         if not all(np.isfinite(values).all() for values in scores.values()):
             raise InputError("the model's contributions are not finite",
                              remedy="its training diverged; train it again with a lower learning rate (-l)")
         yield slice(at, at + len(batch)), scores
+        at += len(batch)
 
 
 def explain_regions(explainer: Explainer, genome: Genome, chroms: np.ndarray, starts: np.ndarray, references: int, seed: int,
-                    at_once: int, folder: str | os.PathLike, keep=lambda: None) -> Iterator[Part]:
+                    folder: str | os.PathLike, keep=lambda: None) -> Iterator[Part]:
     """Explain windows of the genome in parts of some hundred; parts that ``folder`` holds are read, not computed.
 
     Parameters
@@ -76,7 +85,7 @@ def explain_regions(explainer: Explainer, genome: Genome, chroms: np.ndarray, st
         Where finished parts are kept; those of an earlier attempt must be of the same model, windows and seed.
     keep
         Called after a part was written.
-    references, seed, at_once
+    references, seed
         As for :func:`explain_codes`.
     """
     with bar("explaining", len(chroms), "regions") as progress:
@@ -87,7 +96,7 @@ def explain_regions(explainer: Explainer, genome: Genome, chroms: np.ndarray, st
             scores = _read_part(path, explainer, len(codes))
             if scores is None:
                 scores = {head: np.empty((*codes.shape, 4), np.float32) for head in explainer.heads}
-                for batch, found in explain_codes(explainer, codes, references, seed, at_once):
+                for batch, found in explain_codes(explainer, codes, references, seed):
                     for head, values in found.items():
                         scores[head][batch] = values
                     progress.update(batch.stop - batch.start)
@@ -117,8 +126,8 @@ def _read_part(path: Path, explainer: Explainer, regions: int) -> dict[str, np.n
     return scores if fits else None
 
 
-def noise_floor(explainer: Explainer, codes: np.ndarray, scores: dict[str, np.ndarray], references: int, seed: int,
-                at_once: int) -> dict[str, float]:
+def noise_floor(explainer: Explainer, codes: np.ndarray, scores: dict[str, np.ndarray], references: int,
+                seed: int) -> dict[str, float]:
     """How well contributions agree with those of other shuffles: head → median over regions of Pearson r.
 
     Parameters
@@ -127,12 +136,12 @@ def noise_floor(explainer: Explainer, codes: np.ndarray, scores: dict[str, np.nd
         Base codes uint8 ``(n, L)``.
     scores
         Their hypothetical contributions, ``(n, L, 4)``, of ``seed``.
-    references, seed, at_once
+    references, seed
         As for :func:`explain_codes`; the other shuffles are those of ``seed + 1``.
     """
     present = one_hot(codes)
     agreement: dict[str, list[float]] = {head: [] for head in explainer.heads}
-    for rows, others in explain_codes(explainer, codes, references, seed + 1, at_once):
+    for rows, others in explain_codes(explainer, codes, references, seed + 1):
         for head, values in others.items():
             one, other = ((present[rows] * of).sum(axis=-1, dtype=np.float64) for of in (scores[head][rows], values))
             agreement[head].extend(map(_pearson, one, other))

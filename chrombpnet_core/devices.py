@@ -13,7 +13,8 @@ import psutil
 
 from chrombpnet_core.errors import InputError
 
-__all__ = ["BACKENDS", "Device", "backend_name", "configure", "cores", "find_device", "require_fast_enough"]
+__all__ = ["BACKENDS", "Device", "backend_name", "configure", "cores", "find_device", "is_out_of_memory",
+           "require_fast_enough"]
 
 BACKENDS = ("tensorflow", "jax")
 CPU_FLOPS_PER_CORE = 4e10
@@ -125,6 +126,11 @@ def _jax_gpus() -> Device | None:
         return None
     statistics = gpus[0].memory_stats() or {}
     return Device("gpu", gpus[0].device_kind, len(gpus), int(statistics.get("bytes_limit", 0)), "jax")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error of a backend says that the device's memory is full."""
+    return "RESOURCE_EXHAUSTED" in str(error) or type(error).__name__ == "ResourceExhaustedError"
 
 
 def require_fast_enough(device: Device, filters: int, flops_per_example: float, examples: float, asked: str) -> None:

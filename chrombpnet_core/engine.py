@@ -154,10 +154,6 @@ class Engine:
         error = ops.mean(ops.square(observed - log_counts))
         return ops.stack([profile + self.weight * error, profile, error])
 
-    def is_memory(self, error: Exception) -> bool:
-        """Whether an error says that the device's memory is full."""
-        return "RESOURCE_EXHAUSTED" in str(error) or type(error).__name__ == "ResourceExhaustedError"
-
     # What a backend brings: one fused step, gradients of a part times its share behind its losses, their sum, the update.
     _step: Callable[[np.ndarray, np.ndarray], Any]
     _evaluate: Callable[[np.ndarray, np.ndarray], Any]

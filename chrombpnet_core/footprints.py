@@ -25,9 +25,9 @@ from chrombpnet_core.regions import centres, inside, on_chromosomes
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["CONTROL", "ENZYMES", "MAX_BIAS_RESPONSE", "BiasVerdict", "Footprint", "Predict", "background_sequences",
-           "bias_response", "bias_verdict", "by_enzyme", "file_name", "footprint_picture", "insert_motif",
-           "marginal_footprint", "marginal_footprints", "named_motifs", "read_footprints", "read_limits",
+__all__ = ["CONTROL", "ENZYMES", "INTERVAL", "MAX_BIAS_RESPONSE", "BiasVerdict", "Footprint", "Predict",
+           "background_sequences", "bias_response", "bias_verdict", "by_enzyme", "file_name", "footprint_picture",
+           "insert_motif", "marginal_footprint", "marginal_footprints", "named_motifs", "read_footprints", "read_limits",
            "write_footprints"]
 
 Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -38,6 +38,9 @@ CONTROL = "control"
 
 MAX_BIAS_RESPONSE = 0.003
 """Bias is corrected where the maximum of every enzyme footprint, rounded to 3 decimals, is below this."""
+
+INTERVAL = 1.96
+"""Standard errors on either side of a mean that hold its 95 % confidence interval."""
 
 ENZYMES = ("tn5", "dnase")
 """What the names of the enzymes' own motifs contain, in either case."""
@@ -58,10 +61,13 @@ class Footprint:
         float64 ``(W,)``: mean over sequences of the share of cuts at each base, both strands together; its sum is 1.
     counts
         Predicted cuts of a sequence, forward plus reverse complement, mean over sequences.
+    error
+        float64 ``(W,)``: standard error of ``profile`` over the sequences; None where there are fewer than two.
     """
 
     profile: np.ndarray
     counts: float
+    error: np.ndarray | None = None
 
 
 def named_motifs(motifs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -199,7 +205,7 @@ def marginal_footprint(predict: Predict, codes: np.ndarray, motif: str = "", bat
     if len(codes) == 0:
         raise InputError("no background sequences for the footprints",
                          remedy="give nonpeaks on the test chromosomes of the fold")
-    profile, counts, used = 0.0, 0.0, 0
+    profile, squares, counts, used = 0.0, 0.0, 0.0, 0
     for start in range(0, len(codes), batch_size):
         batch = insert_motif(codes[start:start + batch_size], motif)
         forward, backward = _tracks(predict, batch), _tracks(predict, reverse_complement(batch))
@@ -209,14 +215,18 @@ def marginal_footprint(predict: Predict, codes: np.ndarray, motif: str = "", bat
             raise InputError("the model predicts values that are not finite",
                              remedy="its training diverged; train it again with a lower learning rate (-l)")
         valid = totals != 0
-        profile = profile + (both[valid] / totals[valid, None]).sum(axis=0)
+        shares = both[valid] / totals[valid, None]
+        profile = profile + shares.sum(axis=0)
+        squares = squares + np.square(shares).sum(axis=0)
         counts += float(totals.sum())
         used += int(valid.sum())
         on_batch(len(batch))
     if not used:
         raise InputError("the model predicts no cuts on any background sequence",
                          remedy="check that the model is trained")
-    return Footprint(np.asarray(profile) / used, counts / len(codes))
+    mean = np.asarray(profile) / used
+    variance = np.maximum(squares / used - np.square(mean), 0) / (used - 1) if used > 1 else None
+    return Footprint(mean, counts / len(codes), None if variance is None else np.sqrt(variance))
 
 
 def _tracks(predict: Predict, codes: np.ndarray) -> np.ndarray:
@@ -313,7 +323,8 @@ def write_footprints(footprints: Mapping[str, Footprint], path: str | os.PathLik
     """Write HDF5: a group for each name with ``footprint``, float32 ``(W,)``, and ``counts``, float32 ``(1,)``.
 
     Both have a second name, ``i0`` and ``i1``, under which programs made for the reference's files look them up;
-    deepdish loads each group as a list of the two.
+    deepdish loads each group as a list of the two. ``standard_error``, float32 ``(W,)``, is there where it is known, and
+    those programs do not look at it.
     """
     with h5py.File(path, "w") as file:
         for name, footprint in footprints.items():
@@ -321,12 +332,15 @@ def write_footprints(footprints: Mapping[str, Footprint], path: str | os.PathLik
             group.attrs["TITLE"] = np.bytes_("list:2")
             group["i0"] = group.create_dataset("footprint", data=footprint.profile.astype(np.float32))
             group["i1"] = group.create_dataset("counts", data=np.array([footprint.counts], dtype=np.float32))
+            if footprint.error is not None:
+                group.create_dataset("standard_error", data=footprint.error.astype(np.float32))
 
 
 def read_footprints(path: str | os.PathLike) -> dict[str, Footprint]:
     """What :func:`write_footprints` wrote, by :func:`file_name`."""
     with h5py.File(path, "r") as file:
-        return {name: Footprint(group["footprint"][()].astype(np.float64), float(group["counts"][()].item()))
+        return {name: Footprint(group["footprint"][()].astype(np.float64), float(group["counts"][()].item()),
+                                group["standard_error"][()].astype(np.float64) if "standard_error" in group else None)
                 for name, group in file.items()}
 
 
@@ -351,7 +365,8 @@ def read_limits(limits: str | Sequence[float | str] | None) -> tuple[float, floa
 
 
 def footprint_picture(name: str, letters: str, profile: np.ndarray, control: np.ndarray,
-                      ylim: tuple[float, float] | None = None, label: str = "with the motif") -> Figure:
+                      ylim: tuple[float, float] | None = None, label: str = "with the motif",
+                      errors: tuple[np.ndarray | None, np.ndarray | None] = (None, None)) -> Figure:
     """The 200 bp around a motif, with and without it; the bases it takes are shaded.
 
     Parameters
@@ -364,14 +379,19 @@ def footprint_picture(name: str, letters: str, profile: np.ndarray, control: np.
         Limits of the y axis; by default from 0 to the highest point.
     label
         What the legend calls the footprint.
+    errors
+        Standard errors of both, ``(W,)``, for a band of the 95 % confidence interval of each.
     """
     from chrombpnet_core.report_content import FULL
     from chrombpnet_core.report_pictures import PALETTE, footprint
 
     is_enzyme = bool(by_enzyme([name]))
-    figure = footprint({CONTROL: control, FULL: profile}, "", ylim, is_enzyme)
+    known = {key: error for key, error in zip((FULL, CONTROL), errors, strict=True) if error is not None}
+    figure = footprint({CONTROL: control, FULL: profile}, "", ylim, is_enzyme, known)
     figure.set_size_inches(5.6, 3.2)
     axes, = figure.axes
+    if known:
+        axes.set_xlabel("distance to the motif (bp); bands: 95 % confidence interval")
     ink, muted, rule = (PALETTE[key][0] for key in ("ink", "muted", "rule"))
     start = -(len(letters) // 2)
     axes.axvspan(start - 0.5, start + len(letters) - 0.5, color=rule, alpha=0.6, lw=0, zorder=0)

@@ -48,8 +48,9 @@ def predict_plan(model: keras.Model, shards: ShardSet, plan: Plan, batch_size: i
             progress.update(len(batch.ids))
 
 
-def log_count_correction(model: keras.Model, shards: ShardSet, plan: Plan, batch_size: int = 64) -> float:
+def log_count_correction(model: keras.Model, shards: ShardSet, plan: Plan, batch_size: int = 64,
+                         description: str = "scaling the bias model") -> float:
     """mean(ln(1 + counts) − predicted log count) over the regions of ``plan``: what scales a bias model to a data set."""
     total = sum(float(np.sum(np.log1p(part.observed.sum(axis=1, dtype=np.float64)) - part.log_counts))
-                for part in predict_plan(model, shards, plan, batch_size, "scaling the bias model"))
+                for part in predict_plan(model, shards, plan, batch_size, description))
     return total / len(plan)

@@ -11,8 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from chrombpnet_core.truth import Check
 
-__all__ = ["BIAS", "CORRECTED", "FULL", "KINDS", "MODEL_LABELS", "Background", "Example", "ReportContent",
-           "SelectionSummary", "ShiftEvidence", "StepRecord"]
+__all__ = ["BIAS", "CORRECTED", "FULL", "KINDS", "MODEL_LABELS", "MOTIF_MODELS", "Background", "Example", "MotifEntry",
+           "ReportContent", "SelectionSummary", "ShiftEvidence", "StepRecord", "shown_q"]
 
 KINDS = ("bias", "main", "dataset")
 """A bias model's run, a main model's, or both of one data set."""
@@ -20,6 +20,9 @@ KINDS = ("bias", "main", "dataset")
 BIAS, FULL, CORRECTED = "bias", "chrombpnet", "chrombpnet_nobias"
 MODEL_LABELS = {BIAS: "bias model", FULL: "full model", CORRECTED: "corrected model"}
 """How people call the three models; keys of every dictionary by model."""
+
+MOTIF_MODELS = {"bias": BIAS, "corrected": CORRECTED}
+"""First word of a key of :attr:`ReportContent.motifs`, such as ``bias profile``, → model that was explained."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,9 @@ class Example:
         Simulated data only: accessibility as planted, any scale.
     norm_jsd
         Normalised JSD of observed and predicted, 1 is best.
+    contributions
+        What each base contributes to the profile's shape, ``(M, 4)``: 0 but for the base that is there. Its middle is
+        the tracks' middle; any length.
     """
 
     label: str
@@ -124,11 +130,51 @@ class Example:
     corrected: np.ndarray | None = None
     planted: np.ndarray | None = None
     norm_jsd: float | None = None
+    contributions: np.ndarray | None = None
 
     @property
     def locus(self) -> str:
         """1-based, closed, as genome browsers take it."""
         return f"{self.chrom}:{self.start + 1:,}-{self.start + len(self.observed):,}"
+
+
+@dataclass(frozen=True)
+class MotifEntry:
+    """A pattern that recurs in contributions.
+
+    Attributes
+    ----------
+    pattern
+        Its name, such as ``pos_patterns.pattern_0``.
+    seqlets
+        Places where it was seen.
+    cwm_fwd, cwm_rev
+        Its contribution weight matrix and that of the other strand, bases A, C, G, T, ``(n, 4)``.
+    matches
+        Nearest motifs of the database and their q-values, nearest first.
+    kind
+        ``enzyme``, ``tf`` or ``unmatched``, after the nearest.
+    """
+
+    pattern: str
+    seqlets: int
+    cwm_fwd: np.ndarray
+    cwm_rev: np.ndarray
+    matches: Sequence[tuple[str, float]] = ()
+    kind: str = "unmatched"
+
+    @property
+    def q(self) -> float:
+        """The q-value of the nearest match; 1 where there is none."""
+        return min((q for _, q in self.matches), default=1.0)
+
+
+def shown_q(q: float) -> str:
+    """A q-value, or another small number, as people read it: ``0.012`` or ``3×10⁻⁷``."""
+    if not 0 < q < 0.001:
+        return f"{q:.3f}" if q else "0"
+    digit, power = f"{q:.0e}".split("e-")
+    return f"{digit}×10⁻{str(int(power)).translate(str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
 
 
 @dataclass(frozen=True)
@@ -168,6 +214,13 @@ class ReportContent:
         Model → rows with ``epoch`` (from 0), ``loss``, ``val_loss``; the kept one has a true ``best``.
     footprints
         Model → motif → profile ``(W,)``; ``control`` has no motif.
+    footprint_errors
+        As :attr:`footprints`: the standard error of each base's mean over sequences, ``(W,)``.
+    motifs
+        What was explained, such as ``bias profile`` or ``corrected counts`` → its motifs, most seqlets first; an empty
+        list says that none was found.
+    noise_floor
+        ``profile``, ``counts`` → Pearson r of contributions between two seeds of their shuffles.
     examples
         Regions to show.
     truth
@@ -191,6 +244,9 @@ class ReportContent:
     insertion_pfm: np.ndarray | None = None
     history: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     footprints: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    footprint_errors: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    motifs: Mapping[str, Sequence[MotifEntry]] = field(default_factory=dict)
+    noise_floor: Mapping[str, float] = field(default_factory=dict)
     examples: Sequence[Example] = ()
     truth: Sequence[Check] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)

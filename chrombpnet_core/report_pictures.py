@@ -20,16 +20,25 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from chrombpnet_core.footprints import CONTROL, MAX_BIAS_RESPONSE
+from chrombpnet_core.footprints import CONTROL, INTERVAL, MAX_BIAS_RESPONSE
 from chrombpnet_core.logo import COLOURS, draw_logo, information_content
 from chrombpnet_core.metrics import pearson
-from chrombpnet_core.report_content import BIAS, CORRECTED, FULL, MODEL_LABELS, Background, Example, ShiftEvidence
+from chrombpnet_core.report_content import (
+    BIAS,
+    CORRECTED,
+    FULL,
+    MODEL_LABELS,
+    Background,
+    Example,
+    MotifEntry,
+    ShiftEvidence,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["MODEL_COLOURS", "PALETTE", "counts_scatter", "footprint", "gc_match", "insertion_logo", "jsd_histogram",
-           "locus", "loss_curves", "planted_locus", "shift_votes", "write_png", "write_svg"]
+           "locus", "loss_curves", "motif_logos", "plain_svg", "planted_locus", "shift_votes", "write_png", "write_svg"]
 
 PALETTE = {
     "ink": ("#1d2733", "#e6ebf0"),
@@ -55,6 +64,8 @@ MODEL_COLOURS = {BIAS: "bias", FULL: "full", CORRECTED: "corrected"}
 _LIGHT = {name: light for name, (light, _) in PALETTE.items()}
 _DOTS = 1500  # points up to which a scatter plot shows each
 _AROUND_MOTIF = 100  # bp on either side of a motif that a footprint shows
+_TITLE = 30  # letters of a footprint's title that its picture has room for
+_LETTERS, _STRIPS = 100, 2  # bases in a line of a locus' contributions, and lines
 _STYLE = {
     "font.size": 9, "font.family": "sans-serif", "text.color": _LIGHT["ink"], "axes.labelcolor": _LIGHT["muted"],
     "axes.edgecolor": _LIGHT["muted"], "axes.titlesize": 10, "axes.titlelocation": "left", "axes.titlepad": 8,
@@ -62,6 +73,7 @@ _STYLE = {
     "axes.facecolor": "none", "figure.facecolor": "none", "xtick.color": _LIGHT["muted"],
     "ytick.color": _LIGHT["muted"], "xtick.major.width": 0.7, "ytick.major.width": 0.7, "legend.frameon": False,
     "legend.fontsize": 8.5, "lines.linewidth": 1.6, "lines.solid_capstyle": "round", "svg.fonttype": "none",
+    "text.parse_math": False,  # a $ in a name is a $
 }
 
 
@@ -126,6 +138,12 @@ def write_svg(figure: Figure, name: str, alt: str) -> str:
     head = f'<svg class="picture" role="img" aria-label="{_quoted(alt)}" viewBox="0 0 {width} {height}" ' \
            'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
     return head + svg[svg.index(">") + 1:].strip()
+
+
+def plain_svg(svg: str) -> str:
+    """What :func:`write_svg` made as a file of its own: in the light colours, and in the font it was measured with."""
+    svg = re.sub(r"var\(--(\w+)\)", lambda name: _LIGHT[name[1]], svg)
+    return svg.replace('class="picture"', 'font-family="DejaVu Sans"', 1)
 
 
 def _quoted(text: str) -> str:
@@ -244,7 +262,7 @@ def gc_match(background: Background) -> Figure:
 
 @_styled
 def footprint(curves: Mapping[str, np.ndarray], title: str, ylim: tuple[float, float] | None = None,
-              threshold: bool = True) -> Figure:
+              threshold: bool = True, errors: Mapping[str, np.ndarray] | None = None) -> Figure:
     """The 200 bp around a motif in one or more models' footprints.
 
     Parameters
@@ -257,6 +275,8 @@ def footprint(curves: Mapping[str, np.ndarray], title: str, ylim: tuple[float, f
         To draw several motifs alike; by default from 0 to the highest curve.
     threshold
         Whether to mark the maximum below which bias counts as corrected, and keep it in view.
+    errors
+        Standard errors of some curves, ``(W,)``: a band of 1.96 of them on either side is the mean's 95 % interval.
     """
     if ylim is None:
         highest = max((float(np.max(profile)) for profile in curves.values()), default=0.0)
@@ -265,11 +285,17 @@ def footprint(curves: Mapping[str, np.ndarray], title: str, ylim: tuple[float, f
     for name, profile in curves.items():
         middle, half = len(profile) // 2, min(_AROUND_MOTIF, len(profile) // 2)
         colour = MODEL_COLOURS.get(name, "chance")
-        axes.plot(np.arange(-half, half), profile[middle - half:middle + half], color=_LIGHT[colour], lw=1.3,
-                  label=MODEL_LABELS.get(name, name), zorder=1 if name == CONTROL else 2)
+        positions, shown = np.arange(-half, half), slice(middle - half, middle + half)
+        layer = 1 if name == CONTROL else 2
+        axes.plot(positions, profile[shown], color=_LIGHT[colour], lw=1.3, label=MODEL_LABELS.get(name, name), zorder=layer)
+        if errors and name in errors:
+            half_width = INTERVAL * errors[name][shown]
+            axes.fill_between(positions, profile[shown] - half_width, profile[shown] + half_width, color=_LIGHT[colour],
+                              alpha=0.25, lw=0, zorder=layer)
     if threshold:
         axes.axhline(MAX_BIAS_RESPONSE, color=_LIGHT["fail"], lw=0.9, ls=(0, (4, 3)), zorder=0)
-    axes.set(title=title, xlabel="distance to the motif (bp)", ylabel="share of cuts", ylim=ylim)
+    short = title if len(title) <= _TITLE else f"{title[:_TITLE - 1]}…"
+    axes.set(title=short, xlabel="distance to the motif (bp)", ylabel="share of cuts", ylim=ylim)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
     return figure
 
@@ -281,22 +307,66 @@ _TRACKS = (("observed", "observed reads", "observed"), ("predicted", "full model
 
 
 @_styled
+def motif_logos(entry: MotifEntry) -> Figure:
+    """A motif's contribution weight matrix on both strands, side by side, on one scale."""
+    figure = Figure(figsize=(5.2, 0.85), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, cwm, strand in zip(panels, (entry.cwm_fwd, entry.cwm_rev), ("forward", "reverse complement"), strict=True):
+        _letters(axes, cwm)
+        axes.set_title(strand, fontsize=8, color=_LIGHT["muted"], pad=2)
+        axes.set_axis_off()
+    return figure
+
+
+def _letters(axes: Axes, heights: np.ndarray, start: float = 0.0) -> None:
+    """A logo whose line at zero follows the theme."""
+    draw_logo(axes, heights, start)
+    for line in axes.get_lines():
+        line.set_color(_LIGHT["muted"])
+
+
+@_styled
 def locus(example: Example) -> Figure:
-    """The tracks of one region, one above the other, each on its own scale."""
+    """The tracks of one region, one above the other, each on its own scale; contributions below, as letters.
+
+    With contributions the picture is twice as wide, and the middle 200 bases stand in two lines on one scale.
+    """
+    strips = 0 if example.contributions is None else _STRIPS
     tracks = [(getattr(example, name), label, colour) for name, label, colour in _TRACKS
               if getattr(example, name) is not None]
-    figure = Figure(figsize=(5.4, 0.66 * len(tracks) + 0.45), layout="constrained")
-    panels = figure.subplots(len(tracks), 1, sharex=True, squeeze=False)[:, 0]
+    figure = Figure(figsize=(10.8 if strips else 5.4, 0.66 * len(tracks) + 0.45 + 1.25 * strips), layout="constrained")
+    rows = figure.add_gridspec(len(tracks) + strips, 1, height_ratios=[1] * len(tracks) + [1.6] * strips)
+    panels = [figure.add_subplot(rows[row, 0]) for row in range(len(tracks))]
     positions = np.arange(len(example.observed)) - len(example.observed) // 2
+    if strips:
+        _strips([figure.add_subplot(rows[len(tracks) + row, 0]) for row in range(strips)], example.contributions)
+        for axes in panels:
+            axes.axvspan(-strips * _LETTERS / 2, strips * _LETTERS / 2, color=_LIGHT["rule"], alpha=0.45, lw=0, zorder=0)
     for axes, (values, label, colour) in zip(panels, tracks, strict=True):
         top = float(np.max(values)) or 1.0
         axes.fill_between(positions, values, step="mid", color=_LIGHT[colour], lw=0.5)
         axes.set(ylim=(0, top * 1.45), yticks=[0, top], xlim=(positions[0], positions[-1]))
         axes.set_yticklabels(["0", f"{top:.3g}"])
         axes.text(0.006, 0.97, label, transform=axes.transAxes, va="top", color=_LIGHT[colour], weight="bold")
-        axes.tick_params(axis="x", length=3 if axes is panels[-1] else 0)
+        axes.tick_params(axis="x", length=3 if axes is panels[-1] else 0, labelbottom=axes is panels[-1])
     panels[-1].set_xlabel("distance to the summit (bp)")
     return figure
+
+
+def _strips(panels: Sequence[Axes], contributions: np.ndarray) -> None:
+    """The middle of contributions ``(M, 4)`` as letters, a line of :data:`_LETTERS` bases in each of the panels."""
+    shown = np.zeros((len(panels) * _LETTERS, 4))
+    middle, centre = len(contributions) // 2, len(shown) // 2
+    taken = min(len(contributions), len(shown))
+    shown[centre - taken // 2:][:taken] = contributions[middle - taken // 2:][:taken]
+    limits = np.clip(shown, None, 0).sum(axis=1).min(), np.clip(shown, 0, None).sum(axis=1).max()
+    for line, axes in enumerate(panels):
+        start = line * _LETTERS
+        _letters(axes, shown[start:start + _LETTERS], start - centre)
+        axes.set_ylim(*(1.08 * limit for limit in limits) if limits[0] < limits[1] else (0, 1))
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=3))
+        axes.set_ylabel("contribution")
+    panels[-1].set_xlabel("distance to the summit (bp)")
 
 
 @_styled

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from chrombpnet_core.devices import Device
+from chrombpnet_core.devices import Device, is_out_of_memory
 from chrombpnet_core.engine import LOSSES, Compute, Engine, make_engine
 from chrombpnet_core.errors import InputError, Stopped
 from chrombpnet_core.event_file import write_scalars
@@ -186,7 +186,7 @@ class _Run:
                 seconds = self._timed(batch)
                 break
             except Exception as error:
-                if not self.engine.is_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 self.engine.halve(len(batch.ids))
                 self.engine.restore(before)

@@ -1,151 +1,37 @@
 """Verdicts: is this model good enough, by which number, against which threshold, and what to do about it.
 
-Every threshold stands in :data:`RULES`. Those of the ChromBPNet authors (report text and wiki of kundajelab/chrombpnet)
-say so; the others are this package's own and say that.
+Every threshold stands in :data:`~chrombpnet_core.verdict_rules.RULES`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from chrombpnet_core.footprints import MAX_BIAS_RESPONSE, bias_response, bias_verdict
-from chrombpnet_core.report_content import BIAS, CORRECTED, FULL, MODEL_LABELS, ReportContent, SelectionSummary
+from chrombpnet_core.report_content import (
+    BIAS,
+    CORRECTED,
+    FULL,
+    MODEL_LABELS,
+    MOTIF_MODELS,
+    MotifEntry,
+    ReportContent,
+    SelectionSummary,
+    shown_q,
+)
+from chrombpnet_core.verdict_rules import AUTHORS, OURS, RULES, STATUSES, Verdict
 
-__all__ = ["RULES", "STATUSES", "Rule", "Verdict", "is_enzyme_motif", "judge", "not_judged", "worst"]
+__all__ = ["is_enzyme_motif", "judge", "not_judged", "worst"]
 
-STATUSES = ("fail", "warn", "pass", "info")
-"""From worst to best; ``info`` judges nothing."""
-
-_AUTHORS, _OURS = "ChromBPNet authors", "this package"
 _HUMAN_GENOME = 3.1e9  # bp: what the authors' numbers of reads are for
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A question put to one number.
-
-    Attributes
-    ----------
-    title
-        The question's subject.
-    good
-        Beyond it the number passes.
-    bad
-        Beyond it, the other way, it fails; None: it warns at worst; as ``good``: it never warns.
-    higher_is_better
-        Which way is beyond.
-    inclusive
-        Whether ``good`` itself passes.
-    wanted
-        The threshold in words.
-    source
-        Whose rule of thumb it is.
-    remedy
-        What to do where it does not pass.
-    """
-
-    title: str
-    good: float
-    bad: float | None
-    higher_is_better: bool
-    inclusive: bool
-    wanted: str
-    source: str
-    remedy: str
-
-    def status(self, value: float) -> str:
-        """``pass``, ``warn`` or ``fail``; a value that is not a number warns."""
-        if not math.isfinite(value):
-            return "warn"
-        sign = 1 if self.higher_is_better else -1
-        if sign * value > sign * self.good or (self.inclusive and value == self.good):
-            return "pass"
-        if self.bad is None:
-            return "warn"
-        return "fail" if sign * value < sign * self.bad or self.bad == self.good else "warn"
-
-
-RULES: dict[str, Rule] = {
-    "bias_r_nonpeaks": Rule(
-        "Bias model predicts counts in background", 0.0, None, True, False, "Pearson r above 0", _AUTHORS,
-        "The bias model has learnt nothing about how many cuts background gets. Use more reads or more nonpeaks, or "
-        "raise -b/--bias-threshold-factor by 0.1 so that more of them train it."),
-    "bias_r_peaks": Rule(
-        "Bias model is blind to accessibility", -0.3, -0.5, True, False,
-        "Pearson r above −0.3; to −0.5 beware; below −0.5 unusable", _AUTHORS,
-        "The bias model ranks peaks the wrong way round, which happens when its nonpeaks are few and AT-rich. Raise "
-        "-b/--bias-threshold-factor by 0.1 and train it again; until then look for GC-rich motifs in what it learnt."),
-    "main_r_peaks": Rule(
-        "Main model predicts counts in peaks", 0.5, None, True, False, "Pearson r above 0.5", _AUTHORS,
-        "Check that reads and peaks are of one sample and one assembly, and that peaks were called generously (MACS2 "
-        "p 0.01). Shallow data reach less: then compare with a replicate instead of this number."),
-    "footprint": Rule(
-        "Enzyme bias is gone from the corrected model", MAX_BIAS_RESPONSE, MAX_BIAS_RESPONSE, False, False,
-        f"every enzyme motif's footprint below {MAX_BIAS_RESPONSE}, rounded to 3 decimals", _AUTHORS,
-        "Do not interpret motifs of this model yet. Try a bias model of the same protocol and depth, or train one on "
-        "this data with -b/--bias-threshold-factor 0.1 higher; see whether the read shift below is right."),
-    "loss_weight": Rule(
-        "Reads are enough to weigh the counts loss", 1.0, None, True, False, "weight above 1, not clamped", _AUTHORS,
-        "The median training region has fewer than 10 reads. Merge replicates or sequence deeper; else trust the "
-        "ranking of regions more than base-resolution profiles."),
-    "reads": Rule(
-        "Sequencing depth", 25e6, None, True, True, "25 M reads or more; 5 M have trained models (human)", _AUTHORS,
-        "Merge replicates or sequence deeper; de-duplicate paired-end reads only."),
-    "nonpeaks_made": Rule(
-        "Background found for the peaks", 0.9, 0.5, True, True, "90 % of the nonpeaks asked for; fail below half",
-        _OURS,
-        "Ask for fewer (-npr 1), a smaller stride (-st 500), or shorten the blacklist; small genomes with dense peaks "
-        "have little background of the right GC."),
-    "training_regions": Rule(
-        "Regions to learn from", 1000, 100, True, True, "1,000 or more; fail below 100", _OURS,
-        "Call peaks less strictly (MACS2 p 0.01), or move chromosomes from test to train in the fold."),
-    "most_peaks": Rule(
-        "Peaks are not too many", 250_000, None, False, True, "at most 250,000", _AUTHORS,
-        "Keep the 250,000 strongest peaks: weak ones train slowly and teach little."),
-    "without_reads": Rule(
-        "Test peaks hold reads", 0.05, None, False, True, "at most 5 % of test peaks without any read", _OURS,
-        "Peaks without reads point at peaks of another sample or assembly, or at reads lost on some chromosomes."),
-}
-"""The thresholds, all of them."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One answer.
-
-    Attributes
-    ----------
-    key
-        Stable name for programs.
-    title, status
-        What was asked; one of :data:`STATUSES`.
-    value, shown
-        The number (None where there is none) and how people read it.
-    wanted
-        The threshold in words.
-    reason, remedy
-        What the number says; what to do, empty where nothing is.
-    source
-        Whose threshold it is.
-    """
-
-    key: str
-    title: str
-    status: str
-    value: float | None
-    shown: str
-    wanted: str
-    reason: str
-    remedy: str = ""
-    source: str = ""
 
 
 def judge(content: ReportContent) -> list[Verdict]:
     """Every verdict that the content allows, worst first."""
-    parts = (_bias_model, _main_model, _footprints, _truth, _loss_weights, _depth, _shift, _regions, _training,
-             _profiles)
+    parts = (_bias_model, _main_model, _footprints, _motifs, _truth, _loss_weights, _depth, _shift, _regions, _training,
+             _profiles, _noise_floor)
     verdicts = [verdict for part in parts for verdict in part(content)]
     return sorted(verdicts, key=lambda verdict: STATUSES.index(verdict.status))
 
@@ -167,7 +53,10 @@ def not_judged(content: ReportContent) -> list[str]:
         (content.background is None or not content.background.wanted, "whether nonpeaks were found for all peaks"),
         (not content.selection, "the selection of training regions"),
         (not content.history, "the course of training"),
-        (bias, "TF motifs in the bias model (there must be none; contributions and motifs are not made by this version)"),
+        (bias and not _explained(content, BIAS), "transcription factors in the bias model (there must be none): its "
+                                                 "contributions were not searched for motifs"),
+        (main and not _explained(content, CORRECTED), "enzyme motifs in the corrected model (there must be none): its "
+                                                      "contributions were not searched for motifs"),
     ]
     return [words for absent, words in missing if absent]
 
@@ -206,7 +95,7 @@ def _bias_model(content: ReportContent) -> Iterator[Verdict]:
                       f"fewer than {summary.threshold:.4g} reads{factor}",
                       "no cut-off; start at factor 0.5 for ATAC, 0.8 for DNase",
                       f"Nonpeaks with fewer reads count as pure enzyme bias{kept}. Lower the factor by 0.1 when TF "
-                      "motifs appear in the bias model, raise it when its r in peaks is below −0.3.", source=_AUTHORS)
+                      "motifs appear in the bias model, raise it when its r in peaks is below −0.3.", source=AUTHORS)
 
 
 def _main_model(content: ReportContent) -> Iterator[Verdict]:
@@ -236,6 +125,56 @@ def _footprints(content: ReportContent) -> Iterator[Verdict]:
     if above:
         reason = f"{len(above)} of {len(responses)} enzyme motifs still leave a footprint ({', '.join(above)})."
     yield _apply("footprint", value, f"largest {value:.3f} ({largest})", reason)
+
+
+def _explained(content: ReportContent, model: str) -> dict[str, list[MotifEntry]]:
+    """The motifs of one model, by what of it was explained: profile, counts."""
+    return {key.partition(" ")[2]: list(entries) for key, entries in content.motifs.items()
+            if MOTIF_MODELS.get(key.partition(" ")[0]) == model}
+
+
+def _motifs(content: ReportContent) -> Iterator[Verdict]:
+    for model, key in ((BIAS, "bias_motifs"), (CORRECTED, "corrected_motifs")):
+        for head, entries in _explained(content, model).items():
+            title = f"{RULES[key].title} ({head})"
+            if entries:
+                yield _apply(key, *(_factors if model == BIAS else _enzymes)(entries), title=title, suffix=f"_{head}")
+            else:
+                yield Verdict(f"{key}_{head}", title, "info" if model == BIAS else "warn", None, "no motif was found",
+                              RULES[key].wanted, f"Nothing recurs in the contributions to the {head} of the "
+                              f"{MODEL_LABELS[model]}, so there is nothing to judge.",
+                              "" if model == BIAS else "Explain more peaks, or train on more reads: a model that has "
+                              "learnt proteins' motifs shows them.", AUTHORS)
+
+
+def _factors(entries: list[MotifEntry]) -> tuple[float, str, str]:
+    """Number, how it is shown and reason: the best match to a transcription factor."""
+    found = sorted((entry for entry in entries if entry.kind == "tf"), key=lambda entry: entry.q)
+    if not found:
+        return 1.0, f"none of {len(entries)} motifs", "What the bias model goes by is not the motif of any known factor."
+    name = found[0].matches[0][0] if found[0].matches else found[0].pattern
+    return (found[0].q, f"q = {shown_q(found[0].q)} ({name})",
+            f"{len(found)} of {len(entries)} motifs of the bias model are most like that of a transcription factor; the "
+            f"closest is {found[0].pattern}, like {name}.")
+
+
+def _enzymes(entries: list[MotifEntry]) -> tuple[float, str, str]:
+    """Number, how it is shown and reason: motifs that are the enzyme's."""
+    found = [entry.pattern for entry in entries if entry.kind == "enzyme"]
+    said = f"{len(found)} of {len(entries)} motifs"
+    return len(found), said, (f"{said} of the corrected model are most like the enzyme's own: {', '.join(found[:4])}."
+                              if found else f"None of {len(entries)} motifs of the corrected model is the enzyme's.")
+
+
+def _noise_floor(content: ReportContent) -> Iterator[Verdict]:
+    numbers = {head: r for head, r in content.noise_floor.items() if math.isfinite(r)}
+    if numbers:
+        yield Verdict("noise_floor", "Contributions repeat", "info", min(numbers.values()),
+                      ", ".join(f"r = {r:.3f} ({head})" for head, r in numbers.items()).replace("-", "−"),
+                      "no cut-off; a published human model reaches 0.970 (counts) and 0.932 (profile)",
+                      "Contributions to the same prediction, computed twice with other random shuffles as references. "
+                      "Differences between regions or models that are smaller than those between the two are noise.",
+                      source="ENCODE ENCSR763OVZ")
 
 
 def _loss_weights(content: ReportContent) -> Iterator[Verdict]:
@@ -280,16 +219,16 @@ def _shift(content: ReportContent) -> Iterator[Verdict]:
                       f"{len(differing)} of {number} reference matrices disagree and {said}: "
                       f"{'; '.join(differing[:4])}.",
                       "Look at the insertion motif: it must be that of the enzyme, centred. Reads trimmed at the 5' "
-                      "end are the usual cause; state the shift with -ps/--plus-shift and -ms/--minus-shift.", _AUTHORS)
+                      "end are the usual cause; state the shift with -ps/--plus-shift and -ms/--minus-shift.", AUTHORS)
     elif not number:
         reason = "The shift was stated, not estimated." if shift.declared else "There is no evidence for this shift."
         yield Verdict("shift", "Read shift", "info" if shift.declared else "warn", None, shown, wanted, reason,
-                      "Check that the insertion motif is that of the enzyme.", _AUTHORS)
+                      "Check that the insertion motif is that of the enzyme.", AUTHORS)
     else:
         seen = f" from {shift.reads:,} reads a strand" if shift.reads else ""
         yield Verdict("shift", "Read shift", "pass", None, shown, wanted,
                       f"All {number} reference matrices agree{seen}{', as you stated' if shift.declared else ''}.", "",
-                      _AUTHORS)
+                      AUTHORS)
 
 
 def _signed(shift: int) -> str:
@@ -338,7 +277,7 @@ def _training(content: ReportContent) -> Iterator[Verdict]:
             f"best epoch {best + 1} of {len(rows)}", "validation loss stops falling before the epochs run out",
             "The last epoch was the best: more of them would have been better." if cut_short else
             "Validation loss stopped falling; the best epoch's weights were kept.",
-            "Allow more epochs (-e)." if cut_short else "", _OURS)
+            "Allow more epochs (-e)." if cut_short else "", OURS)
 
 
 def _truth(content: ReportContent) -> Iterator[Verdict]:
@@ -363,4 +302,4 @@ def _profiles(content: ReportContent) -> Iterator[Verdict]:
         yield Verdict(f"profile_{model}", f"Profile shape in peaks ({label})", "info", jsd,
                       f"median JSD {jsd:.3f}, normalised {norm or 0:.3f}", "no cut-off: it depends on depth",
                       f"Distance of predicted and observed profile, 0 is best{beside}. Compare only models of the same "
-                      "data.", source=_AUTHORS)
+                      "data.", source=AUTHORS)

@@ -56,7 +56,10 @@ def build_parser() -> argparse.ArgumentParser:
     _splits(_command(prep, "splits", "prep_splits", "write a fold of train, valid and test chromosomes"))
     _folds(_command(prep, "folds", "prep_folds", "divide the chromosomes into balanced folds"))
     _pred_bw(_command(commands, "pred_bw", "pred_bw", "predict tracks of given regions as bigWig"))
+    _contribs_bw(_command(commands, "contribs_bw", "contribs_bw", "compute what each base adds to counts and profile"))
     _footprints(_command(commands, "footprints", "footprints", "draw what a model predicts around motifs"))
+    _modisco_motifs(_command(commands, "modisco_motifs", "modisco_motifs", "find motifs in contributions"))
+    _motif_hits(_command(commands, "motif_hits", "motif_hits", "find where motifs contribute, in every region"))
     _check(_command(commands, "check", "check", "look at all inputs: do they exist, agree, name chromosomes alike?"))
     _run(_command(commands, "run", "run", "do a whole data set described in a YAML file"))
     _demo(_command(commands, "demo", "demo", "do the whole job on a simulated genome of known truth"))
@@ -124,7 +127,8 @@ def _judged(parser: argparse.ArgumentParser):
     _regions(group)
     _names(parser)
     parser.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N")
-    parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N", help="of the shuffled profiles")
+    parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N", help="of the shuffles")
+    _explanation(parser)
     _place(parser)
     _files(parser)
     return group
@@ -199,6 +203,7 @@ def _training(parser: argparse.ArgumentParser, filters: int, layers: int, jitter
                        "(default tf32, as TensorFlow's); bfloat16 keeps weights, heads and losses in float32")
     group.add_argument("--xla", action="store_true", help="compile TensorFlow's steps with XLA (JAX always does)")
     group.add_argument("--gpus", type=int, default=1, metavar="N", help="GPUs of this host that share each batch")
+    _explanation(parser)
     _place(parser)
     _dry(parser)
     group = _files(parser)
@@ -206,6 +211,16 @@ def _training(parser: argparse.ArgumentParser, filters: int, layers: int, jitter
     group.add_argument("--bsort", action="store_true", help=argparse.SUPPRESS)
     group.add_argument("--no-st", action="store_true", help=argparse.SUPPRESS)
     group.add_argument("--tmpdir", help=argparse.SUPPRESS)
+
+
+def _explanation(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("explanation")
+    group.add_argument("--explain", type=int, default=30_000, metavar="N", help="peaks to explain at most (default 30000; "
+                       "0: no contributions, no motifs)")
+    group.add_argument("--explain-counts", action="store_true", help="explain the main model's counts too")
+    group.add_argument("--motifs", default="jaspar:vertebrates", metavar="jaspar:TAXON|MEME", help="known motifs to compare "
+                       "with (default jaspar:vertebrates; fungi, insects, nematodes, plants), or a file in MEME's format")
+    group.add_argument("--assembly", metavar="NAME", help="the genome's name in browsers, such as hg38: adds a track hub")
 
 
 def _dry(parser: argparse.ArgumentParser) -> None:
@@ -281,6 +296,23 @@ def _pred_bw(parser: argparse.ArgumentParser) -> None:
     _place(parser)
 
 
+def _contribs_bw(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-m", "--model-h5", required=True, metavar="H5", help="a model of any kind; of chrombpnet.h5 only "
+                        "the profile")
+    parser.add_argument("-r", "--regions", required=True, metavar="BED", help="narrowPeak, or BED (middle = summit)")
+    _genome(parser)
+    parser.add_argument("-op", "--output-prefix", required=True, metavar="PREFIX", help="writes PREFIX.profile_scores.h5, "
+                        "PREFIX.profile_scores.bw, PREFIX.interpreted_regions.bed, …")
+    parser.add_argument("-pc", "--profile-or-counts", nargs="+", choices=["counts", "profile"],
+                        default=["counts", "profile"], metavar="HEAD", help="counts, profile (default: both)")
+    parser.add_argument("-os", "--output-prefix-stats", metavar="PREFIX", help="writes PREFIX.profile_scores.stats.txt, …")
+    parser.add_argument("-d", "--debug-chr", nargs="+", metavar="CHROM", help="only regions on these chromosomes")
+    parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N", help="of the shuffles (default 1234)")
+    parser.add_argument("--float32", action="store_true", help="write scores as float32 (default float16)")
+    _names(parser)
+    _place(parser)
+
+
 def _footprints(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-m", "--model-h5", required=True, metavar="H5", help="a model; usually chrombpnet_nobias.h5")
     parser.add_argument("-r", "--regions", required=True, metavar="BED", help="background that motifs are put into")
@@ -292,6 +324,30 @@ def _footprints(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ylim", metavar="LOW,HIGH", help="limits of the pictures' y axis, such as 0,0.01")
     _names(parser)
     _place(parser)
+
+
+def _modisco_motifs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-i", "--h5py", required=True, metavar="H5", help="contributions, *_scores.h5 of contribs_bw")
+    parser.add_argument("-n", "--max-seqlets", type=int, default=50_000, metavar="N",
+                        help="sites of each sign that are clustered at most (default 50000)")
+    parser.add_argument("-op", "--output-prefix", required=True, metavar="PREFIX",
+                        help="writes PREFIX_modisco.h5 and PREFIX_reports/")
+    parser.add_argument("-l", "--n-leiden", type=int, default=2, metavar="N", help="clusterings tried (default 2)")
+    parser.add_argument("-w", "--window", type=int, default=500, metavar="BP",
+                        help="around each region's middle (default 500)")
+    parser.add_argument("--motifs", default="jaspar:vertebrates", metavar="jaspar:TAXON|MEME", help="known motifs to "
+                        "compare with: JASPAR's of a taxon (default jaspar:vertebrates), or a file in MEME's format")
+    parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N", help="of the order in which regions are taken")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show what TF-MoDISco says")
+    parser.add_argument("--store", metavar="URL", help="where steps keep their outputs")
+
+
+def _motif_hits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-i", "--h5py", required=True, metavar="H5", help="contributions, *_scores.h5 of contribs_bw")
+    parser.add_argument("-r", "--regions", required=True, metavar="BED", help="their regions, *.interpreted_regions.bed")
+    parser.add_argument("-m", "--modisco", required=True, metavar="H5", help="motifs, *_modisco.h5 of modisco_motifs")
+    parser.add_argument("-op", "--output-prefix", required=True, metavar="PREFIX", help="writes PREFIX_hits.bed")
+    parser.add_argument("--store", metavar="URL", help="where steps keep their outputs")
 
 
 def _check(parser: argparse.ArgumentParser) -> None:

@@ -16,8 +16,9 @@ from tasks.store import default_store, split_prefix
 if TYPE_CHECKING:
     from chrombpnet_core.folds import Fold
 
-__all__ = ["bias_pipeline", "bias_qc", "bias_train", "check", "demo", "doctor", "footprints", "pipeline", "pred_bw",
-           "prep_folds", "prep_nonpeaks", "prep_splits", "qc", "run", "train"]
+__all__ = ["bias_pipeline", "bias_qc", "bias_train", "check", "contribs_bw", "demo", "doctor", "footprints",
+           "modisco_motifs", "motif_hits", "pipeline", "pred_bw", "prep_folds", "prep_nonpeaks", "prep_splits", "qc", "run",
+           "train"]
 
 
 def bias_pipeline(given: argparse.Namespace, judge: bool = True) -> None:
@@ -107,6 +108,24 @@ def pred_bw(given: argparse.Namespace) -> None:
             print(address)
 
 
+def contribs_bw(given: argparse.Namespace) -> None:
+    """``chrombpnet contribs_bw``: one step, without any server."""
+    from tasks.contributions import contribution_files, explain_regions
+    from tasks.inputs import naming_of
+    from tasks.publishing import place_files
+    from tasks.store import require_place
+
+    for prefix in filter(None, (given.output_prefix, given.output_prefix_stats)):
+        require_place(split_prefix(prefix)[0], "contributions")
+    training = make_part(Training, {"seed": given.seed}, "arguments", _FLAGS)
+    result = explain_regions.fn(_store(given), given.model_h5, given.regions, given.genome, given.chrom_sizes,
+                                given.profile_or_counts, given.debug_chr, training.seed,
+                                naming_of(_chromosomes(given)).to_json(), given.float32)
+    for folder, files in contribution_files(result, given.output_prefix, given.output_prefix_stats).items():
+        for address in place_files(files, {}, folder):
+            print(address)
+
+
 def footprints(given: argparse.Namespace) -> None:
     """``chrombpnet footprints``: one step, without any server."""
     from tasks.footprints import draw_footprints, footprint_files
@@ -121,6 +140,34 @@ def footprints(given: argparse.Namespace) -> None:
                                 given.motifs_to_pwm, training.batch_size, given.ylim,
                                 naming_of(_chromosomes(given)).to_json())
     for address in place_files(footprint_files(result, name), {}, folder):
+        print(address)
+
+
+def modisco_motifs(given: argparse.Namespace) -> None:
+    """``chrombpnet modisco_motifs``: one step, without any server."""
+    from tasks.motifs import find_motifs, motif_files
+    from tasks.publishing import place_files
+    from tasks.store import require_place
+
+    folder, name = split_prefix(given.output_prefix)
+    require_place(folder, "motifs")
+    kind = "counts" if "counts" in Path(given.h5py).name else "profile"
+    result = find_motifs.fn(_store(given), given.h5py, kind, given.max_seqlets, given.window, given.n_leiden, given.motifs,
+                            given.seed, given.verbose)
+    for address in place_files(motif_files(result, name), {}, folder):
+        print(address)
+
+
+def motif_hits(given: argparse.Namespace) -> None:
+    """``chrombpnet motif_hits``: one step, without any server."""
+    from tasks.motifs import find_hits, hit_files
+    from tasks.publishing import place_files
+    from tasks.store import require_place
+
+    folder, name = split_prefix(given.output_prefix)
+    require_place(folder, "hits")
+    result = find_hits.fn(_store(given), given.h5py, given.regions, given.modisco)
+    for address in place_files(hit_files(result, name), {}, folder):
         print(address)
 
 
@@ -318,7 +365,9 @@ def _described(given: argparse.Namespace) -> dict[str, Any]:
     name = re.sub(r"[^A-Za-z0-9._-]", "-", Path(given.output_dir).name)
     return {"id": name.lstrip("._-") or "dataset", "assay": given.data_type, "genome": given.genome,
             "chrom_sizes": given.chrom_sizes, "peaks": given.peaks, "nonpeaks": given.nonpeaks,
-            "folds": [given.chr_fold_path], "output": given.output_dir, "chromosomes": _chromosomes(given)}
+            "folds": [given.chr_fold_path], "output": given.output_dir, "chromosomes": _chromosomes(given),
+            "explanation": {"peaks": given.explain, "counts": given.explain_counts, "motifs": given.motifs},
+            "assembly": given.assembly}
 
 
 def _chromosomes(given: argparse.Namespace) -> dict[str, Any]:
@@ -332,7 +381,8 @@ _FLAGS = {"epochs": "-e/--epochs", "filters": "-fil/--filters", "layers": "-dil/
           "stride": "-st/--stride", "ratio": "-npr/--neg-to-pos-ratio-train",
           "outlier_threshold": "-oth/--outlier-threshold", "num_samples": "--num-samples",
           "input_length": "-il/--inputlen", "output_length": "-ol/--outputlen", "reads": "-ps/--plus-shift",
-          "min_mapq": "--min-mapq", "gpus": "--gpus", "exclude_flags": "--exclude-flags"}
+          "min_mapq": "--min-mapq", "gpus": "--gpus", "exclude_flags": "--exclude-flags",
+          "explanation.peaks": "--explain"}
 """Key of a DatasetSpec → the flag that sets it, for messages."""
 
 

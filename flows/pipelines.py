@@ -11,9 +11,11 @@ from prefect import flow
 from chrombpnet_core.errors import InputError
 from flows.environment import stoppable
 from flows.spec import DatasetSpec, FoldChromosomes
+from tasks.contributions import explain_regions
 from tasks.data import count_insertions, draw_insertion_logo, draw_nonpeaks, make_shards
 from tasks.evaluation import evaluate_models
 from tasks.inputs import Checked, check_inputs
+from tasks.motifs import find_hits, find_motifs
 from tasks.preflight import estimate_run
 from tasks.publishing import publish_quality_metric, publish_run
 from tasks.reports import report_run
@@ -91,6 +93,7 @@ def dataset(spec: DatasetSpec, store: str) -> list[str]:
             done |= _bias_model(run, fold, done)
             done |= _judge(run, "bias", fold, done, done["train_bias"])
             _finish(run, "bias", done, f"{output}/bias")
+            done = _of_bias(done)
         done |= _main_model(run, fold, done, spec.bias.model or done["train_bias"])
         done |= _judge(run, "main", fold, done, done["train_main"])
         _finish(run, "main", done, f"{output}/main")
@@ -98,6 +101,12 @@ def dataset(spec: DatasetSpec, store: str) -> list[str]:
         evaluated.append(done["evaluate_main"])
     run.call(publish_quality_metric, evaluated, spec.output).result()
     return reports
+
+
+def _of_bias(done: Done) -> Done:
+    """The same, but for what explains the bias model under names of its own: the main model's will have theirs."""
+    own = [name for name in done if name.startswith("motifs_")]
+    return {f"bias_{name}" if name in own else name: result for name, result in done.items() if name != "contributions"}
 
 
 @dataclass(frozen=True)
@@ -111,8 +120,10 @@ class _Now:
 
 
 def _call(task: Any, *arguments: Any, **named: Any) -> _Now:
-    bare = [each.value if isinstance(each, _Now) else each for each in arguments]
-    return _Now(task.fn(*bare, **named))
+    def bare(each: Any) -> Any:
+        return each.value if isinstance(each, _Now) else each
+
+    return _Now(task.fn(*map(bare, arguments), **{name: bare(each) for name, each in named.items()}))
 
 
 def plan(spec: DatasetSpec, store: str, kinds: list[str], judge: bool = True) -> tuple[list[tuple[str, bool]], str, str]:
@@ -150,7 +161,7 @@ def inputs_of(spec: DatasetSpec, store: str) -> tuple:
     folds = [fold.model_dump() if isinstance(fold, FoldChromosomes) else fold for fold in spec.folds]
     return (spec.reads.files, spec.genome, spec.chrom_sizes, spec.peaks, spec.nonpeaks, spec.blacklist, folds,
             spec.bias.model, spec.model.architecture, spec.input_length, {"results": spec.output, "store": store},
-            spec.chromosomes.model_dump())
+            spec.chromosomes.model_dump(), spec.explanation.motifs if spec.explanation.peaks else None)
 
 
 def _begin(spec: DatasetSpec, store: str, kinds: list[str]) -> tuple[_Run, list[Fold]]:
@@ -218,11 +229,31 @@ def _main_model(run: _Run, fold: Fold, done: Done, bias: Any) -> Done:
 
 
 def _judge(run: _Run, kind: str, fold: Fold, done: Done, models: Any) -> Done:
-    """Evaluate the models of a training, or given ones."""
+    """Evaluate and explain the models of a training, or given ones."""
     spec = run.spec
     evaluated = run.call(evaluate_models, run.store, kind, done["shards"], models, spec.assay, fold,
                          spec.training.batch_size, spec.training.seed, spec.truth)
-    return {f"evaluate_{kind}": evaluated.result()}
+    return {f"evaluate_{kind}": evaluated.result(), **_explain(run, kind, done, models, evaluated)}
+
+
+def _explain(run: _Run, kind: str, done: Done, models: Any, evaluated: Any) -> Done:
+    """What each base of the peaks adds: to the bias model's predictions, or to the corrected ones; and the motifs in it."""
+    spec, call, store = run.spec, run.call, run.store
+    asked, seed = spec.explanation, spec.training.seed
+    if not asked.peaks:
+        return {}
+    heads = ["counts", "profile"] if kind == "bias" or asked.counts else ["profile"]
+    if isinstance(models, dict):
+        models = models["bias"] if kind == "bias" else models["chrombpnet_nobias"] or models["chrombpnet"]
+    contributions = call(explain_regions, store, models, done["shards"], spec.genome, spec.chrom_sizes, heads, seed=seed,
+                         naming=run.naming, most=asked.peaks, kind=kind, examples=evaluated)
+    found: Done = {"contributions": contributions}
+    for head in heads:
+        found[f"motifs_{head}"] = motifs = call(find_motifs, store, contributions, head, asked.max_seqlets, asked.window,
+                                                motifs=asked.motifs, seed=seed)
+        if kind == "main":
+            found[f"hits_{head}"] = call(find_hits, store, contributions, None, motifs, head)
+    return {name: each.result() for name, each in found.items()}
 
 
 def _finish(run: _Run, kind: str, done: Done, output: str, prefix: str = "", asked: dict[str, Any] | None = None) -> str:
@@ -231,7 +262,7 @@ def _finish(run: _Run, kind: str, done: Done, output: str, prefix: str = "", ask
     if f"evaluate_{'bias' if kind == 'bias' else 'main'}" in done:
         report = run.call(report_run, run.store, kind, run.spec.id, run.spec.assay, done, asked)
         done = done | {"report": report.result()}
-    return run.call(publish_run, kind, done, asked, output, prefix).result()
+    return run.call(publish_run, kind, done, asked, output, prefix, run.spec.assembly).result()
 
 
 def _architecture(spec: DatasetSpec, kind: str) -> dict[str, int]:

@@ -142,6 +142,18 @@ class Training(_Strict):
     gpus: Positive = Field(default=1, description="GPUs of this host that share each batch")
 
 
+class Explanation(_Strict):
+    """What each base adds to the predictions, and the motifs in that."""
+
+    peaks: Count = Field(default=30_000, description="peaks that are explained at most, drawn by the seed; 0: nothing is "
+                                                     "explained")
+    counts: bool = Field(default=False, description="explain the main model's counts too; the bias model's always are")
+    max_seqlets: Positive = Field(default=50_000, description="sites of each sign that TF-MoDISco clusters at most")
+    window: Positive = Field(default=500, description="bp around each peak's summit that are searched for motifs")
+    motifs: str = Field(default="jaspar:vertebrates", description="known motifs to compare with: jaspar:<taxon>, such as "
+                                                                  "fungi, insects, plants, or a file in MEME's format")
+
+
 class DatasetSpec(_Strict):
     """One data set: everything from reads and peaks to a report."""
 
@@ -166,6 +178,9 @@ class DatasetSpec(_Strict):
     bias: BiasModel = BiasModel()
     model: MainModel = MainModel()
     training: Training = Training()
+    explanation: Explanation = Explanation()
+    assembly: str | None = Field(default=None, description="name of the genome in browsers, such as hg38: sessions and a "
+                                                           "track hub then use theirs")
     truth: str | None = Field(default=None, description="truth.json of simulated data: the report compares with it")
     output: str = Field(description="folder for the results")
 
@@ -233,6 +248,9 @@ def _resolve(content: dict[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(content.get(section), dict):
             content[section] = content[section] | {k: absolute(content[section][k]) for k in keys
                                                    if k in content[section]}
+    explanation = content.get("explanation")
+    if isinstance(explanation, dict) and not str(explanation.get("motifs", "jaspar:")).startswith("jaspar:"):
+        content["explanation"] = explanation | {"motifs": absolute(explanation["motifs"])}
     names = content.get("chromosomes")
     if isinstance(names, dict) and names.get("alias") not in (None, "auto"):
         content["chromosomes"] = names | {"alias": absolute(names["alias"])}

@@ -41,7 +41,7 @@ def evaluate_models(store: str, kind: str, shards: Result, models: Result | dict
     not to be taken out of that, ``chrombpnet_nobias``.
     """
     given = models if isinstance(models, dict) else {"models": models}
-    return run_step(store, f"evaluate_{kind}", 2, {"shards": shards} | given | truth_inputs(truth),
+    return run_step(store, f"evaluate_{kind}", 3, {"shards": shards} | given | truth_inputs(truth),
                     {"kind": kind, "assay": assay, "test": fold["test"], "batch_size": batch_size, "seed": seed},
                     _evaluate)
 

@@ -47,7 +47,7 @@ def draw_footprints(store: str, model: str, regions: str, genome: str, fold: str
     of transcription factors. ``ylim`` is as in :func:`~chrombpnet_core.footprints.read_limits`, ``naming`` as
     :meth:`Naming.to_json <chrombpnet_core.naming.Naming.to_json>` gives it.
     """
-    return run_step(store, "footprints", 1,
+    return run_step(store, "footprints", 2,
                     {"model": model, "regions": regions, "genome": genome, "fold": fold, "motifs": motifs_file},
                     {"batch_size": batch_size, "ylim": read_limits(ylim), "naming": naming}, _draw)
 
@@ -88,9 +88,11 @@ def _built_in() -> list[tuple[str, str]]:
 def _draw_pictures(work: Work, motifs: dict[str, str], footprints: dict[str, Footprint]) -> None:
     from chrombpnet_core.report_pictures import write_png
 
+    control = footprints[CONTROL]
     for name, letters in motifs.items():
-        figure = footprint_picture(name, letters, footprints[name].profile, footprints[CONTROL].profile,
-                                   work.parameters["ylim"])
+        found = footprints[name]
+        figure = footprint_picture(name, letters, found.profile, control.profile, work.parameters["ylim"],
+                                   errors=(found.error, control.error))
         write_png(figure, work.out / f"{file_name(name)}{_PICTURE}")
 
 

@@ -15,6 +15,7 @@ from chrombpnet_core.coverage import Coverage
 from chrombpnet_core.errors import InputError, ModelFileError
 from chrombpnet_core.folds import Fold, fold_names, make_fold, read_fold
 from chrombpnet_core.genome import Genome, open_genome, read_chrom_sizes
+from chrombpnet_core.motif_database import is_jaspar, read_database
 from chrombpnet_core.naming import AUTO, Lack, Naming, compare, read_aliases
 from chrombpnet_core.reads import read_names
 from chrombpnet_core.regions import inside, read_bed3, read_regions
@@ -79,10 +80,10 @@ def naming_of(chromosomes: dict[str, Any] | None) -> Naming:
 def check_inputs(reads: list[str], genome: str, chrom_sizes: str | None, peaks: str, nonpeaks: str | None,
                  blacklist: str | None, folds: list[str | dict[str, list[str]]], bias_model: str | None,
                  architecture: str | None, input_length: int, places: dict[str, str],
-                 chromosomes: dict[str, Any] | None = None) -> Checked:
+                 chromosomes: dict[str, Any] | None = None, motifs: str | None = None) -> Checked:
     """Check that every file exists, is what it should be, and that their chromosomes agree.
 
-    ``places`` names the folders that will be written to.
+    ``places`` names the folders that will be written to; ``motifs`` is ``jaspar:<taxon>`` or the address of a MEME file.
     """
     naming = naming_of(chromosomes)
     for what, place in (places | {"cache": str(cache_folder())}).items():
@@ -91,6 +92,8 @@ def check_inputs(reads: list[str], genome: str, chrom_sizes: str | None, peaks: 
         require(path, "reads")
     if architecture:
         require(architecture, "architecture")
+    if motifs:
+        read_database(motifs if is_jaspar(motifs) else str(stage(motifs, "motifs")[0]))
     if bias_model:
         _check_bias_model(stage(bias_model, "bias model")[0], input_length)
     genome_path, artifact = stage(genome, "genome")

@@ -17,6 +17,7 @@ from chrombpnet_core.report_content import (
     FULL,
     Background,
     Example,
+    MotifEntry,
     ReportContent,
     SelectionSummary,
     ShiftEvidence,
@@ -25,12 +26,19 @@ from chrombpnet_core.report_content import (
 from tasks.evaluation import truth_inputs
 from tasks.steps import Result, Work, run_step, step_task
 
-__all__ = ["report_run"]
+__all__ = ["EXAMPLES", "example_contributions", "motif_entries", "report_run"]
 
 _STEPS = {"bias": ("coverage", "insertion_logo", "nonpeaks", "shards", "select_bias", "train_bias", "evaluate_bias"),
           "main": ("coverage", "insertion_logo", "nonpeaks", "shards", "select_main", "scale_bias", "train_main",
                    "evaluate_main")}
 _STEPS["dataset"] = (*_STEPS["bias"], *_STEPS["main"][4:])
+_MOTIFS = {"bias": {"motifs_profile": "bias profile", "motifs_counts": "bias counts"},
+           "main": {"motifs_profile": "corrected profile", "motifs_counts": "corrected counts"}}
+_MOTIFS["dataset"] = {f"bias_{step}": explained for step, explained in _MOTIFS["bias"].items()} | _MOTIFS["main"]
+_CONTRIBUTIONS = "contributions"
+
+EXAMPLES = "examples_contributions.npz"
+"""Of the step that explains: what :func:`example_contributions` reads."""
 _GC_EDGES = (np.arange(102) - 0.5) / 100
 
 
@@ -38,13 +46,16 @@ _GC_EDGES = (np.arange(102) - 0.5) / 100
 def report_run(store: str, kind: str, title: str, assay: str, done: dict[str, Result],
                asked: dict[str, Any]) -> Result:
     """Write report and pictures of a run of ``kind`` bias, main or dataset from the steps ``done``."""
-    steps = {name: done[name] for name in _STEPS[kind] if name in done}
+    steps = {name: done[name] for name in (*_STEPS[kind], _CONTRIBUTIONS, *_MOTIFS[kind]) if name in done}
     parameters = {"kind": kind, "title": title, "assay": assay, "asked": _told(asked, kind),
                   "steps": {name: result.key for name, result in steps.items()}}
-    light = {name: result for name, result in steps.items() if name not in ("coverage", "shards")}
-    known = "shift.json" in steps["coverage"].manifest["files"]  # not where insertions came as bigWig
-    shift = {"shift": str(steps["coverage"].file("shift.json"))} if known else {}
-    return run_step(store, "report", 2, light | shift | truth_inputs(asked.get("truth")), parameters,
+    # Of large results one file alone. There is no shift where insertions came as bigWig.
+    single = {"coverage": ("shift", "shift.json"), _CONTRIBUTIONS: (_CONTRIBUTIONS, EXAMPLES),
+              **{name: (name, "motifs.json") for name in _MOTIFS[kind]}, "shards": ("", "")}
+    light = {name: result for name, result in steps.items() if name not in single}
+    files = {name: str(steps[step].file(file)) for step, (name, file) in single.items()
+             if step in steps and file in steps[step].manifest["files"]}
+    return run_step(store, "report", 3, light | files | truth_inputs(asked.get("truth")), parameters,
                     lambda work: _report(work, steps))
 
 
@@ -62,11 +73,12 @@ def _told(asked: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def _report(work: Work, steps: dict[str, Result]) -> None:
-    from chrombpnet_core.report import write_pictures, write_report
+    from chrombpnet_core.report import write_motif_pdfs, write_pictures, write_report
 
     content = _content(work, steps)
     write_report(content, work.out)
     write_pictures(content, work.out)
+    write_motif_pdfs(content, work.out)
     work.facts["overall"] = json.loads((work.out / "report.json").read_text())["overall"]
 
 
@@ -77,6 +89,8 @@ def _content(work: Work, steps: dict[str, Result]) -> ReportContent:
               "dataset": ("evaluate_main", (BIAS, FULL, CORRECTED))}[kind]
     evaluated = folders[models[0]]
     coverage = steps["coverage"].facts
+    footprints = {name: _footprints(evaluated / f"{name}_footprints.h5") for name in models[1]}
+    explained = steps[_CONTRIBUTIONS].facts if _CONTRIBUTIONS in steps else {}
     trained = [(name, model) for name, model in (("train_bias", BIAS), ("train_main", FULL)) if name in steps]
     return ReportContent(
         kind=kind, title=parameters["title"], assay=parameters["assay"],
@@ -88,8 +102,14 @@ def _content(work: Work, steps: dict[str, Result]) -> ReportContent:
         shift=_shift(folders["shift"]) if "shift" in folders else None,
         background=_background(steps), insertion_pfm=np.load(folders["insertion_logo"] / "pfm.npy"),
         history={model: _history(folders[name], model) for name, model in trained},
-        footprints={name: _footprints(evaluated / f"{name}_footprints.h5") for name in models[1]},
-        examples=_examples(evaluated / "examples.npz", _planted(folders)), truth=_truth(steps[models[0]]),
+        footprints={name: {motif: found.profile for motif, found in named.items()} for name, named in footprints.items()},
+        footprint_errors={name: {motif: found.error for motif, found in named.items() if found.error is not None}
+                          for name, named in footprints.items()},
+        motifs={key: motif_entries(folders[name]) for name, key in _MOTIFS[kind].items() if name in folders},
+        noise_floor={head: r for head, r in explained.get("noise_floor", {}).items() if r is not None},
+        examples=_examples(evaluated / "examples.npz", _planted(folders),
+                           example_contributions(folders.get(_CONTRIBUTIONS))),
+        truth=_truth(steps[models[0]]),
         parameters=parameters["asked"], provenance=_provenance(steps),
         steps=[StepRecord(name, result.manifest["seconds"], result.manifest["peak_memory"], result.cached, result.key)
                for name, result in steps.items()])
@@ -133,13 +153,39 @@ def _history(folder: Path, model: str) -> list[dict[str, Any]]:
     return [{**row, "best": row is best} for row in rows]
 
 
-def _footprints(path: Path) -> dict[str, np.ndarray]:
+def _footprints(path: Path) -> dict[str, Any]:
     from chrombpnet_core.footprints import read_footprints
 
-    return {name: footprint.profile for name, footprint in read_footprints(path).items()}
+    return read_footprints(path)
 
 
-def _examples(path: Path, planted: dict[str, np.ndarray]) -> list[Example]:
+def motif_entries(path: Path) -> list[MotifEntry]:
+    """The motifs of ``motifs.json``, as :func:`chrombpnet_core.motifs.write_rows` writes it, for a report."""
+    from chrombpnet_core.motifs import read_rows
+
+    def named(match: Any) -> str:
+        return " ".join(dict.fromkeys((match.name, match.identifier)))
+
+    return [MotifEntry(row.pattern, row.seqlets, row.cwm, row.reverse,
+                       [(named(match), match.q) for match in row.matches], row.kind) for row in read_rows(path)]
+
+
+def example_contributions(path: Path | None) -> dict[tuple[str, int], np.ndarray]:
+    """(chromosome, middle) → contributions to the profile ``(W, 4)``: 0 but for the base that is there.
+
+    The file holds ``chroms`` and ``starts`` ``(n,)`` of windows, 0-based, and ``profile`` ``(n, W, 4)``; there are none
+    without one, or where the counts alone were explained.
+    """
+    arrays = _arrays(path) if path is not None else {}
+    if "profile" not in arrays:
+        return {}
+    middle = arrays["profile"].shape[1] // 2
+    return {(str(chrom), int(start) + middle): profile.astype(np.float64)
+            for chrom, start, profile in zip(arrays["chroms"], arrays["starts"], arrays["profile"], strict=True)}
+
+
+def _examples(path: Path, planted: dict[str, np.ndarray],
+              contributions: dict[tuple[str, int], np.ndarray]) -> list[Example]:
     if not path.exists():
         return []
     arrays = _arrays(path)
@@ -152,7 +198,7 @@ def _examples(path: Path, planted: dict[str, np.ndarray]) -> list[Example]:
             f"{label} peak", chrom, start, observed, predicted=arrays[main][i] if main else None,
             bias=arrays[BIAS][i], corrected=arrays[CORRECTED][i] if main else None,
             planted=planted[chrom][start:start + len(observed)] if planted else None,
-            norm_jsd=float(arrays["norm_jsd"][i])))
+            norm_jsd=float(arrays["norm_jsd"][i]), contributions=contributions.get((chrom, start + len(observed) // 2))))
     return examples
 
 

@@ -35,13 +35,14 @@ from tasks.inputs import genome_at, sizes_of
 from tasks.steps import Result, Work, run_step, step_task
 from tasks.store import split_prefix, stage
 
-__all__ = ["predict_tracks", "track_files"]
+__all__ = ["away_from_edges", "chosen_regions", "predict_tracks", "track_files"]
 
 log = logging.getLogger(__name__)
 
 _KINDS = ("bias", "chrombpnet", "chrombpnet_nobias")
 _STATISTICS = "_stats.txt"
 _ROWS = 512  # of the predictions file written at a time
+_NAMED = 5  # regions in a message
 
 
 @step_task("Predict tracks")
@@ -82,7 +83,7 @@ def _predict(work: Work) -> None:
     with genome_at(path, artifact.sha256) as genome:
         naming = Naming.from_json(work.parameters["naming"])
         sizes = sizes_of(genome, work.inputs.get("chrom_sizes"), naming)
-        table = _chosen(work, sizes, naming)
+        table = chosen_regions(work, sizes, naming)
         with Coverage(work.inputs["bigwig"], naming, sizes) if "bigwig" in work.inputs else nullcontext() as coverage:
             if coverage:
                 check_coverage_sizes(coverage, {chrom: sizes[chrom] for chrom in table["chrom"].unique()})
@@ -91,7 +92,7 @@ def _predict(work: Work) -> None:
 
             models = _load(work)
             input_length, output_length = lengths_of(next(iter(models.values())))
-            table = _away_from_edges(work, table, sizes, input_length)
+            table = away_from_edges(work, table, sizes, input_length)
             placement = place_regions(table["chrom"].to_numpy(), centres(table), output_length, sizes)
             for name, model in models.items():
                 with SpilledRows(work.out.parent, output_length) as profiles:
@@ -102,7 +103,7 @@ def _predict(work: Work) -> None:
                 write_regions(table, work.out / f"{name}_preds.bed")
 
 
-def _chosen(work: Work, sizes: dict[str, int], naming: Naming) -> pd.DataFrame:
+def chosen_regions(work: Work, sizes: dict[str, int], naming: Naming) -> pd.DataFrame:
     """The regions on the chromosomes asked for."""
     path, chroms = work.inputs["regions"], work.parameters["chroms"]
     if chroms:
@@ -139,15 +140,17 @@ def _load(work: Work) -> dict[str, Any]:
     return models
 
 
-def _away_from_edges(work: Work, table: pd.DataFrame, sizes: dict[str, int], width: int) -> pd.DataFrame:
+def away_from_edges(work: Work, table: pd.DataFrame, sizes: dict[str, int], width: int) -> pd.DataFrame:
     """The regions whose input window lies in its chromosome."""
     kept = inside(table, sizes, width)
     if not kept.any():
         raise InputError(f"{work.inputs['regions']}: all {len(table):,} regions are too near a chromosome end for the "
                          f"model's window of {width:,} bp", remedy="give regions farther from the ends")
     if not kept.all():
-        log.warning("%s of %s regions are too near a chromosome end for the model's window of %s bp and are left out",
-                    f"{(~kept).sum():,}", f"{len(table):,}", f"{width:,}")
+        named = [f"{row.chrom}:{row.start + 1:,}-{row.end:,}" for row in table[~kept].head(_NAMED).itertuples()]
+        log.warning("%s of %s regions are too near a chromosome end for the model's window of %s bp and are left out: %s%s",
+                    f"{(~kept).sum():,}", f"{len(table):,}", f"{width:,}", ", ".join(named),
+                    ", …" if (~kept).sum() > _NAMED else "")
     table = table[kept].reset_index(drop=True)
     repeated = int(table.assign(centre=centres(table)).duplicated(["chrom", "centre"]).sum())
     if repeated:

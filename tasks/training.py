@@ -28,6 +28,7 @@ __all__ = ["scale_bias_model", "select_regions", "train_bias_model", "train_main
 log = logging.getLogger(__name__)
 
 _TOLD_EVERY = 10.0  # seconds
+_FIRST_EXAMPLES = 512  # that tell the mean log count
 
 BIAS_FAILS, BIAS_WATCHED = -0.5, -0.3
 """Pearson r of a bias model's counts in test peaks: below the first it is refused, below the second warned about."""
@@ -174,7 +175,7 @@ def _scale_bias(work: Work) -> None:
 def train_main_model(store: str, shards: Result, selection: Result, bias: Result, model: dict[str, Any],
                      training: dict[str, Any], architecture_file: str | None = None) -> Result:
     """Train the accessibility model beside the frozen bias model."""
-    return run_step(store, "train_main", 5, {"shards": shards, "selection": selection, "bias": bias,
+    return run_step(store, "train_main", 6, {"shards": shards, "selection": selection, "bias": bias,
                                              "architecture": architecture_file},
                     {"model": model, "training": training, "backend": backend_name()}, _train_main)
 
@@ -213,11 +214,26 @@ def _train_main(work: Work) -> None:
         def plan_of(epoch: int) -> Plan:
             return training_plan(ids["train_peaks"], ids["train_nonpeaks"], draw, size["jitter"], jitter, seed, epoch)
 
+        if "architecture" not in work.inputs:
+            _begin_at_mean(accessibility, shards, plan_of(0), training["batch_size"])
         history = _fit(work, model, shards, plan_of, centred_plan(valid, jitter), selection["counts_loss_weight"])
     save_model(model, work.out / "chrombpnet.h5")
     save_model(accessibility_part(model), work.out / "chrombpnet_nobias.h5")
     _write_logs(work, history, "chrombpnet", selection,
                 {"max_jitter": size["jitter"], "negative_sampling_ratio": ratio})
+
+
+def _begin_at_mean(model: Any, shards: ShardSet, plan: Plan, batch_size: int) -> None:
+    """Let freshly drawn weights predict the mean log count of the first examples.
+
+    Where they happen to predict far less than the frozen bias model does, the accessibility model's share in the sum of both
+    is next to nothing, and the count head spends half of a training on few regions to get out of there.
+    """
+    from chrombpnet_core.inference import log_count_correction
+    from chrombpnet_core.models import shift_log_counts
+
+    first = plan.slice(0, _FIRST_EXAMPLES)
+    shift_log_counts(model, log_count_correction(model, shards, first, batch_size, "first weights"))
 
 
 def _prepare(work: Work) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from chrombpnet_core.attribution import Explainer, actual_contributions, sequences_at_once
+from chrombpnet_core.attribution import Explainer, actual_contributions
+from chrombpnet_core.contributions import explain_codes
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import one_hot
 from chrombpnet_core.inference import predictor
@@ -141,8 +142,24 @@ def test_relus_of_their_own_are_as_those_within_layers(codes, relu):
         np.testing.assert_allclose(found[head], wanted[head], atol=1e-7)
 
 
-def test_batches_follow_the_memory():
-    explainer = Explainer(drawn())
-    sizes = [sequences_at_once(explainer, 20, memory) for memory in (1, 10**8, 10**12)]
+def test_batches_follow_the_memory_and_shrink_where_it_is_too_small(codes, caplog):
+    sizes = [Explainer(drawn(), memory=memory).at_once for memory in (1, 4 * 10**6, 10**12)]
     assert sizes == sorted(sizes)
     assert (sizes[0], sizes[-1]) == (1, 16)
+
+    class Small(Explainer):
+        """Of a device that holds one sequence."""
+
+        def __call__(self, codes, references):
+            if len(codes) > 1:
+                raise MemoryError("RESOURCE_EXHAUSTED: no room")
+            return super().__call__(codes, references)
+
+    small, large = Small(drawn()), Explainer(drawn())
+    found, wanted = (dict((rows.start, scores["counts"]) for rows, scores in explain_codes(explainer, codes, 3, 1))
+                     for explainer in (small, large))
+    assert small.at_once == 1
+    assert "explaining 1 regions at once" in caplog.text
+    np.testing.assert_allclose(np.concatenate([*found.values()]), np.concatenate([*wanted.values()]), atol=1e-7)
+    with pytest.raises(InputError, match="too small to explain a single region"):
+        small.halve()

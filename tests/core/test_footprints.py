@@ -66,6 +66,18 @@ def test_footprint_does_not_depend_on_batches(batch_size):
     whole = footprints.marginal_footprint(predict_on_g, background(), "ACGGT", 6)
     found = footprints.marginal_footprint(predict_on_g, background(), "ACGGT", batch_size)
     np.testing.assert_allclose(found.profile, whole.profile, atol=1e-14)
+    np.testing.assert_allclose(found.error, whole.error, atol=1e-9)
+
+
+def test_the_error_is_that_of_a_mean_over_sequences():
+    codes = background(9)
+    single = [footprints.marginal_footprint(predict_on_g, codes[i:i + 1], "ACG") for i in range(9)]
+    assert [item.error for item in single] == [None] * 9
+    profiles = np.array([item.profile for item in single])
+    found = footprints.marginal_footprint(predict_on_g, codes, "ACG", batch_size=4)
+    np.testing.assert_allclose(found.error, profiles.std(axis=0, ddof=1) / 3, rtol=1e-6, atol=1e-10)
+    same = footprints.marginal_footprint(predict_on_g, np.repeat(codes[:1], 5, axis=0))
+    np.testing.assert_allclose(same.error, 0, atol=1e-9)
 
 
 def test_control_comes_first_and_has_no_motif():
@@ -192,6 +204,11 @@ def test_file_holds_what_was_written(tmp_path):
         for first, second in (("footprint", "i0"), ("counts", "i1")):
             assert file["control"][first] == file["control"][second]
         assert file["control/counts"].shape == (1,)
+        assert sorted(file["control"]) == ["counts", "footprint", "i0", "i1", "standard_error"]
+        assert file["control"].attrs["TITLE"] == b"list:2"
+    np.testing.assert_allclose(again["tn5_1"].error, found["tn5/1"].error, rtol=1e-6)
+    footprints.write_footprints({"one": Footprint(np.ones(3), 1.0)}, tmp_path / "x_footprints.h5")
+    assert footprints.read_footprints(tmp_path / "x_footprints.h5")["one"].error is None
 
 
 # --- pictures ----------------------------------------------------------------------------------------------------
@@ -219,6 +236,17 @@ def test_a_picture_shades_the_motif_and_marks_the_enzymes_limit(name, lines):
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [
         "with the motif, at most 0.0020", "without it, at most 0.0010"]
     assert footprints.footprint_picture(name, "A", profile, control, (0, 0.5)).axes[0].get_ylim() == (0, 0.5)
+
+
+def test_bands_hold_the_interval_of_each_curve():
+    profile, control, error = np.full(1000, 0.002), np.full(1000, 0.001), np.full(1000, 1e-4)
+    axes, = footprints.footprint_picture("CTCF", "ACG", profile, control, errors=(error, None)).axes
+    assert "95 % confidence interval" in axes.get_xlabel()
+    band, = axes.collections
+    bounds = band.get_paths()[0].get_extents()
+    assert (bounds.ymin, bounds.ymax) == pytest.approx((0.002 - 1.96e-4, 0.002 + 1.96e-4))
+    axes, = footprints.footprint_picture("CTCF", "ACG", profile, control, errors=(error, error)).axes
+    assert len(axes.collections) == 2
 
 
 def test_long_names_and_motifs_leave_room_for_each_other():

@@ -13,15 +13,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from chrombpnet_core import metrics, report, report_pictures, verdicts
+from chrombpnet_core import metrics, report, report_pictures, report_sections, verdict_rules, verdicts
 from chrombpnet_core.report_content import (
     Background,
     Example,
+    MotifEntry,
     ReportContent,
     SelectionSummary,
     ShiftEvidence,
     StepRecord,
+    shown_q,
 )
+from chrombpnet_core.report_glossary import TERMS, glossary
+from chrombpnet_core.report_sections import page_of
 from chrombpnet_core.report_tables import number, tables
 from chrombpnet_core.truth import Check
 
@@ -44,6 +48,23 @@ def made_footprints(height):
     spike = profile.copy()
     spike[500] = height
     return {"control": profile, "tn5_1": spike, "tn5_2": spike * 0.9}
+
+
+def motif(letters="TTACCCG", kind="tf", q=1e-6, pattern="pos_patterns.pattern_0", seqlets=1234, name="REB1 <i>MA0363.2"):
+    cwm = np.full((len(letters), 4), -0.01)
+    cwm[np.arange(len(letters)), ["ACGT".index(letter) for letter in letters]] = 0.2
+    return MotifEntry(pattern, seqlets, cwm, cwm[::-1, ::-1], [(name, q), ("second", 0.2)] if kind != "unmatched" else [],
+                      kind)
+
+
+def contributions(width=300):
+    found = np.zeros((width, 4))
+    found[np.arange(width), np.random.default_rng(3).integers(0, 4, width)] = np.random.default_rng(4).normal(size=width)
+    return found
+
+
+def html_of(content):
+    return report.render_html(page_of(content))
 
 
 def check(value, bound=0.5, at_least=True, name="r of <planted> & learnt"):
@@ -69,7 +90,13 @@ def full_content(kind="dataset"):
         background=Background(1000, 990, np.linspace(0, 1, 11), np.arange(10), np.arange(10)[::-1]),
         insertion_pfm=rng.dirichlet(np.ones(4), 24), history=dict.fromkeys(models[:2], rows),
         footprints=dict(zip(models, map(made_footprints, (0.02, 0.01, 0.0024)), strict=True)),
-        examples=[Example("best peak", "chr3", 999, rng.poisson(1.0, W), *tracks, norm_jsd=0.3),
+        footprint_errors={model: dict.fromkeys(("control", "tn5_1"), np.full(1000, 1e-4)) for model in models},
+        motifs={"bias profile": [motif("GCACAGTGAG", "enzyme", name="Tn5"), motif("CG", "unmatched", pattern="x")],
+                "bias counts": [],
+                "corrected profile": [motif(), motif("AC", "unmatched", pattern="neg_patterns.pattern_0")]},
+        noise_floor={"counts": 0.97, "profile": 0.932},
+        examples=[Example("best peak", "chr3", 999, rng.poisson(1.0, W), *tracks, norm_jsd=0.3,
+                          contributions=contributions()),
                   Example("worst peak", "chr3", 5000, np.zeros(W))],
         truth=[check(0.9)], parameters={"seed": 1234, "models": {"filters": 64}, "motifs": ["a", "b"], "none": None},
         provenance={"keras": "3.15"}, steps=[StepRecord("train", 5000.0, 2**31, False, "ab" * 32),
@@ -208,24 +235,65 @@ def test_profile_distance_is_never_judged():
 
 def test_every_threshold_is_used_and_worst_come_first():
     found = verdicts.judge(full_content())
-    assert [verdicts.STATUSES.index(item.status) for item in found] == sorted(
-        verdicts.STATUSES.index(item.status) for item in found)
-    used = {key for item in found for key in verdicts.RULES if item.key.startswith(key)}
-    assert used == set(verdicts.RULES) - {"most_peaks"}
+    assert [verdict_rules.STATUSES.index(item.status) for item in found] == sorted(
+        verdict_rules.STATUSES.index(item.status) for item in found)
+    used = {key for item in found for key in verdict_rules.RULES if item.key.startswith(key)}
+    assert used == set(verdict_rules.RULES) - {"most_peaks"}
     assert verdicts.worst(found) == found[0].status
     assert verdicts.worst([]) == "info"
 
 
 def test_what_was_not_given_is_named():
-    assert len(verdicts.not_judged(ReportContent("dataset", "t", "ATAC"))) == 9
-    assert verdicts.not_judged(full_content("main")) == []
-    motifs, = verdicts.not_judged(full_content("bias"))
-    assert motifs.startswith("TF motifs in the bias model")
+    assert len(verdicts.not_judged(ReportContent("dataset", "t", "ATAC"))) == 10
+    for kind in ("main", "bias", "dataset"):
+        assert verdicts.not_judged(full_content(kind)) == []
+    factors, enzymes = verdicts.not_judged(replace(full_content(), motifs={}))
+    assert factors.startswith("transcription factors in the bias model")
+    assert enzymes.startswith("enzyme motifs in the corrected model")
+
+
+@pytest.mark.parametrize(("entries", "status", "words"), [
+    ([motif(q=9e-5)], "fail", "like REB1"),
+    ([motif(q=1e-4)], "warn", "1 of 1"),
+    ([motif(q=0.02), motif(q=1e-7, name="ABF1"), motif("GCAC", "enzyme")], "fail", "2 of 3 motifs"),
+    ([motif(kind="enzyme", q=1e-9), motif(kind="unmatched")], "pass", "not the motif of any known factor"),
+    ([], "info", "Nothing recurs"),
+])
+def test_factors_in_the_bias_model(entries, status, words):
+    for head in ("profile", "counts"):
+        found = verdict_of(f"bias_motifs_{head}", motifs={f"bias {head}": entries})
+        assert found.status == status
+        assert words in found.reason
+        assert ("threshold-factor by 0.1" in found.remedy) == (status in ("warn", "fail"))
+
+
+@pytest.mark.parametrize(("entries", "status", "words"), [
+    ([motif(), motif(kind="unmatched")], "pass", "None of 2"),
+    ([motif(), motif(kind="enzyme", q=0.04, pattern="pos_patterns.pattern_7")], "fail", "pos_patterns.pattern_7"),
+    ([], "warn", "Nothing recurs"),
+])
+def test_enzymes_in_the_corrected_model(entries, status, words):
+    found = verdict_of("corrected_motifs_profile", motifs={"corrected profile": entries})
+    assert found.status == status
+    assert words in found.reason
+    assert bool(found.remedy) == (status != "pass")
+
+
+def test_the_noise_floor_is_information():
+    found = verdict_of("noise_floor", noise_floor={"counts": 0.97, "profile": 0.932})
+    assert (found.status, found.value, found.shown) == ("info", 0.932, "r = 0.970 (counts), r = 0.932 (profile)")
+    assert not verdicts.judge(ReportContent("main", "t", "ATAC", noise_floor={"counts": float("nan")}))
+
+
+@pytest.mark.parametrize(("q", "shown"), [(0.2, "0.200"), (0.0012, "0.001"), (3.2e-7, "3×10⁻⁷"), (1e-12, "1×10⁻¹²"),
+                                          (0.0, "0")])
+def test_q_values_as_people_read_them(q, shown):
+    assert shown_q(q) == shown
 
 
 # --- page ----------------------------------------------------------------------------------------------------------
 
-VOID = {"meta", "br", "img", "link", "hr", "input", "source"}
+VOID = {"meta", "wbr", "br", "img", "link", "hr", "input", "source"}
 
 
 class Page(HTMLParser):
@@ -256,8 +324,13 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def html():
-    return report.render_html(full_content())
+def page():
+    return page_of(full_content())
+
+
+@pytest.fixture(scope="module")
+def html(page):
+    return report.render_html(page)
 
 
 def test_page_is_well_formed_and_needs_nothing_else(html):
@@ -286,7 +359,7 @@ def test_page_follows_the_theme_and_the_reader(html):
         assert f"--{name}: {dark}" in style
         assert light not in body  # colours of pictures are variables
     pictures = re.findall(r"<svg[^>]*>", body)
-    assert len(pictures) == len(re.findall(r"<figure", body)) >= 15
+    assert len(pictures) == len(re.findall(r"<figure|<td class=\"logo\"", body)) >= 15
     assert all('role="img"' in tag and re.search(r'aria-label="[^"]{20,}"', tag) for tag in pictures)
 
 
@@ -300,6 +373,67 @@ def test_text_of_users_is_escaped(html):
     assert "Sample &lt;b&gt;7&lt;/b&gt; &amp; more" in html
 
 
+SECTIONS = ("Verdicts", "The reads", "Training", "Counts and profiles on chromosomes the models never saw",
+            "Does the enzyme still leave footprints?", "What the models go by", "Example regions", "Tables and provenance",
+            "Test chromosomes", "Regions that train", "Footprint maxima", "Steps", "Parameters", "Provenance", "Glossary")
+"""Headings of a report with every piece, in order."""
+
+
+def test_every_section_is_there_and_has_a_link(html):
+    headings = [Page(f"<p>{words}</p>").texts[0] for words in re.findall(r"<h[23][^>]*>(.*?)</h", html)]
+    assert [words for words in headings if words in SECTIONS] == list(SECTIONS)
+    text = " ".join(Page(html).texts)
+    for words in ("1 h 23 min", "2.00 GiB", "confidence interval of the mean", "REB1 <i>MA0363.2", "q = 1×10⁻⁶",
+                  "the enzyme's", "No motif was found: nothing recurs", "what each of the middle 200 bases"):
+        assert words in text, words
+    assert html.count("<nav") == 1
+    assert len(re.findall('<a href="#', html)) == 9
+
+
+def test_names_with_dollars_are_not_formulas():
+    name = r"a$\nonsense$ <script>"
+    profile = made_footprints(0.01)
+    html = html_of(ReportContent("main", "t", "ATAC", footprints={"bias": {name: profile["tn5_1"]}},
+                                 motifs={"corrected profile": [motif(name=name, pattern=name)]}))
+    assert r"$\nonsense$ &lt;script&gt;" in html
+    assert Page(html).stack == []
+    assert "script" not in Page(html).tags
+
+
+def test_the_glossary_holds_the_terms_that_occur(page):
+    assert [term for term, _ in glossary("JSD and <b class='AUROC'>MSEs</b>")] == ["JSD", "MSE"]
+    assert glossary("nothing") == []
+    used = {term for term, _ in page.glossary}
+    assert {"AUPRC", "AUROC", "CWM", "JSD", "MSE", "GC", "q", "r", "seqlet", "TF", "TF-MoDISco"} <= used
+    assert used <= set(TERMS)
+
+
+def test_long_motif_tables_are_cut_and_say_so(monkeypatch):
+    monkeypatch.setattr(report_sections, "_MOTIFS_SHOWN", 3)
+    page = page_of(ReportContent("main", "t", "ATAC", motifs={"corrected profile": [
+        motif("AC", "unmatched", pattern=f"p.{i}", seqlets=i) for i in range(5)]}))
+    table, = page.groups[0].motifs
+    assert [line.seqlets for line in table.lines] == ["4", "3", "2"]
+    assert "3 seen most often of 5" in table.note
+
+
+@pytest.mark.parametrize("width", [1, 2, 60, 200, 301, 2114])
+def test_contributions_of_any_width_are_centred(width):
+    values = np.zeros((width, 4))
+    values[width // 2] = [0, 0, 5, 0]
+    figure = report_pictures.locus(Example("x", "c", 0, np.ones(W), contributions=values))
+    letters = {round(patch.get_path().vertices[:, 0].mean()) for axes in figure.axes[1:] for patch in axes.patches}
+    assert letters == {0}
+    assert figure.axes[1].get_ylim() == figure.axes[2].get_ylim()
+
+
+def test_contributions_may_all_be_zero():
+    svg = report_pictures.write_svg(report_pictures.locus(Example("x", "c", 0, np.ones(W), contributions=np.zeros((9, 4)))),
+                                    "x", "nothing")
+    assert "var(--" in svg
+    assert "var(--" not in report_pictures.plain_svg(svg)
+
+
 def test_numbers_in_pictures_keep_their_digits(html):
     assert "0.003" in "".join(Page(html).texts)
     assert re.search(r">r = −?\d\.\d{3}<", html)
@@ -311,12 +445,12 @@ def test_palette_has_no_two_alike():
 
 
 def test_the_same_content_makes_the_same_bytes(html):
-    assert report.render_html(full_content()) == html
+    assert html_of(full_content()) == html
 
 
 @pytest.mark.parametrize("kind", ["bias", "main", "dataset"])
 def test_empty_content_makes_a_page_that_says_so(kind):
-    html = report.render_html(ReportContent(kind, "Nothing", "DNASE"))
+    html = html_of(ReportContent(kind, "Nothing", "DNASE"))
     assert Page(html).stack == []
     assert "Nothing could be judged" in html
     assert "Not judged here" in html
@@ -325,10 +459,11 @@ def test_empty_content_makes_a_page_that_says_so(kind):
 
 
 @pytest.mark.parametrize("piece", ["metrics", "per_region", "selection", "reads", "shift", "background", "history",
-                                   "insertion_pfm", "footprints", "examples", "truth", "parameters", "steps"])
+                                   "insertion_pfm", "footprints", "motifs", "noise_floor", "examples", "truth",
+                                   "parameters", "steps"])
 def test_every_piece_may_come_alone(piece):
     alone = ReportContent("main", "t", "ATAC", **{piece: getattr(full_content(), piece)})
-    html = report.render_html(alone)
+    html = html_of(alone)
     assert Page(html).stack == []
     assert any(mark in html for mark in ("<figure", "<table", 'class="verdicts"'))
 
@@ -343,7 +478,7 @@ def test_degenerate_arrays_make_pictures(tmp_path):
                             background=Background(0, 0, np.linspace(0, 1, 3), np.zeros(2), np.zeros(2)),
                             shift=ShiftEvidence(0, 1, votes={"+": {"a": 0}, "-": {}}),
                             examples=[Example("silent", "c", 0, np.zeros(W), np.zeros(W), planted=np.zeros(W))])
-    assert Page(report.render_html(content)).stack == []
+    assert Page(html_of(content)).stack == []
     assert report.write_pictures(content, tmp_path)
 
 
@@ -368,11 +503,17 @@ def test_summary_line(pieces, words):
 def test_report_files(tmp_path):
     content = replace(full_content(), examples=(), per_region={}, truth=[check(float("nan"))])
     paths = report.write_report(content, tmp_path / "evaluation")
-    assert [path.name for path in paths] == ["overall_report.html", "report.json"]
-    found = json.loads(paths[1].read_text(), parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
+    assert [path.name for path in paths] == ["overall_report.html", "overall_report.pdf", "report.json"]
+    assert paths[1].read_bytes()[:5] == b"%PDF-"
+    found = json.loads(paths[2].read_text(), parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
     assert found["overall"] == found["verdicts"][0]["status"]
     assert found["metrics"]["bias"]["counts_metrics"]["peaks"]["pearsonr"] > 0
     assert found["footprint_maxima"]["chrombpnet_nobias"] == {"tn5_1": 0.0024, "tn5_2": pytest.approx(0.00216)}
+    assert found["noise_floor"] == {"counts": 0.97, "profile": 0.932}
+    assert found["motifs"]["bias counts"] == []
+    assert found["motifs"]["corrected profile"][0] == {
+        "pattern": "pos_patterns.pattern_0", "seqlets": 1234, "kind": "tf",
+        "matches": [{"name": "REB1 <i>MA0363.2", "q": 1e-6}, {"name": "second", "q": 0.2}]}
     assert found["truth"][0]["value"] is None
     assert not found["truth"][0]["passed"]
     assert found["steps"][0] == {"name": "train", "seconds": 5000.0, "peak_memory": 2**31, "cached": False,

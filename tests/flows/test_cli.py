@@ -14,7 +14,8 @@ from chrombpnet_core.simulate import TINY, simulate
 from flows.cli import build_parser, main
 
 COMMANDS = [["pipeline"], ["train"], ["qc"], ["bias", "pipeline"], ["bias", "train"], ["bias", "qc"], ["prep", "nonpeaks"],
-            ["prep", "splits"], ["prep", "folds"], ["pred_bw"], ["footprints"], ["check"], ["run"], ["demo"], ["doctor"]]
+            ["prep", "splits"], ["prep", "folds"], ["pred_bw"], ["contribs_bw"], ["modisco_motifs"], ["motif_hits"],
+            ["footprints"], ["check"], ["run"], ["demo"], ["doctor"]]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -20,7 +20,8 @@ from flows.cli import main
 
 SIZES = {"input_length": 600, "output_length": 200}
 STEPS = ["coverage", "insertion_logo", "nonpeaks", "shards", "select_bias", "train_bias", "evaluate_bias",
-         "select_main", "scale_bias", "train_main", "evaluate_main", "report"]
+         "select_main", "scale_bias", "train_main", "evaluate_main", "contributions", "motifs_counts", "motifs_profile",
+         "motif_hits_profile", "report"]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def simulation(tmp_path_factory):
     return simulate(tmp_path_factory.mktemp("tiny"), TINY, bgzip=True)
 
 
-def _write_spec(simulation, folder: Path, **model) -> Path:
+def _write_spec(simulation, folder: Path, explained: int = 0, **model) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     spec = {
         "id": "tiny", "assay": "ATAC", "reads": {"fragments": [str(simulation.fragments)]},
@@ -37,7 +38,7 @@ def _write_spec(simulation, folder: Path, **model) -> Path:
         "folds": [str(simulation.fold)], **SIZES, "background": {"stride": 200},
         "bias": {"filters": 4, "layers": 3, "epochs": 2},
         "model": {"filters": 8, "layers": 4, "epochs": 6, "jitter": 50} | model,
-        "training": {"batch_size": 16}, "output": str(folder / "out")}
+        "training": {"batch_size": 16}, "explanation": {"peaks": explained, "max_seqlets": 100}, "output": str(folder / "out")}
     path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(spec))
     return path
@@ -84,7 +85,7 @@ def _weights(path: Path) -> list[np.ndarray]:
 def finished(simulation, tmp_path_factory):
     """An undisturbed run of the whole data set: its folder and what it printed."""
     folder = tmp_path_factory.mktemp("finished")
-    return folder, _run("run", _write_spec(simulation, folder), "--store", folder / "store", "--device", "cpu")
+    return folder, _run("run", _write_spec(simulation, folder, 24), "--store", folder / "store", "--device", "cpu")
 
 
 def test_a_data_set_file_becomes_models_and_a_report(finished):
@@ -99,7 +100,14 @@ def test_a_data_set_file_becomes_models_and_a_report(finished):
                  "main/auxiliary/data_unstranded.bw", "main/auxiliary/filtered.peaks.bed",
                  "main/evaluation/overall_report.html", "main/evaluation/chrombpnet_metrics.json",
                  "main/evaluation/chrombpnet_nobias_max_bias_response.txt", "main/evaluation/epoch_loss.png",
-                 "main/evaluation/chrombpnet_nobias.tn5_1.footprint.png", "main/evaluation/bw_shift_qc.png"):
+                 "main/evaluation/chrombpnet_nobias.tn5_1.footprint.png", "main/evaluation/bw_shift_qc.png",
+                 "main/evaluation/overall_report.pdf", "main/igv_session.json", "main/igv_session.xml",
+                 "main/auxiliary/interpret_subsample/chrombpnet_nobias.profile_scores.h5",
+                 "main/auxiliary/interpret_subsample/chrombpnet_nobias.profile_scores.bw",
+                 "main/auxiliary/interpret_subsample/chrombpnet_nobias.interpreted_regions.bed",
+                 "main/evaluation/modisco_profile/motifs.html", "main/evaluation/modisco_profile/hits.bed",
+                 "bias/auxiliary/interpret_subsample/bias.counts_scores.h5",
+                 "bias/evaluation/modisco_counts/motifs.json", "bias/evaluation/modisco_profile/modisco.h5"):
         assert (out / name).stat().st_size > 0, name
     numbers = json.loads((out / "report.json").read_text())
     assert {"overall", "verdicts", "steps", "provenance"} <= set(numbers)
@@ -112,7 +120,7 @@ def test_a_data_set_file_becomes_models_and_a_report(finished):
 
 def test_the_same_command_again_recomputes_nothing(simulation, finished, capsys):
     folder, _ = finished
-    _, log = _here(capsys, "run", _write_spec(simulation, folder), "--store", folder / "store", "--device", "cpu")
+    _, log = _here(capsys, "run", _write_spec(simulation, folder, 24), "--store", folder / "store", "--device", "cpu")
     assert set(_outcomes(log).items()) == {(step, "found") for step in STEPS}
 
 
@@ -187,7 +195,7 @@ def test_the_references_commands(simulation, finished, tmp_path, capsys):
     common = ("-g", simulation.genome, "-c", simulation.sizes, "-p", simulation.peaks, "-fl", simulation.fold)
     _here(capsys, "prep", "nonpeaks", *common, "-o", tmp_path / "my", "-il", 600, "-st", 200, *store)
     inputs = (*common, "-ibam", simulation.bam, "-d", "ATAC", "-n", tmp_path / "my_negatives.bed", "-il", 600, "-ol",
-              200, "-e", 1, "-bs", 16, "-fp", "mine", *store, "--device", "cpu")
+              200, "-e", 1, "-bs", 16, "-fp", "mine", *store, "--device", "cpu", "--explain", 0)
     _here(capsys, "bias", "pipeline", *inputs, "-b", 0.5, "-fil", 4, "-dil", 3, "-o", tmp_path / "bias")
     bias = tmp_path / "bias" / "models" / "mine_bias.h5"
     out, log = _here(capsys, "pipeline", *inputs, "-b", bias, "-fil", 4, "-dil", 3, "-j", 50, "-o", tmp_path / "main")
@@ -201,7 +209,7 @@ def test_quality_control_of_given_models_equals_the_run_that_made_them(simulatio
     out = finished[0] / "out" / "fold_0"
     inputs = ("-bw", out / "main/auxiliary/data_unstranded.bw", "-g", simulation.genome, "-c", simulation.sizes, "-d",
               "ATAC", "-p", simulation.peaks, "-n", out / "main/auxiliary/negatives.bed", "-fl", simulation.fold,
-              "-bs", 16, "--store", tmp_path / "store")
+              "-bs", 16, "--store", tmp_path / "store", "--explain", 0)
     models = out / "main" / "models"
     printed, _ = _here(capsys, "qc", *inputs, "-cm", models / "chrombpnet.h5", "-cmb", models / "chrombpnet_nobias.h5",
                        "-o", tmp_path / "main", "-fp", "mine")
