@@ -1,4 +1,5 @@
-"""The full-size model on a GPU: examples/s, TFLOP/s and the share of the card's own matrix rate, in training and prediction.
+"""The full-size model on a GPU: examples/s, TFLOP/s and the share of the card's own matrix rate, in training and prediction;
+regions/s of contributions.
 
 Needs no data: bases and counts are drawn in memory and go to the device with every step, as a batch of training does.
 ``KERAS_BACKEND`` chooses TensorFlow (default) or JAX. A main model of 512 filters and 8 dilated layers around a frozen bias
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 L, W = 2114, 1000
 LAYERS, BIAS = 8, (128, 4)
 AIMS = {"tf32": 2_500, "bfloat16": 5_000}
+EXPLAINED, EXPLAIN_AIM = (1, 2, 4, 8, 16), 100
 WARM = 3
 
 
@@ -90,6 +92,28 @@ def measure(precision: str, filters: int, sizes: Sequence[int], seconds: float, 
     return fastest
 
 
+def explain(precision: str, filters: int, seconds: float) -> None:
+    """Print regions/s of DeepSHAP: 20 shuffles each, counts and profile, shuffling included."""
+    from chrombpnet_core.attribution import Explainer
+    from chrombpnet_core.engine import set_precision
+    from chrombpnet_core.models import ACCESSIBILITY_PREFIX, Architecture, bpnet
+    from chrombpnet_core.shuffles import dinucleotide_shuffles
+
+    set_precision(precision)
+    explainer = Explainer(bpnet(Architecture(filters, LAYERS, L, W), ACCESSIBILITY_PREFIX, "model_wo_bias"))
+    for size in EXPLAINED:
+        batches = [batch.codes for batch in drawn_batches(size)]
+        try:
+            spent = seconds_of(lambda codes: explainer(codes, dinucleotide_shuffles(codes, 20, 1))["profile"], batches,
+                               seconds)
+            told = f"{size / spent:9,.2f} regions/s  {1e3 * spent:9.1f} ms a step"
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            told = "out of memory"
+        print(f"{precision:8}  batch {size:5}  {'contributions to both heads':32}{told}", flush=True)
+
+
 def _spent(engine: Engine, work: Callable, batches: Sequence, seconds: float) -> float:
     """Seconds of a step; 0 where the device's memory is too small, and the engine is then as before."""
     before = engine.state()
@@ -128,6 +152,9 @@ def main() -> int:
     matrix_size = 8192 if device.kind == "gpu" else 1024
     fastest = {precision: measure(precision, given.filters, given.batches, given.seconds, matrix_size)
                for precision in given.precisions}
+    for precision in sorted({*given.precisions} - {"bfloat16"}):
+        explain(precision, given.filters, given.seconds)
+    print(f"contributions: aim on one H200: {EXPLAIN_AIM} regions/s")
     print("fastest training: " + "; ".join(
         f"{precision} {rate:,.0f} examples/s" + (f" (aim on one H200: {AIMS[precision]:,})" if precision in AIMS and
                                                  given.filters == 512 else "") for precision, rate in fastest.items()))

@@ -158,7 +158,12 @@ def fit(model: keras.Model, shards: ShardSet, plan_of: Callable[[int], Plan], va
     run.measure(plan_of(0))
     run.resume()
     while len(run.history.epochs) < options.epochs and not run.settled():
-        run.epoch(plan_of(len(run.history.epochs)))
+        try:
+            run.epoch(plan_of(len(run.history.epochs)))
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            run.shrink()
     for i, variable in enumerate(model.variables):
         variable.assign(run.best[f"best/{i}"])
     return run.history
@@ -173,13 +178,14 @@ class _Run:
         self.options, self.checkpoint, self.watch = options, checkpoint, watch
         self.history, self.step = History(), 0
         self.best = self._best()
+        self.first = engine.state()
 
     def measure(self, plan: Plan) -> None:
         """Time a few steps and say what an epoch will take; then all is as before.
 
         Where the device's memory is too small for a batch, smaller parts of it are tried.
         """
-        before, options = self.engine.state(), self.options
+        options = self.options
         batch = load_batch(self.shards, plan.slice(0, options.batch_size))
         while True:
             try:
@@ -189,8 +195,8 @@ class _Run:
                 if not is_out_of_memory(error):
                     raise
                 self.engine.halve(len(batch.ids))
-                self.engine.restore(before)
-        self.engine.restore(before)
+                self.engine.restore(self.first)
+        self.engine.restore(self.first)
         rate = len(batch.ids) / seconds
         epoch = (len(plan) + len(self.valid) / 3) / rate
         log.info("%s examples/s: an epoch of %s takes about %s, %d epochs %s", f"{rate:,.0f}", f"{len(plan):,}",
@@ -217,6 +223,13 @@ class _Run:
         self.best = {name: value for name, value in state.items() if name.startswith("best/")}
         self.step = words["step"]
         log.info("resuming at epoch %d, step %d", len(self.history.epochs) + 1, self.step)
+
+    def shrink(self) -> None:
+        """Take smaller parts of a batch from the last checkpoint or the beginning on: the last step may be half done."""
+        self.engine.halve(self.options.batch_size)
+        self.engine.restore(self.first)
+        self.history, self.step, self.best = History(), 0, self._best()
+        self.resume()
 
     def save(self) -> None:
         """Write the checkpoint."""

@@ -309,6 +309,8 @@ def _contribs_bw(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-d", "--debug-chr", nargs="+", metavar="CHROM", help="only regions on these chromosomes")
     parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N", help="of the shuffles (default 1234)")
     parser.add_argument("--float32", action="store_true", help="write scores as float32 (default float16)")
+    parser.add_argument("--precision", choices=["float32", "tf32"], default="tf32",
+                        help="of products on a GPU (default tf32)")
     _names(parser)
     _place(parser)
 

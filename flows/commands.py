@@ -120,7 +120,7 @@ def contribs_bw(given: argparse.Namespace) -> None:
     training = make_part(Training, {"seed": given.seed}, "arguments", _FLAGS)
     result = explain_regions.fn(_store(given), given.model_h5, given.regions, given.genome, given.chrom_sizes,
                                 given.profile_or_counts, given.debug_chr, training.seed,
-                                naming_of(_chromosomes(given)).to_json(), given.float32)
+                                naming_of(_chromosomes(given)).to_json(), given.float32, precision=given.precision)
     for folder, files in contribution_files(result, given.output_prefix, given.output_prefix_stats).items():
         for address in place_files(files, {}, folder):
             print(address)

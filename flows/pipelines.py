@@ -246,7 +246,8 @@ def _explain(run: _Run, kind: str, done: Done, models: Any, evaluated: Any) -> D
     if isinstance(models, dict):
         models = models["bias"] if kind == "bias" else models["chrombpnet_nobias"] or models["chrombpnet"]
     contributions = call(explain_regions, store, models, done["shards"], spec.genome, spec.chrom_sizes, heads, seed=seed,
-                         naming=run.naming, most=asked.peaks, kind=kind, examples=evaluated)
+                         naming=run.naming, most=asked.peaks, kind=kind, examples=evaluated,
+                         precision="float32" if spec.training.precision == "float32" else "tf32")
     found: Done = {"contributions": contributions}
     for head in heads:
         found[f"motifs_{head}"] = motifs = call(find_motifs, store, contributions, head, asked.max_seqlets, asked.window,

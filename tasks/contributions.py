@@ -42,14 +42,15 @@ def scores_file(head: str) -> str:
 def explain_regions(store: str, model: Result | str, regions: Result | str, genome: str, chrom_sizes: str | None,
                     heads: Sequence[str], chroms: list[str] | None = None, seed: int = 1234,
                     naming: dict[str, Any] | None = None, exact: bool = False, most: int | None = None,
-                    kind: str | None = None, examples: Result | None = None) -> Result:
+                    kind: str | None = None, examples: Result | None = None, precision: str = "tf32") -> Result:
     """Explain ``heads``, counts or profile or both, of a model's predictions for regions.
 
     The result holds for each head the contributions as HDF5 (float16, or float32 where ``exact``), as bigWig and the
     statistics of that, and the regions explained. ``model`` is a file or the step that trained it; of ``kind`` bias, main
     (of which the accessibility model is explained), or by default any. ``regions`` is a file, or the step of the shards,
     whose peaks are taken; ``most`` of them at most, drawn with ``seed``, which is that of the shuffles too. ``examples`` is
-    the evaluation whose example regions are explained besides. Other arguments are as of
+    the evaluation whose example regions are explained besides; ``precision``, float32 or tf32, is that of products on a GPU
+    (:func:`~chrombpnet_core.engine.set_precision`). Other arguments are as of
     :func:`~tasks.tracks.predict_tracks`.
     """
     if not heads:
@@ -58,7 +59,8 @@ def explain_regions(store: str, model: Result | str, regions: Result | str, geno
                     {"model": model, "regions": _one_file(regions, "peaks.bed"), "genome": genome,
                      "chrom_sizes": chrom_sizes, "examples": _one_file(examples, "examples.npz")},
                     {"heads": sorted({*heads}), "chroms": sorted({*chroms}) if chroms else None, "seed": seed,
-                     "naming": naming, "exact": exact, "most": most, "kind": kind, "references": _REFERENCES}, _explain)
+                     "naming": naming, "exact": exact, "most": most, "kind": kind, "references": _REFERENCES,
+                     "precision": precision}, _explain)
 
 
 def _one_file(given: Result | str | None, name: str) -> Result | str | None:
@@ -104,10 +106,12 @@ def _explain(work: Work) -> None:
 def _explainer(work: Work, device: Any) -> Any:
     """The explainer of the model, or of its accessibility part."""
     from chrombpnet_core.attribution import Explainer
+    from chrombpnet_core.engine import set_precision
     from chrombpnet_core.model_files import load_model
     from chrombpnet_core.models import accessibility_part
 
     path, parameters = work.inputs["model"], work.parameters
+    set_precision(parameters["precision"])
     model = load_model(path / _FILES[parameters["kind"]] if path.is_dir() else path)
     if parameters["kind"] == "main" and model.name == "chrombpnet":
         model = accessibility_part(model)

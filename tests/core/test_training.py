@@ -163,3 +163,28 @@ def test_tensorboard_reads_the_losses(small_data, tmp_path):
         assert [event.step for event in events[1:]] == [0, 1, 2]
         for row, scalars in zip(history.epochs, found, strict=True):
             assert scalars == pytest.approx({name: value for name, value in row.items() if name != "epoch"}, rel=1e-6)
+
+
+@pytest.mark.parametrize("checkpoint_seconds", [0.0, 1e9])
+def test_a_memory_that_fills_up_later_shrinks_the_parts_and_goes_on(small_data, tmp_path, monkeypatch, caplog,
+                                                                  checkpoint_seconds):
+    """From the last checkpoint, or from the beginning where none was written: losses are those of an undisturbed run."""
+    class Full(Exception):
+        def __str__(self):
+            return "RESOURCE_EXHAUSTED: Out of memory"
+
+    options = TrainingOptions(epochs=2, batch_size=16, checkpoint_seconds=checkpoint_seconds)
+    _, whole = _train(small_data, tmp_path / "whole.npz", options)
+    trained, steps = Engine.train, iter(range(100))
+
+    def train(self, batch):
+        if next(steps) == 5:  # four are timed before the first epoch; this is its second
+            assert (tmp_path / "cut.npz").exists() == (checkpoint_seconds == 0)
+            raise Full
+        return trained(self, batch)
+
+    monkeypatch.setattr(Engine, "train", train)
+    with caplog.at_level("WARNING"):
+        _, again = _train(small_data, tmp_path / "cut.npz", options)
+    assert "taking 8" in caplog.text
+    np.testing.assert_allclose(again.batches, whole.batches, rtol=1e-4)

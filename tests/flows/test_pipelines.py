@@ -38,7 +38,8 @@ def _write_spec(simulation, folder: Path, explained: int = 0, **model) -> Path:
         "folds": [str(simulation.fold)], **SIZES, "background": {"stride": 200},
         "bias": {"filters": 4, "layers": 3, "epochs": 2},
         "model": {"filters": 8, "layers": 4, "epochs": 6, "jitter": 50} | model,
-        "training": {"batch_size": 16}, "explanation": {"peaks": explained, "max_seqlets": 100}, "output": str(folder / "out")}
+        "training": {"batch_size": 16}, "explanation": {"peaks": explained, "max_seqlets": 100},
+        "output": str(folder / "out")}
     path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(spec))
     return path

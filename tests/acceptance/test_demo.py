@@ -1,0 +1,80 @@
+"""The demo as a user starts it: what was planted is learnt, found in the contributions, and matched in JASPAR."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chrombpnet_core.genome import codes_of, reverse_complement
+from chrombpnet_core.motifs import read_rows
+from chrombpnet_core.simulate import MOTIFS
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    run = subprocess.run([sys.executable, "-m", "flows.cli", "demo", "-o", str(folder), "--store", str(folder / "store")],
+                         check=False)
+    assert run.returncode == 0
+    return folder
+
+
+def motifs(output, model, head):
+    rows = read_rows(output / "fold_0" / model / "evaluation" / f"modisco_{head}" / "motifs.json")
+    for row in rows:
+        print(model, head, row.pattern, row.seqlets, row.kind, [(match.name, f"{match.q:.1e}") for match in row.matches])
+    return rows
+
+
+def core_of(consensus):
+    """The consensus without two letters at either end, on both strands, as base codes."""
+    codes = codes_of(consensus)[2:-2]
+    return codes, reverse_complement(codes)
+
+
+def holds(row, consensus):
+    """Whether the pattern's strongest letters spell the core of a consensus."""
+    letters = np.asarray(row.pfm).argmax(axis=1)
+    return any((letters[at:at + core.size] == core).all() for core in core_of(consensus)
+               for at in range(len(letters) - core.size + 1))
+
+
+def test_every_planted_motif_is_found_and_matched(output):
+    found = [row for row in motifs(output, "main", "profile") if row.kind == "tf"]
+    for motif in MOTIFS:
+        rows = [row for row in found if holds(row, motif.consensus)]
+        assert rows, f"{motif.name} is not among the motifs"
+        assert min(match.q for row in rows for match in row.matches) < 0.05
+
+
+def test_the_corrected_model_has_no_enzyme_motif_and_the_bias_model_has(output):
+    assert not [row.pattern for row in motifs(output, "main", "profile") if row.kind == "enzyme"]
+    bias = [row for head in ("profile", "counts") for row in motifs(output, "bias", head)]
+    assert [row.pattern for row in bias if row.kind == "enzyme"]
+
+
+def test_hits_lie_on_planted_sites(output):
+    """Of the hits of the found motifs most are sites that were planted, and of the planted sites most are hit."""
+    hits = pd.read_csv(output / "fold_0/main/evaluation/modisco_profile/hits.bed", sep="\t")
+    hits = hits.rename(columns=lambda name: name.lstrip("#"))
+    sites = pd.DataFrame(json.loads((output / "inputs" / "truth.json").read_text())["sites"])
+    near = {(chrom, at // 10) for chrom, at in zip(sites["chrom"], (sites["start"] + sites["end"]) // 2, strict=True)}
+    near |= {(chrom, at + step) for chrom, at in near for step in (-1, 1)}
+    middles = (hits["start"] + hits["end"]) // 2
+    share = np.mean([(chrom, at // 10) in near for chrom, at in zip(hits["chrom"], middles, strict=True)])
+    print(f"{len(hits):,} hits, {share:.0%} on one of {len(sites):,} planted sites")
+    assert share > 0.8
+
+
+def test_reports_tell_it(output):
+    fold = output / "fold_0"
+    for name in ("overall_report.html", "overall_report.pdf", "report.json", "main/evaluation/overall_report.pdf",
+                 "bias/evaluation/overall_report.pdf", "main/igv_session.json"):
+        assert (fold / name).stat().st_size > 1000, name
+    report = json.loads((fold / "main" / "evaluation" / "report.json").read_text())
+    assert [verdict["status"] for verdict in report["verdicts"] if verdict["key"].startswith("corrected_motifs")] == ["pass"]
