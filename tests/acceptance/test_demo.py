@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from chrombpnet_core.genome import codes_of, reverse_complement
+from chrombpnet_core.motif_hits import HIT_COLUMNS
 from chrombpnet_core.motifs import read_rows
 from chrombpnet_core.simulate import MOTIFS
 
@@ -60,8 +61,7 @@ def test_the_corrected_model_has_no_enzyme_motif_and_the_bias_model_has(output):
 
 def test_hits_lie_on_planted_sites(output):
     """Of the hits of the found motifs most are sites that were planted, and of the planted sites most are hit."""
-    hits = pd.read_csv(output / "fold_0/main/evaluation/modisco_profile/hits.bed", sep="\t")
-    hits = hits.rename(columns=lambda name: name.lstrip("#"))
+    hits = pd.read_csv(output / "fold_0/main/evaluation/modisco_profile/hits.bed", sep="\t", names=HIT_COLUMNS)
     sites = pd.DataFrame(json.loads((output / "inputs" / "truth.json").read_text())["sites"])
     near = {(chrom, at // 10) for chrom, at in zip(sites["chrom"], (sites["start"] + sites["end"]) // 2, strict=True)}
     near |= {(chrom, at + step) for chrom, at in near for step in (-1, 1)}

@@ -12,8 +12,8 @@ from tasks.reports import example_contributions, motif_entries
 def test_motifs_are_those_of_the_file(tmp_path):
     rng = np.random.default_rng(0)
     cwm, pfm = rng.normal(size=(7, 4)), rng.dirichlet(np.ones(4), 7)
-    match = Match("REB1", "MA0363.2", False, 1e-9, 3e-7, pfm)
-    own = Match("tn5", "tn5", True, 0.1, 0.2, pfm)
+    match = Match("REB1", "MA0363.2", False, 1e-9, 3e-7, 0.9, pfm)
+    own = Match("tn5", "tn5", True, 0.1, 0.2, 0.9, pfm)
     write_rows([MotifRow("pos_patterns.pattern_0", 321, cwm, pfm, 0.5, (match, own)),
                 MotifRow("neg_patterns.pattern_0", 20, -cwm, pfm, -0.5, ())], tmp_path / "motifs.json")
     first, second = motif_entries(tmp_path / "motifs.json")
