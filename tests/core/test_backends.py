@@ -1,6 +1,7 @@
 """What models compute equals the reference's outputs and the formulas, on TensorFlow and on JAX.
 
-A process has one backend: the tests run on this one's, and the last of them runs all others on JAX.
+A process has one backend: the tests run on this one's, and the last of them runs all others, and those of contributions,
+on JAX.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -274,7 +276,8 @@ def test_twenty_steps_follow_the_closed_form_and_leave_the_bias_model_alone(smal
 
 
 def test_all_of_these_on_jax(request):
-    run = subprocess.run([sys.executable, "-m", "pytest", __file__, "-k", "not on_jax", "-p", "no:xdist"], check=False,
+    files = [__file__, str(Path(__file__).with_name("test_attribution.py"))]
+    run = subprocess.run([sys.executable, "-m", "pytest", *files, "-k", "not on_jax", "-p", "no:xdist"], check=False,
                          cwd=request.config.rootpath, env=os.environ | {"KERAS_BACKEND": "jax"}, capture_output=True,
                          text=True)
     assert run.returncode == 0, run.stdout + run.stderr
