@@ -100,7 +100,8 @@ def explain(precision: str, filters: int, seconds: float) -> None:
     from chrombpnet_core.shuffles import dinucleotide_shuffles
 
     set_precision(precision)
-    explainer = Explainer(bpnet(Architecture(filters, LAYERS, L, W), ACCESSIBILITY_PREFIX, "model_wo_bias"))
+    explainer = Explainer(bpnet(Architecture(filters, LAYERS, L, W), ACCESSIBILITY_PREFIX, "model_wo_bias"),
+                          device=find_device())
     for size in EXPLAINED:
         batches = [batch.codes for batch in drawn_batches(size)]
         try:

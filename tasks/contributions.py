@@ -115,8 +115,7 @@ def _explainer(work: Work, device: Any) -> Any:
     model = load_model(path / _FILES[parameters["kind"]] if path.is_dir() else path)
     if parameters["kind"] == "main" and model.name == "chrombpnet":
         model = accessibility_part(model)
-    memory = None if device.kind == "cpu" else device.memory
-    return Explainer(model, parameters["heads"], parameters["references"], memory)
+    return Explainer(model, parameters["heads"], parameters["references"], device)
 
 
 def _drawn(table: pd.DataFrame, parameters: dict[str, Any]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from keras import layers
 
 from chrombpnet_core.attribution import Explainer, actual_contributions
 from chrombpnet_core.contributions import explain_codes
+from chrombpnet_core.devices import Device
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import one_hot
 from chrombpnet_core.inference import predictor
@@ -143,9 +144,11 @@ def test_relus_of_their_own_are_as_those_within_layers(codes, relu):
 
 
 def test_batches_follow_the_memory_and_shrink_where_it_is_too_small(codes, caplog):
-    sizes = [Explainer(drawn(), memory=memory).at_once for memory in (1, 4 * 10**6, 10**12)]
+    sizes = [Explainer(drawn(), device=Device("gpu", "a card", 1, memory, "tensorflow")).at_once
+             for memory in (1, 10**7, 10**12)]
     assert sizes == sorted(sizes)
     assert (sizes[0], sizes[-1]) == (1, 16)
+    assert Explainer(drawn()).at_once == 2
 
     class Small(Explainer):
         """Of a device that holds one sequence."""
