@@ -177,7 +177,8 @@ def _groups(content: ReportContent) -> Iterator[Group]:
     yield Group("Motifs", "What the models go by",
                 "Patterns that recur in the contributions of single bases, found by TF-MoDISco in so many places (seqlets). "
                 "A letter's height is what the base contributes there on average (CWM); q says how far a match to a known "
-                "motif can be trusted, 0 is best. The bias model must go by the enzyme alone, the corrected model by "
+                "motif can be trusted, 0 is best; however small it is, motifs whose base frequencies differ (cosine below "
+                "0.6) are not taken for one another. The bias model must go by the enzyme alone, the corrected model by "
                 "proteins alone.", [], motifs=tuple(_motif_tables(content)))
     yield Group("Examples", "Example regions",
                 "Regions of the test chromosomes, each track on its own scale. Sharp spikes of the observed reads that "

@@ -12,7 +12,13 @@ import numpy as np
 import pyBigWig
 import pytest
 
+from chrombpnet_core.footprints import background_sequences
+from chrombpnet_core.genome import open_genome
+from chrombpnet_core.inference import predictor
+from chrombpnet_core.model_files import load_model
+from chrombpnet_core.motifs import read_rows
 from chrombpnet_core.regions import read_regions
+from chrombpnet_core.truth import motif_effect
 
 SHORTEST = 5  # bp; the reference loses its whole bigWig on shorter fragments, so its figures are without them
 
@@ -42,9 +48,10 @@ def runs(yeast, golden, fragments, tmp_path_factory) -> Path:
     inputs = ("-ifrag", fragments, "-d", "ATAC", "-g", yeast / "genome.fa.gz", "-c", yeast / "chrom.sizes", "-p",
               yeast / "peaks.narrowPeak", "-n", golden / "background" / "nonpeaks_ratio1_blacklist.bed", "-fl",
               yeast / "fold_0.json", "--store", folder / "store")
-    _run("bias", "pipeline", *inputs, "-b", 0.5, "-fil", 32, "-dil", 4, "-e", 8, "-o", folder / "bias")
+    _run("bias", "pipeline", *inputs, "-b", 0.5, "-fil", 32, "-dil", 4, "-e", 8, "-o", folder / "bias",
+         "--explain", 0)
     _run("pipeline", *inputs, "-b", folder / "bias" / "models" / "bias.h5", "-fil", 64, "-dil", 8, "-e", 14, "-o",
-         folder / "main")
+         folder / "main", "--motifs", "jaspar:fungi", "--assembly", "sacCer3")
     return folder
 
 
@@ -83,6 +90,22 @@ def test_the_report_is_there(runs):
     assert (runs / "main" / "evaluation" / "overall_report.html").stat().st_size > 1e5
     assert len(read_regions(runs / "main" / "auxiliary" / "filtered.peaks.bed")) == _facts(runs, "select_main")[
         "peaks_kept"] + 439
+
+
+def test_motifs_are_those_of_yeast_or_the_model_does_not_hold_them(runs, yeast, golden):
+    """Reb1 (TTACCCG) or Abf1 (RTCAYnnnnnACG) is matched; else inserting TTACCCG into background must change little."""
+    rows = read_rows(runs / "main" / "evaluation" / "modisco_profile" / "motifs.json")
+    for row in rows:
+        print(row.pattern, row.seqlets, row.kind, [(match.name, f"{match.q:.1e}") for match in row.matches])
+    found = [row for row in rows if row.kind == "tf" and any(
+        match.called and match.name.upper() in ("REB1", "ABF1") for match in row.matches)]
+    model = predictor(load_model(runs / "main" / "models" / "chrombpnet_nobias.h5"))
+    with open_genome(yeast / "genome.fa.gz", runs / "genome") as genome:
+        nonpeaks = read_regions(golden / "background" / "nonpeaks_ratio1_blacklist.bed", "nonpeaks", genome.sizes)
+        codes, _ = background_sequences(genome, nonpeaks, json.loads((yeast / "fold_0.json").read_text())["test"], 2114)
+    effect = motif_effect(model, codes, "TTACCCG")
+    print(f"TTACCCG in {len(codes)} background sequences: predicted log counts {effect:+.3f}")
+    assert found or effect < 0.05
 
 
 def test_cut_sites_are_the_references(yeast, golden, tmp_path):

@@ -12,7 +12,7 @@ from chrombpnet_core import devices
 from chrombpnet_core.devices import Device, find_device, require_fast_enough
 from chrombpnet_core.engine import Engine, make_engine
 from chrombpnet_core.errors import InputError, Stopped
-from chrombpnet_core.models import Architecture, bpnet
+from chrombpnet_core.models import Architecture, bpnet, draw_weights
 from chrombpnet_core.sampling import centred_plan, load_batch, training_plan
 from chrombpnet_core.training import Checkpoint, TrainingOptions, Watch, fit, make_reproducible
 
@@ -27,6 +27,7 @@ class Killed(Exception):
 def _train(data, path, options=OPTIONS, saved=lambda: None, watch=None):
     make_reproducible(options.seed, find_device())
     model = bpnet(SIZE)
+    draw_weights(model, options.seed)  # threads that other tests left may draw from Python's and numpy's common generators
     with data.open() as shards:
         history = fit(model, shards, lambda epoch: training_plan(
             np.arange(24), np.arange(24, 50), 6, 20, 20, options.seed, epoch), centred_plan(np.arange(50, 64), 20), 2.0,
