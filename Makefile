@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Trust the certificates that the machine trusts, as pip does.
 export UV_SYSTEM_CERTS := true
 
-.PHONY: demo test lint acceptance clients bench-preprocess bench-train bench-explain bench-gpu install clean
+.PHONY: demo test lint acceptance clients bench-preprocess bench-train bench-explain bench-gpu bench-overhead install clean
 
 demo: $(VENV)/installed
 	$(BIN)/chrombpnet demo -o demo_output --store demo_output/store
@@ -77,6 +77,11 @@ bench-explain: $(VENV)/installed .venv-tangermeme/installed
 # Where there is a GPU: uv pip install '.[gpu]' before; or jax[cuda12] and KERAS_BACKEND=jax.
 bench-gpu: $(VENV)/installed
 	$(BIN)/python benchmarks/gpu.py
+
+# What Prefect and an object store cost: the demo's job from an emulator to an emulator, against the bodies of its steps. Some
+# 20 minutes; a trial: .venv/bin/python benchmarks/overhead.py --tiny --repeats 1
+bench-overhead: $(VENV)/installed
+	$(BIN)/python benchmarks/overhead.py
 
 install: $(VENV)/installed
 

@@ -12,23 +12,21 @@ import json
 import os
 import re
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
 import keras
 import numpy as np
 
+from chrombpnet_core.ensemble import average_models, members_of
 from chrombpnet_core.errors import ModelFileError
+from chrombpnet_core.keras2_config import bpnet_config, ensemble_config, main_config
 from chrombpnet_core.models import (
     ACCESSIBILITY_PREFIX,
     BIAS_PREFIX,
-    DILATED_KERNEL,
-    FIRST_KERNEL,
-    PROFILE_KERNEL,
     Architecture,
     accessibility_part,
-    add_name,
     bias_part,
     bpnet,
     chrombpnet,
@@ -64,9 +62,23 @@ class _Stored:
         names = {*self.weights, *(layer.get("name", "") for layer in self.layers)}
         return any(re.fullmatch(rf"{prefix}bpnet_(1st_|\d+)conv", name) for name in names)
 
+    def members(self) -> list[_Stored]:
+        """The models that an ensemble averages, each as if it were a file of its own; none in another file."""
+        found: list[_Stored] = []
+        top = self.config.get("config", {})
+        for inner in top.get("layers", []) if isinstance(top, dict) else []:
+            match = re.match(r"fold_\d+_", inner["config"].get("name", ""))
+            if match and "layers" in inner["config"]:
+                prefix = match[0]
+                layers = [layer | {"name": layer["name"].removeprefix(prefix)} for layer in _layers_in(inner)]
+                weights = {name.removeprefix(prefix): arrays for name, arrays in self.weights.items()
+                           if name.startswith(prefix)}
+                found.append(replace(self, config=inner, layers=layers, weights=weights))
+        return found
+
 
 def load_model(path: str | os.PathLike) -> keras.Model:
-    """Load a bias, accessibility or main model written by the reference, by Keras 2 or by :func:`save_model`.
+    """Load a bias, accessibility or main model or an ensemble, written by the reference, Keras 2 or :func:`save_model`.
 
     Raises
     ------
@@ -74,6 +86,11 @@ def load_model(path: str | os.PathLike) -> keras.Model:
         Where it is no HDF5 file, or a layer that ChromBPNet needs is missing or is not as it must be.
     """
     stored = _read(require_file(path, "model"))
+    members = [] if stored.keras_version.startswith("3") else stored.members()
+    return average_models([_assemble(member) for member in members]) if members else _assemble(stored)
+
+
+def _assemble(stored: _Stored) -> keras.Model:
     parts = [prefix for prefix in (ACCESSIBILITY_PREFIX, BIAS_PREFIX) if stored.holds(prefix)]
     if stored.keras_version.startswith("3") or not parts:
         return _load_custom(stored)
@@ -140,7 +157,7 @@ def _build(stored: _Stored, prefix: str) -> keras.Model:
     """One part, with the file's weights."""
     architecture = _infer(stored, prefix)
     name = "model_wo_bias" if prefix else "model"
-    wrong = _difference(_bpnet_config(architecture, prefix, name)["config"]["layers"], stored.layers)
+    wrong = _difference(bpnet_config(architecture, prefix, name)["config"]["layers"], stored.layers)
     if wrong:
         layer, key, expected, found = wrong
         raise ModelFileError(f"{stored.path}: layer {layer} is not BPNet's", expected=f"{key} {expected}",
@@ -244,7 +261,7 @@ def architecture_of(model: keras.Model, prefix: str) -> Architecture | None:
         return None
     dilated = sum(bool(re.fullmatch(rf"{prefix}bpnet_\d+conv", name)) for name in layers)
     size = Architecture(first.filters, dilated, int(model.input_shape[1]), int(model.output_shape[0][1]))
-    expected = _bpnet_config(size, prefix, "")["config"]["layers"]
+    expected = bpnet_config(size, prefix, "")["config"]["layers"]
     named = {layer["name"] for layer in expected if layer["class_name"] != "Add"}
     other = {name for name, layer in layers.items() if not isinstance(layer, keras.layers.Add)}
     if named != other or len(layers) != len(expected) or _difference(expected, [layer.get_config() for layer in
@@ -254,7 +271,7 @@ def architecture_of(model: keras.Model, prefix: str) -> Architecture | None:
 
 
 def save_model(model: keras.Model, path: str | os.PathLike) -> None:
-    """Write a bias, accessibility or main model as Keras 2 would, atomically.
+    """Write a bias, accessibility or main model, or an ensemble of such, as Keras 2 would, atomically.
 
     A model of the user's own architecture is written in Keras 3's own legacy HDF5, which Keras 3 alone reads.
     """
@@ -272,19 +289,31 @@ def save_model(model: keras.Model, path: str | os.PathLike) -> None:
 
 def _describe(model: keras.Model) -> tuple[dict, dict[str, list]] | None:
     """Keras 2's configuration of a model, and for each top-level layer its ``(name, array)`` weights."""
+    members = members_of(model)
+    if members:
+        described = [_describe(member) for member in members]
+        return None if None in described else _described_ensemble(described)  # type: ignore[arg-type]
     if model.name == "chrombpnet":
         parts = accessibility_part(model), bias_part(model)
         sizes = architecture_of(parts[0], ACCESSIBILITY_PREFIX), architecture_of(parts[1], BIAS_PREFIX)
         if None in sizes:
             return None
-        config = _main_config(*sizes)  # type: ignore[arg-type]
+        config = main_config(*sizes)  # type: ignore[arg-type]
         return config, {"model_wo_bias": _named(parts[0]), "model": _named(parts[1])}
     for prefix in (ACCESSIBILITY_PREFIX, BIAS_PREFIX):
         size = architecture_of(model, prefix)
         if size:
-            config = _bpnet_config(size, prefix, "model_wo_bias" if prefix else "model")
+            config = bpnet_config(size, prefix, "model_wo_bias" if prefix else "model")
             return config, {layer.name: _named(layer) for layer in model.layers}
     return None
+
+
+def _described_ensemble(members: list[tuple[dict, dict[str, list]]]) -> tuple[dict, dict[str, list]]:
+    prefixes = [f"fold_{i}_" for i in range(len(members))]
+    config = ensemble_config({prefix: config for prefix, (config, _) in zip(prefixes, members, strict=True)})
+    names = [layer["name"] for layer in config["config"]["layers"] if layer["class_name"] == "Functional"]
+    return config, {name: [(prefix + key, array) for layer in weights.values() for key, array in layer]
+                    for name, prefix, (_, weights) in zip(names, prefixes, members, strict=True)}
 
 
 def _named(part: keras.Model | keras.layers.Layer) -> list[tuple[str, np.ndarray]]:
@@ -312,81 +341,3 @@ def _image(config: dict, weights: dict[str, list]) -> bytes:
             for key, array in named:
                 layer.create_dataset(key, data=np.asarray(array, dtype=np.float32))
     return image.getvalue()
-
-
-def _layer(kind: str, name: str, inputs: list[str], **config: object) -> dict:
-    nodes = [[[source, 0, 0, {}] for source in inputs]] if inputs else []
-    base = {"name": name, "trainable": True, "dtype": "float32"}
-    return {"class_name": kind, "config": base | config, "name": name, "inbound_nodes": nodes}
-
-
-def _trained(kind: str, name: str, source: str, **config: object) -> dict:
-    """A layer with kernel and bias, with the constants that Keras 2 wants spelled out."""
-    constants: dict[str, object] = {
-        "activation": "linear", "use_bias": True,
-        "kernel_initializer": {"module": "keras.initializers", "class_name": "GlorotUniform",
-                               "config": {"seed": None}, "registered_name": None},
-        "bias_initializer": {"module": "keras.initializers", "class_name": "Zeros", "config": {},
-                             "registered_name": None},
-        "kernel_regularizer": None, "bias_regularizer": None, "activity_regularizer": None,
-        "kernel_constraint": None, "bias_constraint": None,
-    }
-    return _layer(kind, name, [source], **(constants | config))
-
-
-def _conv(name: str, source: str, filters: int, width: int, dilation: int = 1, activation: str = "linear") -> dict:
-    return _trained("Conv1D", name, source, filters=filters, kernel_size=[width], strides=[1], padding="valid",
-                    data_format="channels_last", dilation_rate=[dilation], groups=1, activation=activation)
-
-
-def _input(length: int) -> dict:
-    layer = _layer("InputLayer", "sequence", [], batch_input_shape=[None, length, 4], sparse=False, ragged=False)
-    del layer["config"]["trainable"]
-    return layer
-
-
-def _functional(name: str, layers: list[dict], outputs: list[str]) -> dict:
-    return {"class_name": "Functional", "config": {
-        "name": name, "trainable": True, "layers": layers, "input_layers": [["sequence", 0, 0]],
-        "output_layers": [[output, 0, 0] for output in outputs]}}
-
-
-def _bpnet_config(size: Architecture, prefix: str, name: str) -> dict:
-    conv, head = f"{prefix}bpnet", f"{prefix}bpnet_" if prefix else ""
-    layers = [_input(size.input_length),
-              _conv(f"{conv}_1st_conv", "sequence", size.filters, FIRST_KERNEL, activation="relu")]
-    source = f"{conv}_1st_conv"
-    for i in range(1, size.layers + 1):
-        layers += [
-            _conv(f"{conv}_{i}conv", source, size.filters, DILATED_KERNEL, 2**i, "relu"),
-            _layer("Cropping1D", f"{conv}_{i}crop", [source], cropping=[2**i, 2**i]),
-            _layer("Add", add_name(i), [f"{conv}_{i}conv", f"{conv}_{i}crop"]),
-        ]
-        source = add_name(i)
-    outputs = [f"{head}logits_profile_predictions", f"{head}logcount_predictions"]
-    layers += [
-        _conv(f"{head}prof_out_precrop", source, 1, PROFILE_KERNEL),
-        _layer("Cropping1D", preflatten_name(prefix), [f"{head}prof_out_precrop"], cropping=[size.crop, size.crop]),
-        _layer("GlobalAveragePooling1D", "gap", [source], data_format="channels_last", keepdims=False),
-        _layer("Flatten", outputs[0], [preflatten_name(prefix)], data_format="channels_last"),
-        _trained("Dense", outputs[1], "gap", units=1),
-    ]
-    return _functional(name, layers, outputs)
-
-
-def _main_config(accessibility: Architecture, bias: Architecture) -> dict:
-    nested = []
-    for size, prefix, name in ((accessibility, ACCESSIBILITY_PREFIX, "model_wo_bias"), (bias, BIAS_PREFIX, "model")):
-        part = _bpnet_config(size, prefix, name)
-        for layer in (part, *part["config"]["layers"]):
-            if "trainable" in layer["config"]:
-                layer["config"]["trainable"] = bool(prefix)
-        nested.append(part | {"name": name, "inbound_nodes": [[["sequence", 0, 0, {}]]]})
-    logits = _layer("Add", "logits_profile_predictions", [])
-    logits["inbound_nodes"] = [[["model_wo_bias", 1, 0, {}], ["model", 1, 0, {}]]]
-    both = _layer("Concatenate", "concatenate", [], axis=-1)
-    both["inbound_nodes"] = [[["model_wo_bias", 1, 1, {}], ["model", 1, 1, {}]]]
-    counts = _layer("TFOpLambda", "logcount_predictions", [], function="math.reduce_logsumexp")
-    counts["inbound_nodes"] = [["concatenate", 0, 0, {"axis": -1, "keepdims": True}]]
-    return _functional("model_1", [_input(accessibility.input_length), *nested, both, logits, counts],
-                       ["logits_profile_predictions", "logcount_predictions"])

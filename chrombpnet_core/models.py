@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import random
+import re
 from dataclasses import dataclass
 
 import keras
@@ -19,12 +20,15 @@ from keras import layers, ops
 from chrombpnet_core.errors import InputError, ModelFileError
 from chrombpnet_core.textfiles import require_file
 
-__all__ = ["ACCESSIBILITY_PREFIX", "BIAS_PREFIX", "Architecture", "LogSumExp", "accessibility_part", "bias_part",
+__all__ = ["ACCESSIBILITY_PREFIX", "BIAS_PREFIX", "ENSEMBLE", "Architecture", "LogSumExp", "accessibility_part", "bias_part",
            "body_dtype", "bpnet", "build_from_file", "chrombpnet", "draw_weights", "lengths_of", "multinomial_nll",
            "require_kind", "require_lengths", "shift_log_counts"]
 
 BIAS_PREFIX = ""
 ACCESSIBILITY_PREFIX = "wo_bias_"
+ENSEMBLE = "ensemble"
+"""Name of a model that averages others (:func:`chrombpnet_core.ensemble.average_models`)."""
+
 FIRST_KERNEL, DILATED_KERNEL, PROFILE_KERNEL = 21, 3, 75
 
 
@@ -196,12 +200,19 @@ def chrombpnet(accessibility: keras.Model, bias: keras.Model) -> keras.Model:
 
 def accessibility_part(model: keras.Model) -> keras.Model:
     """The accessibility model inside a main model."""
-    return model.layers[1]
+    return _layer_of_main(model, 1)
 
 
 def bias_part(model: keras.Model) -> keras.Model:
     """The bias model inside a main model."""
-    return model.layers[2]
+    return _layer_of_main(model, 2)
+
+
+def _layer_of_main(model: keras.Model, number: int) -> keras.Model:
+    if model.name == ENSEMBLE:
+        raise InputError("an ensemble of main models is not taken apart", expected="the main model of one fold",
+                         remedy="give the ensemble of the corrected models, chrombpnet_nobias.h5")
+    return model.layers[number]
 
 
 def lengths_of(model: keras.Model) -> tuple[int, int]:
@@ -217,9 +228,10 @@ def require_kind(model: keras.Model, kind: str, path: str | os.PathLike) -> kera
     ModelFileError
         Naming the file and what it holds instead.
     """
-    accessibility = model.name == "model_wo_bias" or any(
-        layer.name.startswith(ACCESSIBILITY_PREFIX) for layer in model.layers)
-    found = "chrombpnet" if model.name == "chrombpnet" else "chrombpnet_nobias" if accessibility else "bias"
+    member = model.layers[1] if model.name == ENSEMBLE else model
+    name = re.sub(r"^fold_\d+_", "", member.name)
+    accessibility = name == "model_wo_bias" or any(layer.name.startswith(ACCESSIBILITY_PREFIX) for layer in member.layers)
+    found = "chrombpnet" if name == "chrombpnet" else "chrombpnet_nobias" if accessibility else "bias"
     if found != kind:
         names = {"bias": "a bias model", "chrombpnet": "a full model, bias included",
                  "chrombpnet_nobias": "a bias-corrected model"}

@@ -11,15 +11,14 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, is_dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from chrombpnet_core import report_pictures as pictures
 from chrombpnet_core.footprints import bias_response
+from chrombpnet_core.pages import render_page
 from chrombpnet_core.report_content import BIAS, CORRECTED, FULL, MODEL_LABELS, MOTIF_MODELS, ReportContent
 from chrombpnet_core.report_pdf import render_pdf
 from chrombpnet_core.report_sections import STATUS_MARKS, STATUS_WORDS, Page, groups_of_regions, motif_page, page_of, summary
@@ -47,11 +46,7 @@ def write_report(content: ReportContent, folder: str | os.PathLike) -> list[Path
 
 def render_html(page: Page) -> str:
     """The page as HTML that stands alone."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True,
-                                     undefined=jinja2.StrictUndefined)
-    source = resources.files("chrombpnet_core").joinpath("data", "report.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(source).render(page=page, words=STATUS_WORDS, marks=STATUS_MARKS,
-                                                  palette=pictures.PALETTE)
+    return render_page("report.html.j2", page=page, words=STATUS_WORDS, marks=STATUS_MARKS)
 
 
 def write_motif_pdfs(content: ReportContent, folder: str | os.PathLike) -> list[Path]:

@@ -15,10 +15,11 @@ __all__ = ["build_parser", "main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when done, 2 for an error of the user's, 1 for a fault of disk or network."""
+    """Run one command; 0 when done, 2 for an error of the user's, 1 for a fault of disk or network or a failed fold."""
     given = build_parser().parse_args(arguments)
     from chrombpnet_core.errors import InputError
     from flows import environment
+    from flows.failures import FoldsFailed
 
     try:
         environment.prepare(getattr(given, "backend", None), getattr(given, "device", None) or "auto",
@@ -32,6 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"chrombpnet: error: {error}", file=sys.stderr)
         return 2
+    except FoldsFailed as error:
+        for line in str(error).splitlines():
+            print(f"chrombpnet: {line}", file=sys.stderr)
+        return error.exit_status
     except OSError as error:
         print(f"chrombpnet: {type(error).__name__}: {error}; the same command goes on where this one stopped",
               file=sys.stderr)
@@ -62,6 +67,10 @@ def build_parser() -> argparse.ArgumentParser:
     _motif_hits(_command(commands, "motif_hits", "motif_hits", "find where motifs contribute, in every region"))
     _check(_command(commands, "check", "check", "look at all inputs: do they exist, agree, name chromosomes alike?"))
     _run(_command(commands, "run", "run", "do a whole data set described in a YAML file"))
+    _status(_command(commands, "status", "status", "tell what of a run is done, running or failed, and why"))
+    _resume(_command(commands, "resume", "resume", "go on with a run, as it was asked for"))
+    _clean(_command(commands, "clean", "clean", "tell what of a run could be deleted, or delete it"))
+    _index(_command(commands, "index", "index", "write a page over all data sets whose results lie below one address"))
     _demo(_command(commands, "demo", "demo", "do the whole job on a simulated genome of known truth"))
     doctor = _command(commands, "doctor", "doctor", "tell what this machine has: versions, devices, store")
     _place(doctor)
@@ -370,8 +379,38 @@ def _check(parser: argparse.ArgumentParser) -> None:
 def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", nargs="?", metavar="DATASET.YAML", help="a DatasetSpec as YAML or JSON")
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of a DatasetSpec and exit")
+    parser.add_argument("--fold", type=int, metavar="I", help="this fold alone, from 0")
+    parser.add_argument("--bias-only", action="store_true", help="choose among several bias threshold factors, no more")
+    parser.add_argument("--folds-at-once", type=int, metavar="N", help="in place of the data set's folds_at_once")
+    parser.add_argument("--fold-deployment", metavar="NAME", help="every fold as a run of this Prefect deployment of the "
+                        "flow 'fold', such as fold/gpu")
     _dry(parser)
     _place(parser)
+
+
+def _of_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="the output folder of a run, or its data set file")
+
+
+def _resume(parser: argparse.ArgumentParser) -> None:
+    _of_run(parser)
+    _dry(parser)
+    _place(parser)
+
+
+def _status(parser: argparse.ArgumentParser) -> None:
+    _of_run(parser)
+    parser.add_argument("--store", metavar="URL", help="where steps keep their outputs (default: as recorded)")
+
+
+def _clean(parser: argparse.ArgumentParser) -> None:
+    _status(parser)
+    parser.add_argument("--all", action="store_true", help="outputs of the run's steps too, where no other run uses them")
+    parser.add_argument("--yes", action="store_true", help="delete")
+
+
+def _index(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("root", metavar="FOLDER", help="folder or address below which results or bundles of data sets lie")
 
 
 def _demo(parser: argparse.ArgumentParser) -> None:

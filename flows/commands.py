@@ -5,20 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chrombpnet_core.errors import InputError
-from flows.spec import Background, DatasetSpec, Training, make_part, make_spec, read_spec
-from tasks.store import default_store, split_prefix
+from flows.run_commands import clean, index, looked_at, resume, run, say_plan, say_result, status, store_of
+from flows.spec import Background, DatasetSpec, Training, make_part, make_spec
+from tasks.store import split_prefix
 
 if TYPE_CHECKING:
     from chrombpnet_core.folds import Fold
 
-__all__ = ["bias_pipeline", "bias_qc", "bias_train", "check", "contribs_bw", "demo", "doctor", "footprints",
-           "modisco_motifs", "motif_hits", "pipeline", "pred_bw", "prep_folds", "prep_nonpeaks", "prep_splits", "qc", "run",
-           "train"]
+__all__ = ["bias_pipeline", "bias_qc", "bias_train", "check", "clean", "contribs_bw", "demo", "doctor", "footprints",
+           "index", "modisco_motifs", "motif_hits", "pipeline", "pred_bw", "prep_folds", "prep_nonpeaks", "prep_splits",
+           "qc", "resume", "run", "status", "train"]
 
 
 def bias_pipeline(given: argparse.Namespace, judge: bool = True) -> None:
@@ -26,10 +26,11 @@ def bias_pipeline(given: argparse.Namespace, judge: bool = True) -> None:
     bias = _size(given) | {"threshold_factor": given.bias_threshold_factor}
     spec = _spec(given, {"bias": bias})
     if given.dry_run:
-        return _say_plan(spec, given, ["bias"], judge)
+        return say_plan(spec, store_of(given), ["bias"], judge)
     from flows.pipelines import bias_pipeline as flow
 
-    return _say_result(flow(_looked_at(spec, given), _store(given), given.file_prefix, judge), judge)
+    result = flow(looked_at(spec, store_of(given)), store_of(given), given.file_prefix, judge)
+    return say_result(result, "report" if judge else "results")
 
 
 def bias_train(given: argparse.Namespace) -> None:
@@ -43,10 +44,11 @@ def pipeline(given: argparse.Namespace, judge: bool = True) -> None:
                             "architecture": given.architecture_from_file}
     spec = _spec(given, {"bias": {"model": given.bias_model_path}, "model": model})
     if given.dry_run:
-        return _say_plan(spec, given, ["main"], judge)
+        return say_plan(spec, store_of(given), ["main"], judge)
     from flows.pipelines import main_pipeline as flow
 
-    return _say_result(flow(_looked_at(spec, given), _store(given), given.file_prefix, judge), judge)
+    result = flow(looked_at(spec, store_of(given)), store_of(given), given.file_prefix, judge)
+    return say_result(result, "report" if judge else "results")
 
 
 def train(given: argparse.Namespace) -> None:
@@ -86,7 +88,7 @@ def _quality_control(given: argparse.Namespace, kind: str, models: dict[str, str
         "arguments", _FLAGS)
     from flows.pipelines import quality_control
 
-    _say_report(quality_control(_looked_at(spec, given), _store(given), kind, models, given.file_prefix))
+    say_result(quality_control(looked_at(spec, store_of(given)), store_of(given), kind, models, given.file_prefix))
 
 
 def pred_bw(given: argparse.Namespace) -> None:
@@ -101,7 +103,7 @@ def pred_bw(given: argparse.Namespace) -> None:
     models = {"bias": given.bias_model, "chrombpnet": given.chrombpnet_model,
               "chrombpnet_nobias": given.chrombpnet_model_nb}
     training = make_part(Training, {"batch_size": given.batch_size, "seed": given.seed}, "arguments", _FLAGS)
-    result = predict_tracks.fn(_store(given), models, given.regions, given.genome, given.chrom_sizes, given.bigwig,
+    result = predict_tracks.fn(store_of(given), models, given.regions, given.genome, given.chrom_sizes, given.bigwig,
                                training.batch_size, given.debug_chr, training.seed, naming_of(_chromosomes(given)).to_json())
     for folder, files in track_files(result, given.output_prefix, given.output_prefix_stats).items():
         for address in place_files(files, {}, folder):
@@ -118,7 +120,7 @@ def contribs_bw(given: argparse.Namespace) -> None:
     for prefix in filter(None, (given.output_prefix, given.output_prefix_stats)):
         require_place(split_prefix(prefix)[0], "contributions")
     training = make_part(Training, {"seed": given.seed}, "arguments", _FLAGS)
-    result = explain_regions.fn(_store(given), given.model_h5, given.regions, given.genome, given.chrom_sizes,
+    result = explain_regions.fn(store_of(given), given.model_h5, given.regions, given.genome, given.chrom_sizes,
                                 given.profile_or_counts, given.debug_chr, training.seed,
                                 naming_of(_chromosomes(given)).to_json(), given.float32, precision=given.precision)
     for folder, files in contribution_files(result, given.output_prefix, given.output_prefix_stats).items():
@@ -136,7 +138,7 @@ def footprints(given: argparse.Namespace) -> None:
     folder, name = split_prefix(given.output_prefix)
     require_place(folder, "footprints")
     training = make_part(Training, {"batch_size": given.batch_size}, "arguments", _FLAGS)
-    result = draw_footprints.fn(_store(given), given.model_h5, given.regions, given.genome, given.chr_fold_path,
+    result = draw_footprints.fn(store_of(given), given.model_h5, given.regions, given.genome, given.chr_fold_path,
                                 given.motifs_to_pwm, training.batch_size, given.ylim,
                                 naming_of(_chromosomes(given)).to_json())
     for address in place_files(footprint_files(result, name), {}, folder):
@@ -152,7 +154,7 @@ def modisco_motifs(given: argparse.Namespace) -> None:
     folder, name = split_prefix(given.output_prefix)
     require_place(folder, "motifs")
     kind = "counts" if "counts" in Path(given.h5py).name else "profile"
-    result = find_motifs.fn(_store(given), given.h5py, kind, given.max_seqlets, given.window, given.n_leiden, given.motifs,
+    result = find_motifs.fn(store_of(given), given.h5py, kind, given.max_seqlets, given.window, given.n_leiden, given.motifs,
                             given.seed, given.verbose)
     for address in place_files(motif_files(result, name), {}, folder):
         print(address)
@@ -166,32 +168,9 @@ def motif_hits(given: argparse.Namespace) -> None:
 
     folder, name = split_prefix(given.output_prefix)
     require_place(folder, "hits")
-    result = find_hits.fn(_store(given), given.h5py, given.regions, given.modisco)
+    result = find_hits.fn(store_of(given), given.h5py, given.regions, given.modisco)
     for address in place_files(hit_files(result, name), {}, folder):
         print(address)
-
-
-def run(given: argparse.Namespace) -> None:
-    """``chrombpnet run``."""
-    if given.schema:
-        print(json.dumps(DatasetSpec.model_json_schema(), indent=1))
-        return
-    if not given.dataset:
-        raise InputError("no data set given", expected="a YAML file", remedy="see docs/dataset.md for an example")
-    spec = read_spec(given.dataset)
-    if given.device:
-        spec = spec.model_copy(update={"training": spec.training.model_copy(update={"device": given.device})})
-    elif spec.training.device != "auto":
-        from chrombpnet_core.devices import configure
-
-        configure(device=spec.training.device)
-    if given.dry_run:
-        return _say_plan(spec, given, ["main"] if spec.bias.model else ["bias", "main"])
-    from flows.pipelines import dataset
-
-    for report in dataset(_looked_at(spec, given), _store(given)):
-        _say_report(report)
-    return None
 
 
 def demo(given: argparse.Namespace) -> int:
@@ -210,7 +189,7 @@ def demo(given: argparse.Namespace) -> int:
                       **_DEMO, "training": _DEMO["training"] | {"seed": given.seed}}, "demo")
     from flows.pipelines import dataset
 
-    report, = dataset(spec, _store(given))
+    report, = dataset(spec, store_of(given))
     checks = json.loads((output / "fold_0" / "main" / "evaluation" / "truth_checks.json").read_text())
     for check in checks:
         sign = ">=" if check["at_least"] else "<"
@@ -218,7 +197,7 @@ def demo(given: argparse.Namespace) -> int:
               f"(wanted {sign} {check['bound']:g})")
     failed = sum(not check["passed"] for check in checks)
     print(f"{len(checks) - failed} of {len(checks)} checks against the planted truth passed")
-    _say_report(report)
+    say_result(report)
     return 1 if failed else 0
 
 
@@ -244,8 +223,8 @@ def prep_nonpeaks(given: argparse.Namespace) -> None:
         raise InputError("--exclude-blacklisted-peaks without a blacklist", remedy="give -br/--blacklist-regions")
     checked = check_inputs.fn([], given.genome, given.chrom_sizes, given.peaks, None, given.blacklist_regions,
                               [given.chr_fold_path], None, None, given.inputlen,
-                              {"nonpeaks": folder, "store": _store(given)}, _chromosomes(given))
-    result = draw_nonpeaks.fn(_store(given), given.genome, given.chrom_sizes, given.peaks, given.blacklist_regions,
+                              {"nonpeaks": folder, "store": store_of(given)}, _chromosomes(given))
+    result = draw_nonpeaks.fn(store_of(given), given.genome, given.chrom_sizes, given.peaks, given.blacklist_regions,
                               checked.folds[0], given.inputlen, given.stride, given.neg_to_pos_ratio_train, given.seed,
                               given.exclude_blacklisted_peaks, checked.naming)
     files = {f"{name}_negatives.bed": result.file("negatives.bed")}
@@ -307,36 +286,10 @@ def doctor(given: argparse.Namespace) -> int:
     """``chrombpnet doctor``: one line each; 1 where something that a run needs is missing."""
     from tasks.doctor import examine
 
-    findings = examine(_store(given))
+    findings = examine(store_of(given))
     for ok, name, words in findings:
         print(f"{'ok  ' if ok else 'FAIL'}  {name:<10} {words}")
     return 0 if all(ok for ok, _, _ in findings) else 1
-
-
-def _looked_at(spec: DatasetSpec, given: argparse.Namespace) -> DatasetSpec:
-    """The same data set, its inputs checked: mistakes are told before any server or backend starts."""
-    from flows.pipelines import inputs_of
-    from tasks.inputs import check_inputs
-
-    check_inputs.fn(*inputs_of(spec, _store(given)))
-    return spec
-
-
-def _say_plan(spec: DatasetSpec, given: argparse.Namespace, kinds: list[str], judge: bool = True) -> None:
-    """Answer ``--dry-run``."""
-    from flows.pipelines import plan
-
-    steps, needed, refusal = plan(spec, _store(given), kinds, judge)
-    for step, found in steps:
-        print(f"{step:<16} {'in the store' if found else 'would run'}")
-    print(f"{'report':<16} would be written to {spec.output}" if judge else f"files would go to {spec.output}")
-    print(f"needs at most: {needed}")
-    if refusal:
-        print(f"would be refused here: {refusal}")
-
-
-def _store(given: argparse.Namespace) -> str:
-    return given.store or default_store()
 
 
 def _size(given: argparse.Namespace) -> dict[str, Any]:
@@ -385,11 +338,3 @@ _FLAGS = {"epochs": "-e/--epochs", "filters": "-fil/--filters", "layers": "-dil/
           "explanation.peaks": "--explain"}
 """Key of a DatasetSpec → the flag that sets it, for messages."""
 
-
-def _say_result(result: str, judge: bool) -> None:
-    print(f"{'report' if judge else 'results'}: {result}")
-    sys.stdout.flush()
-
-
-def _say_report(report: str) -> None:
-    _say_result(report, judge=True)

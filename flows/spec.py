@@ -11,13 +11,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.textfiles import require_file
 
 __all__ = ["Background", "BiasModel", "Chromosomes", "DatasetSpec", "FoldChromosomes", "MainModel", "Reads", "Training",
-           "make_part", "make_spec", "read_spec"]
+           "absolute_spec", "make_part", "make_spec", "read_spec"]
 
 Part = TypeVar("Part", bound=BaseModel)
 Positive = Annotated[int, Field(ge=1)]
@@ -30,6 +40,12 @@ Shift = Annotated[int, Field(ge=-100, le=100)]
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _all_differ(values: list[float]) -> list[float]:
+    if len(set(values)) < len(values):
+        raise ValueError("a number is given twice")
+    return values
 
 
 class Reads(_Strict):
@@ -83,8 +99,20 @@ class FoldChromosomes(_Strict):
 
 
 FoldChoice = Annotated[
-    Annotated[str, Tag("path")] | Annotated[FoldChromosomes, Tag("chromosomes")],
-    Discriminator(lambda fold: "path" if isinstance(fold, str) else "chromosomes")]
+    Annotated[str, Tag("=path")] | Annotated[FoldChromosomes, Tag("=chromosomes")],
+    Discriminator(lambda fold: "=path" if isinstance(fold, str) else "=chromosomes")]
+
+
+Folds = Annotated[
+    Annotated[int, Field(strict=True, ge=2), Tag("=number")] |
+    Annotated[list[FoldChoice], Field(min_length=1), Tag("=list")],
+    Discriminator(lambda folds: "=number" if isinstance(folds, int) else "=list")]
+
+Factor = Annotated[float, Field(gt=0)]
+Factors = Annotated[
+    Annotated[Factor, Tag("=number")] |
+    Annotated[list[Factor], Field(min_length=1), AfterValidator(_all_differ), Tag("=list")],
+    Discriminator(lambda factors: "=list" if isinstance(factors, list) else "=number")]
 
 
 class Chromosomes(_Strict):
@@ -107,12 +135,17 @@ class BiasModel(_Strict):
     """The bias model: trained here, or a given file."""
 
     model: str | None = Field(default=None, description="a bias.h5 to use; nothing is trained then")
-    threshold_factor: Annotated[float, Field(gt=0)] = Field(
+    threshold_factor: Factors = Field(
         default=0.5, description="nonpeaks below quantile(peak counts, 0.01) × this train the model; 0.5 for ATAC, "
-                                 "0.8 for DNASE as a start")
+                                 "0.8 for DNASE as a start. Of several the best on the first fold is taken for all")
     filters: Positive = 128
     layers: Positive = 4
     epochs: Positive = 50
+
+    @property
+    def factors(self) -> list[float]:
+        """The threshold factors to choose from."""
+        return self.threshold_factor if isinstance(self.threshold_factor, list) else [self.threshold_factor]
 
 
 class MainModel(_Strict):
@@ -169,8 +202,10 @@ class DatasetSpec(_Strict):
     blacklist: str | None = Field(default=None, description="BED of regions that nonpeaks must not touch")
     exclude_blacklisted_peaks: bool = Field(default=False, description="leave out peaks near the blacklist too: within "
                                                                        "half the input length")
-    folds: Annotated[list[FoldChoice], Field(min_length=1)] = Field(
-        description="chromosome splits: paths of fold JSON files, or written out")
+    folds: Folds = Field(description="chromosome splits: paths of fold JSON files, or written out; or the number of folds "
+                                     "to make, balanced by length and peaks")
+    folds_at_once: Positive = Field(default=1, description="folds that run at a time, each in a process and on a GPU of its "
+                                                           "own")
     input_length: Positive = 2114
     output_length: Positive = 1000
     chromosomes: Chromosomes = Chromosomes()
@@ -183,6 +218,7 @@ class DatasetSpec(_Strict):
                                                            "track hub then use theirs")
     truth: str | None = Field(default=None, description="truth.json of simulated data: the report compares with it")
     output: str = Field(description="folder for the results")
+    publish: str | None = Field(default=None, description="folder or address for a bundle in the shape of the ENCODE portal")
 
     @model_validator(mode="after")
     def _lengths(self) -> DatasetSpec:
@@ -193,7 +229,7 @@ class DatasetSpec(_Strict):
         return self
 
 
-_PATHS = ("genome", "chrom_sizes", "peaks", "nonpeaks", "blacklist", "truth", "output")
+_PATHS = ("genome", "chrom_sizes", "peaks", "nonpeaks", "blacklist", "truth", "output", "publish")
 
 
 def read_spec(path: str) -> DatasetSpec:
@@ -224,13 +260,19 @@ def make_part(kind: type[Part], content: dict[str, Any], where: str, flags: dict
         return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        tags = "="  # begins the names of a union's parts, which pydantic puts into the place of an error
+        key = ".".join(str(part) for part in first["loc"] if not str(part).startswith(tags))
         key = (flags or {}).get(key.rsplit(".", 1)[-1], key)
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         whole = first["type"] == "missing" or isinstance(first["input"], dict | list)
         raise InputError(": ".join(filter(None, (where, key, first["msg"].removeprefix("Value error, ") + more))),
                          found="" if whole else json.dumps(first["input"], default=str)[:80],
                          remedy="see --help" if flags else "see 'chrombpnet run --schema'") from error
+
+
+def absolute_spec(spec: DatasetSpec) -> DatasetSpec:
+    """The same data set for processes in other folders: local paths made absolute."""
+    return DatasetSpec.model_validate(_resolve(spec.model_dump(mode="json"), Path.cwd()))
 
 
 def _resolve(content: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from prefect.cache_policies import NO_CACHE
 
 from chrombpnet_core.metrics import quality_metric
 from tasks.data import BIGWIG
+from tasks.ensemble import AGREEMENT
 from tasks.evaluation import QUALITY_METRIC
 from tasks.reports import EXAMPLES
 from tasks.steps import Result, should_retry
@@ -35,6 +36,7 @@ _REPORT = ("overall_report.html", "overall_report.pdf", "report.json")
 _SESSION, _SESSION_XML, _HUB = "igv_session.json", "igv_session.xml", "hub.txt"
 _EXPLAINED = {f"motifs_{head}": dict.fromkeys(("modisco.h5", "motifs.tsv", "motifs.json", "motifs.html"),
                                               f"evaluation/modisco_{head}") for head in ("profile", "counts")}
+_HITS = {f"hits_{head}": {"hits.bed": f"evaluation/modisco_{head}"} for head in ("profile", "counts")}
 _LAYOUT: dict[str, dict[str, dict[str, str]]] = {
     "bias": _COMMON | _EXPLAINED | {
         "select_bias": {"filtered.bias_peaks.bed": "auxiliary", "filtered.bias_nonpeaks.bed": "auxiliary"},
@@ -46,7 +48,7 @@ _LAYOUT: dict[str, dict[str, dict[str, str]]] = {
                           "truth_checks.json": "evaluation"},
     },
     "main": _COMMON | _EXPLAINED | {
-        **{f"hits_{head}": {"hits.bed": f"evaluation/modisco_{head}"} for head in ("profile", "counts")},
+        **_HITS,
         "select_main": {"filtered.peaks.bed": "auxiliary", "filtered.nonpeaks.bed": "auxiliary"},
         "scale_bias": {"bias_model_scaled.h5": "models"},
         "train_main": {"chrombpnet.h5": "models", "chrombpnet_nobias.h5": "models", "chrombpnet.log": "logs",
@@ -60,6 +62,12 @@ _LAYOUT: dict[str, dict[str, dict[str, str]]] = {
                           "truth_checks.json": "evaluation"},
     },
     "dataset": {},
+    "ensemble": {
+        "coverage": {BIGWIG: "auxiliary"}, "models": dict.fromkeys(("chrombpnet.h5", "chrombpnet_nobias.h5"), "models"),
+        "tracks": dict.fromkeys((f"{model}{end}" for model in ("chrombpnet", "chrombpnet_nobias", "bias")
+                                 for end in (".bw", "_stats.txt")), "tracks") | {"regions.bed": "tracks"},
+        **_EXPLAINED, **_HITS,
+    },
 }
 """Kind of run → step → file → folder of the output directory (REFERENCE.md, 13)."""
 
@@ -81,14 +89,15 @@ def publish_run(kind: str, done: dict[str, Result], asked: dict[str, Any], outpu
     if "contributions" in done and kind != "dataset":
         model = "bias" if kind == "bias" else "chrombpnet_nobias"
         files |= {f"auxiliary/interpret_subsample/{model}.{name}": done["contributions"].file(name)
-                  for name in done["contributions"].manifest["files"] if name != EXAMPLES}
+                  for name in done["contributions"].manifest["files"] if name not in (EXAMPLES, AGREEMENT)}
     if "report" in done:
         report, place = done["report"], "evaluation/" if kind != "dataset" else ""
         pictures = [name for name in report.manifest["files"] if name not in _REPORT] if kind != "dataset" else []
         files |= {f"{place}{name}": report.file(name) for name in (*pictures, *reversed(_REPORT))}
     arguments = {}
-    if kind != "dataset":
+    if kind in ("bias", "main"):
         arguments[f"logs/{'bias' if kind == 'bias' else 'chrombpnet'}.args.json"] = json.dumps(asked, indent=1) + "\n"
+    if kind != "dataset":
         arguments |= _sessions(files, done, asked, output, prefix, assembly)
     placed = place_files(files, arguments, output, prefix)
     log.info("%s: %s files", output, len(placed))

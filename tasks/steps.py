@@ -32,6 +32,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 from prefect.states import Completed
 
+from tasks.faults import StorageError
 from tasks.store import Store, cache_folder, digest_of_file, is_staged, is_transient, redact, stage
 
 __all__ = ["Result", "Work", "planning", "run_step", "should_retry", "step_task"]
@@ -85,8 +86,13 @@ class Result:
         store = Store(self.store)
         if store.local:
             return Path(store.path(self.step, self.key, name))
-        target = cache_folder() / "outputs" / self.step / f"{self.key}-{self.digest[:12]}" / name
-        return store.fetch(target, self.manifest["files"][name]["size"], self.step, self.key, name)
+        told = self.manifest["files"][name]
+        return store.fetch(self.copies() / name, told["size"], self.step, self.key, self.manifest.get("place", ""), name,
+                           sha256=told["sha256"])
+
+    def copies(self) -> Path:
+        """Folder of this machine's copies of files in a remote store."""
+        return cache_folder() / "outputs" / self.step / f"{self.key}-{self.digest[:12]}"
 
 
 @contextlib.contextmanager
@@ -170,27 +176,39 @@ def run_step(store_url: str, step: str, version: int, inputs: Mapping[str, Input
             return Result(store.url, step, key, manifest, cached=True)
         log.info("%s: started", step)
         scratch = _scratch_folder(store)
+        out = scratch / "out"
+        out.mkdir()
         try:
-            work = Work(scratch, _local_paths(inputs), parameters, *_checkpoint_folder(store, step, key))
+            work = Work(out, _local_paths(inputs), parameters, *_checkpoint_folder(store, scratch, step, key))
             with _measured() as measured:
                 body(work)
             manifest = {
                 "step": step, "key": key, "version": version, "inputs": origins, "parameters": parameters,
-                "files": _files_of(scratch), "facts": work.facts, "versions": _versions(),
+                "files": _files_of(out), "facts": work.facts, "versions": _versions(),
                 "host": platform.node(), **measured,
             }
-            other = _valid_manifest(store, step, key)  # of another run that was faster: readers may be at it already
-            if other is not None:
-                return Result(store.url, step, key, other, cached=True)
-            store.publish(scratch, step, key)
-            store.write_json(manifest, step, key, MANIFEST)
+            result = _publish(store, out, manifest, step, key)
             store.remove("checkpoints", step, key)
-            if not store.local:
-                shutil.rmtree(work.checkpoint, ignore_errors=True)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     log.info("%s: done in %.1f s, peak memory %.2f GiB", step, manifest["seconds"], manifest["peak_memory"] / 2**30)
-    return Result(store.url, step, key, json.loads(json.dumps(manifest, default=str)), cached=False)
+    return result
+
+
+def _publish(store: Store, out: Path, manifest: dict[str, Any], step: str, key: str) -> Result:
+    """What stands in the end: this attempt's outputs, or those of another run that was faster."""
+    manifest = json.loads(json.dumps(manifest, default=str))
+    before = store.mark(step, key, MANIFEST)
+    other = _valid_manifest(store, step, key)  # looked at after its mark: a later one is not replaced
+    if other is not None:
+        return Result(store.url, step, key, other, cached=True)
+    stands, ours = store.publish(out, manifest, MANIFEST, before, step, key)
+    result = Result(store.url, step, key, stands, cached=not ours)
+    if ours and not store.local:  # spare the next step a download
+        result.copies().parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):  # copies are there already
+            os.replace(out, result.copies())
+    return result
 
 
 def _all_known(inputs: Mapping[str, Input | None]) -> bool:
@@ -233,7 +251,7 @@ def _valid_manifest(store: Store, step: str, key: str) -> dict | None:
     manifest = store.read_json(step, key, MANIFEST)
     if manifest is None:
         return None
-    present = store.sizes(step, key)
+    present = store.sizes(step, key, manifest.get("place", ""))
     wrong = [name for name, entry in manifest["files"].items() if present.get(name) != entry["size"]]
     if wrong:
         log.warning("%s: %s is missing or has another size in the store; the step runs again", step, wrong[0])
@@ -273,24 +291,40 @@ def _scratch_folder(store: Store) -> Path:
     return folder
 
 
-def _checkpoint_folder(store: Store, step: str, key: str) -> tuple[Path, Callable[[], None]]:
-    """A folder that outlives this attempt, and what copies it to a remote store."""
+def _checkpoint_folder(store: Store, scratch: Path, step: str, key: str) -> tuple[Path, Callable[[], None]]:
+    """A folder that outlives this attempt, and what copies to a remote store whatever has changed in it.
+
+    Of a remote store's it is a copy in ``scratch``, fetched anew: another machine may have gone on in between.
+    """
     parts = ("checkpoints", step, key)
     if store.local:
         folder = Path(store.path(*parts))
         folder.mkdir(parents=True, exist_ok=True)
         return folder, lambda: None
-    folder = cache_folder().joinpath(*parts)
-    shutil.rmtree(folder, ignore_errors=True)  # the store's is newer where another machine went on in between
-    folder.mkdir(parents=True)
+    folder = scratch / "checkpoint"
+    folder.mkdir()
     for name, size in store.sizes(*parts).items():
         store.fetch(folder / name, size, *parts, name)
+    kept = _states(folder)
 
     def keep() -> None:
-        for path in folder.iterdir():
-            store.upload(path, *parts, path.name)
+        for name, state in _states(folder).items():
+            if kept.get(name) != state:
+                try:
+                    store.upload(folder / name, *parts, name)
+                except StorageError as error:  # what is under way need not end with it: the next call tries again
+                    log.warning("checkpoint not copied: %s", error)
+                    return
+                kept[name] = state
 
     return folder, keep
+
+
+def _states(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """What changes when a file is written or replaced, by path; hidden files are half-written ones."""
+    return {path.relative_to(folder).as_posix(): (status.st_ino, status.st_size, status.st_mtime_ns)
+            for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")
+            for status in [path.stat()]}
 
 
 def _files_of(folder: Path) -> dict[str, dict[str, Any]]:

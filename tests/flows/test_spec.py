@@ -41,7 +41,14 @@ def test_defaults_are_the_references():
     ({"training": {"seed": -1}}, "training.seed"),
     ({"training": {"learning_rate": float("inf")}}, "training.learning_rate: Input should be a finite number"),
     ({"reads": {"bam": ["a"], "plus_shift": 5000, "minus_shift": 0}}, "reads.plus_shift"),
-    ({"folds": [{"train": ["1"], "valid": ["2"]}]}, r"folds.0.chromosomes.test: Field required"),
+    ({"folds": [{"train": ["1"], "valid": ["2"]}]}, r"folds\.0\.test: Field required"),
+    ({"folds": 1}, r"test: folds: Input should be greater than or equal to 2"),
+    ({"folds": 2.5}, r"test: folds"),
+    ({"folds": True}, r"test: folds: Input should be a valid integer"),
+    ({"folds_at_once": 0}, r"folds_at_once"),
+    ({"bias": {"threshold_factor": []}}, r"bias\.threshold_factor: List should have at least 1 item"),
+    ({"bias": {"threshold_factor": [0.5, -1]}}, r"bias\.threshold_factor\.1: Input should be greater than 0"),
+    ({"bias": {"threshold_factor": [0.5, 0.5]}}, r"bias\.threshold_factor: a number is given twice"),
 ])
 def test_what_is_wrong_is_told_by_key(change, words):
     with pytest.raises(InputError, match=words):
@@ -53,11 +60,20 @@ def test_numbers_are_chromosome_names_too():
     assert spec.folds[0].train == ["1", "2"]
 
 
+def test_folds_may_be_a_number_and_threshold_factors_several():
+    spec = make_spec(LEAST | {"folds": 5, "bias": {"threshold_factor": [0.3, 0.5]}}, "test")
+    assert (spec.folds, spec.bias.factors) == (5, [0.3, 0.5])
+    assert make_spec(LEAST, "test").bias.factors == [0.5]
+    assert make_spec(LEAST | {"bias": {"threshold_factor": 1}}, "test").bias.factors == [1.0]
+
+
 def test_paths_are_relative_to_the_file(tmp_path):
-    (tmp_path / "d.yaml").write_text(yaml.safe_dump(LEAST | {"peaks": "gs://bucket/p.bed", "blacklist": "/abs/b.bed"}))
+    (tmp_path / "d.yaml").write_text(yaml.safe_dump(LEAST | {"peaks": "gs://bucket/p.bed", "blacklist": "/abs/b.bed",
+                                                             "publish": "bundle"}))
     spec = read_spec(str(tmp_path / "d.yaml"))
     assert spec.reads.bam == [str(tmp_path / "a.bam")]
     assert spec.folds == [str(tmp_path / "f.json")]
+    assert spec.publish == str(tmp_path / "bundle")
     assert (spec.peaks, spec.blacklist) == ("gs://bucket/p.bed", "/abs/b.bed")
 
 

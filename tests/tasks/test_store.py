@@ -9,8 +9,18 @@ import threading
 import pytest
 
 from chrombpnet_core.errors import InputError
+from tasks import faults, transfer
 from tasks import store as module
-from tasks.store import Store, digest_of_file, is_transient, redact, redact_all, require, retried, stage
+from tasks.faults import StorageError, is_transient, persistently
+from tasks.store import Store, digest_of_file, redact, redact_all, require, require_place, stage
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    """Pauses that a test can wait for."""
+    monkeypatch.setattr(faults, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(faults, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(faults, "JITTER", 0.001)
 
 
 def test_digests_are_taken_once(tmp_path, monkeypatch):
@@ -31,11 +41,19 @@ class _Server(http.server.SimpleHTTPRequestHandler):
 
     def do_GET(self):
         type(self).gets += 1
+        if not self._fails():
+            super().do_GET()
+
+    def do_HEAD(self):
+        if not self._fails():
+            super().do_HEAD()
+
+    def _fails(self) -> bool:
         if type(self).failures:
             type(self).failures -= 1
             self.send_error(503)
-            return
-        super().do_GET()
+            return True
+        return False
 
     def log_message(self, *_):
         pass
@@ -43,7 +61,7 @@ class _Server(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def served(tmp_path):
-    """A folder over HTTP on loopback."""
+    """A folder over HTTP on loopback, by a server that knows no ranges."""
     class Handler(_Server):
         def __init__(self, *arguments, **options):
             super().__init__(*arguments, directory=str(tmp_path), **options)
@@ -54,7 +72,7 @@ def served(tmp_path):
     server.shutdown()
 
 
-def test_a_remote_input_is_copied_once_and_faults_are_retried(tmp_path, served, monkeypatch):
+def test_a_remote_input_is_copied_once_and_faults_are_retried(tmp_path, served):
     handler, address = served
     (tmp_path / "peaks.bed").write_text("chr1\t1\t2\n")
     first, artifact = stage(f"{address}/peaks.bed", "peaks")
@@ -63,10 +81,16 @@ def test_a_remote_input_is_copied_once_and_faults_are_retried(tmp_path, served, 
     gets = handler.gets
     again, _ = stage(f"{address}/peaks.bed", "peaks")
     assert again == first
-    assert handler.gets - gets <= 1
+    assert handler.gets == gets
     (tmp_path / "other.bed").write_text("chr2\t1\t2\n")
-    handler.failures = 2
+    handler.failures = 5
     assert stage(f"{address}/other.bed", "peaks")[0].read_text() == "chr2\t1\t2\n"
+
+
+def test_a_server_without_ranges_is_read_in_one_go(tmp_path, served, monkeypatch):
+    monkeypatch.setattr(transfer, "RANGE", 1000)
+    (tmp_path / "reads.bam").write_bytes(bytes(range(256)) * 20)
+    assert stage(f"{served[1]}/reads.bam")[0].read_bytes() == bytes(range(256)) * 20
 
 
 def test_an_absent_object_is_a_users_error(served, tmp_path):
@@ -75,6 +99,13 @@ def test_an_absent_object_is_a_users_error(served, tmp_path):
         require(f"{address}/absent.bed?token=secret", "peaks")
     with pytest.raises(InputError, match="no such file"):
         require(str(tmp_path / "absent"), "peaks")
+
+
+def test_nothing_is_written_to_web_addresses():
+    with pytest.raises(InputError, match="nothing can be written there"):
+        require_place("https://host/a?token=secret", "results")
+    with pytest.raises(InputError, match="no bucket"):
+        Store("gs:///a")
 
 
 def test_addresses_are_shown_without_secrets():
@@ -87,30 +118,35 @@ def test_secrets_are_taken_out_of_whatever_was_asked():
     assert redact_all(asked) == {"peaks": "https://h/p.bed", "reads": {"bam": ["s3://b/k", "/local?x"]}, "seed": 3}
 
 
+def test_no_secret_is_logged_or_told_when_a_signed_address_fails(served, tmp_path, caplog):
+    handler, address = served
+    (tmp_path / "peaks.bed").write_text("chr1\t1\t2\n")
+    handler.failures = 100
+    with pytest.raises(StorageError, match=r"peaks\.bed: .*503.*; tried 6 times$") as caught:
+        stage(f"{address}/peaks.bed?X-Goog-Signature=secret", "peaks")
+    assert caplog.text.count("trying again") == 5
+    assert "secret" not in caplog.text + str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
 @pytest.mark.parametrize(("error", "transient"), [
     (ConnectionResetError(), True), (TimeoutError(), True), (InputError("x"), False), (FileNotFoundError(), False),
-    (PermissionError(), False), (ValueError(), False), (OSError("disk full"), False)])
+    (PermissionError(), False), (ValueError(), False), (OSError("disk full"), False), (StorageError("x"), True)])
 def test_only_faults_of_network_and_storage_are_retried(error, transient):
     assert is_transient(error) == transient
 
 
-def test_retries_end():
+def test_retries_end_and_do_not_multiply():
     calls = []
 
-    @retried
     def always():
         calls.append(1)
-        raise ConnectionError("down")
+        raise ConnectionError("down\nsecond line")
 
-    from tenacity import wait_none
-
-    import tasks.store as store
-
-    quick = store.retry(retry=store.retry_if_exception(is_transient), stop=store.stop_after_attempt(5), reraise=True,
-                        wait=wait_none())(always.__wrapped__)
-    with pytest.raises(ConnectionError):
-        quick()
-    assert len(calls) == 5
+    with pytest.raises(StorageError, match=r"^gs://b/x: ConnectionError down; tried 6 times$"):
+        persistently("gs://b/x", lambda: persistently("gs://b/x", always))
+    assert len(calls) == 6
 
 
 def test_json_is_written_whole(tmp_path):

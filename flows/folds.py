@@ -1,0 +1,275 @@
+"""Folds side by side: one after the other here, several processes at a time, or a deployment's runs."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from chrombpnet_core.devices import cores
+from chrombpnet_core.errors import InputError
+from flows.failures import Failure, Job
+from flows.spec import DatasetSpec, absolute_spec
+from tasks.interruption import GRACE, interruption
+from tasks.runs import reason_of
+
+__all__ = ["by_deployment", "cancel_folds", "end_with_parent", "gpus_of_slot", "in_processes", "one_by_one"]
+
+log = logging.getLogger(__name__)
+
+PARENT = "CHROMBPNET_PARENT"
+"""Environment variable of a fold's process: the process that started it."""
+
+_LOOK = 0.2  # seconds between looks at processes
+_POLL = 5.0  # seconds between looks at a deployment's runs
+
+
+def one_by_one(do: Callable[[Job], Any], jobs: list[Job]) -> list[Failure]:
+    """Do all jobs in this process; those that fail. The error of a single one is raised as it is."""
+    failures: list[Failure] = []
+    if len(jobs) == 1:
+        do(jobs[0])
+        return failures
+    for job in jobs:
+        try:
+            do(job)
+        except Exception as error:
+            if interruption.requested:
+                raise
+            user = isinstance(error, InputError)
+            if not user and not isinstance(error, OSError):  # a fault of the program's: say where
+                log.error("%s", "".join(traceback.format_exception(error)))
+            failures.append(Failure(job, reason_of(error), user))
+            log.error("%s", failures[-1])
+    return failures
+
+
+# --- processes ---------------------------------------------------------------------------------------------------
+
+
+def gpus_of_slot(slot: int, gpus: list[str], each: int) -> list[str]:
+    """The GPUs of the ``slot``-th process at a time, ``each`` to one, dealt in turn: they are shared where there are few.
+
+    No GPU comes twice; empty where there is none.
+    """
+    return list(dict.fromkeys(gpus[(slot * each + i) % len(gpus)] for i in range(each))) if gpus else []
+
+
+def _visible_gpus(device: str) -> list[str]:
+    """What ``CUDA_VISIBLE_DEVICES`` may name; a process of its own looks, so that this one leaves them alone."""
+    if device == "cpu":
+        return []
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [each for each in named.split(",") if each.strip() not in ("", "-1")]
+    look = ("from chrombpnet_core.devices import find_device\ndevice = find_device()\n"
+            "print(device.count if device.kind == 'gpu' else 0)")
+    found = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=False)
+    number = found.stdout.split()[-1:] if found.returncode == 0 else []
+    return [str(i) for i in range(int(number[0]))] if number else []
+
+
+@dataclass
+class _Child:
+    """A job's process; what it says goes on to standard error with the job in front."""
+
+    job: Job
+    slot: int
+    process: subprocess.Popen[str]
+    said: collections.deque[str] = field(default_factory=lambda: collections.deque(maxlen=50))
+
+    def __post_init__(self) -> None:
+        self._reader = threading.Thread(target=self._read, daemon=True, name=str(self.job))
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout or ():
+            if line.strip():
+                self.said.append(line.strip())
+                print(f"{self.job} | {line.rstrip()}", file=sys.stderr, flush=True)
+
+    def failure(self) -> Failure | None:
+        """Why it failed, once it has ended; None where it did not."""
+        status = self.process.returncode
+        self._reader.join(5)
+        if status == 0:
+            return None
+        if status < 0:
+            return Failure(self.job, f"killed by {signal.Signals(-status).name}", user=False)
+        said = self.said[-1] if self.said else f"ended with {status}"
+        for prefix in ("chrombpnet: error: ", "chrombpnet: "):
+            said = said.removeprefix(prefix)
+        return Failure(self.job, said, user=status == 2)
+
+
+def in_processes(spec: DatasetSpec, store: str, jobs: list[Job]) -> list[Failure]:
+    """Do the jobs in processes of their own, ``spec.folds_at_once`` at a time; those that fail.
+
+    Every process has its share of threads, and GPUs of its own where there are enough. SIGTERM and Ctrl-C are passed on, and
+    awaited: trainings write their checkpoints.
+    """
+    gpus, threads = _visible_gpus(spec.training.device), int(os.environ.get("CHROMBPNET_THREADS") or cores())
+    waiting, running, failures, at_once = list(jobs), [], [], min(spec.folds_at_once, len(jobs))
+    with tempfile.TemporaryDirectory() as folder, _passing_on(running):
+        file = Path(folder) / "dataset.json"
+        file.write_text(json.dumps(absolute_spec(spec).model_dump(mode="json")))
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                slot = min(set(range(at_once)) - {child.slot for child in running})
+                running.append(_start(file, store, waiting.pop(0), gpus_of_slot(slot, gpus, spec.training.gpus),
+                                      slot, max(1, threads // at_once)))
+            time.sleep(_LOOK)
+            for child in [child for child in running if child.process.poll() is not None]:
+                running.remove(child)
+                failure = child.failure()
+                if failure:
+                    failures.append(failure)
+                    log.error("%s", failure)
+    return failures
+
+
+def _start(file: Path, store: str, job: Job, gpus: list[str], slot: int, threads: int) -> _Child:
+    command = [sys.executable, "-m", "flows.cli", "run", str(file), "--store", store, "--fold", str(job.index), "--threads",
+               str(threads), *(["--bias-only"] if job.bias_only else [])]
+    environment = os.environ | {PARENT: str(os.getpid()), **_server()}
+    if gpus:
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+    log.info("%s: a process of its own, %s threads, GPU %s", job, threads, ", ".join(gpus) or "none")
+    # A session of its own: Ctrl-C reaches this process alone, which passes it on once.
+    return _Child(job, slot, subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                              stdin=subprocess.DEVNULL, text=True, start_new_session=True))
+
+
+def _server() -> dict[str, str]:
+    """Where this flow's Prefect server is: its folds need not start one each."""
+    from prefect.context import FlowRunContext
+
+    context = FlowRunContext.get()
+    return {"PREFECT_API_URL": str(context.client.api_url)} if context else {}
+
+
+@contextlib.contextmanager
+def _passing_on(running: list[_Child]) -> Iterator[None]:
+    """Within it SIGTERM and Ctrl-C reach the processes, which have time for checkpoints, before this one goes its way."""
+    def stop(number: int, frame: FrameType | None) -> None:
+        for child in running:
+            child.process.terminate()
+        deadline = time.monotonic() + GRACE
+        for child in running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.process.wait(max(0.1, deadline - time.monotonic()))
+        before = theirs[number]
+        if callable(before):
+            before(number, frame)
+
+    theirs: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        theirs |= {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in theirs.items():
+            signal.signal(number, handler)
+        for child in running:
+            child.process.terminate()
+
+
+def end_with_parent() -> None:
+    """In a fold's process: end as if told to when the process that started it is gone, however that ended."""
+    parent = int(os.environ.get(PARENT) or 0)
+    if parent == 0 or os.getppid() != parent:
+        return
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True, name="parent").start()
+
+
+# --- deployments -------------------------------------------------------------------------------------------------
+
+
+def by_deployment(name: str, spec: DatasetSpec, store: str, jobs: list[Job]) -> list[Failure]:
+    """Do each job as a run of a deployment of the flow ``fold``, all at a time; those that fail.
+
+    How many really run at a time, where, and how often one is tried again is the deployment's. Ctrl-C and cancelling cancel
+    them; SIGTERM, as schedulers send it before they move a process, leaves them.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.context import FlowRunContext
+    from prefect.deployments import run_deployment
+
+    context = FlowRunContext.get()
+    parent = context.flow_run if context and context.flow_run else None
+    parameters = {"spec": absolute_spec(spec).model_dump(mode="json"), "store": store}
+    waiting, failures = {}, []
+    for job in jobs:
+        started = run_deployment(name, parameters | {"index": job.index, "bias_only": job.bias_only}, timeout=0,
+                                 flow_run_name=f"{spec.id}-{str(job).replace(' ', '-')}",
+                                 tags=[f"parent:{parent.id}"] if parent else None)
+        waiting[job] = started.id
+        log.info("%s: run %s of %s", job, started.name, name)
+    with get_client(sync_client=True) as client, _cancelling(client, waiting):
+        while waiting:
+            time.sleep(_POLL)
+            for job, each in list(waiting.items()):
+                state = client.read_flow_run(each).state
+                if state is None or not state.is_final():
+                    continue
+                del waiting[job]
+                if not state.is_completed():
+                    words = " ".join((state.message or state.name).split())
+                    failures.append(Failure(job, words, user="InputError" in words))
+                    log.error("%s", failures[-1])
+    return failures
+
+
+@contextlib.contextmanager
+def _cancelling(client: Any, waiting: dict[Job, Any]) -> Iterator[None]:
+    """Within it Ctrl-C cancels the runs that are waited for."""
+    def stop(number: int, frame: FrameType | None) -> None:
+        _cancel(client, list(waiting.values()))
+        if callable(before):
+            before(number, frame)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _cancel(client: Any, runs: list[Any]) -> None:
+    from prefect.states import Cancelling
+
+    for each in runs:
+        client.set_flow_run_state(each, Cancelling())
+
+
+def cancel_folds(_flow: Any, flow_run: Any, _state: Any) -> None:
+    """Prefect's hook of a flow that is cancelled: the runs that it started are, too."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[f"parent:{flow_run.id}"])))
+        _cancel(client, [each.id for each in found if each.state is None or not each.state.is_final()])
