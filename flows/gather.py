@@ -50,6 +50,8 @@ def gather(run: Run, folds: Sequence[FoldDone]) -> str:
                       _links(run, together)).result()
     address = run.call(publish_folds, report, spec.output).result()
     if spec.publish:
+        report = run.call(report_folds, run.store, spec.id, spec.assay, by_name, together, sweep,
+                          _links_in_bundle(spec.id, together)).result()
         about = {"assay": spec.assay, "genome": spec.assembly or spec.genome.rsplit("/", 1)[-1]}
         run.call(publish_bundle, run.store, spec.id, spec.publish, by_name, together | {"report": report}, about).result()
     return address
@@ -76,6 +78,13 @@ def _average(run: Run, folds: Sequence[FoldDone]) -> Done:
     run.call(publish_run, ENSEMBLE, together | beside, asked_of(spec), f"{spec.output.rstrip('/')}/{ENSEMBLE}", "",
              spec.assembly).result()
     return together
+
+
+def _links_in_bundle(name: str, together: Done) -> dict[str, str]:
+    """The same for the report in the bundle, whose files have other names."""
+    return {"About these models": "README.md"} | {
+        f"Motifs, {head}": f"motifs/{name}.{head}_sequence_motifs.html" for head in ("profile", "counts")
+        if f"motifs_{head}" in together}
 
 
 def _links(run: Run, together: Done) -> dict[str, str]:

@@ -167,6 +167,10 @@ def test_the_mended_data_set_runs_the_failed_fold_alone(simulation, bias_model, 
     assert numbers["agreement"]["chrombpnet_nobias"]["folds"] == 2
     bundle = folder / "public" / "tiny"
     manifest = json.loads((bundle / "manifest.json").read_text())
+    for page in (folder / "out" / "folds_report.html", bundle / "folds_report.html"):
+        links = re.findall(r'href="([^"#]+)"', page.read_text())
+        assert len(links) > 2
+        assert [link for link in links if not (page.parent / link).exists()] == []
     assert {"models/tiny.models.tar", "models/tiny.ensemble.chrombpnet_nobias.h5", "folds_report.html"} <= set(
         manifest["files"])
     assert main(["status", str(folder / "out")]) == 0
