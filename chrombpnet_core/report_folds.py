@@ -314,8 +314,9 @@ def _index_row(folder: str, content: Mapping[str, Any], keys: Sequence[str]) -> 
     values = [(metric.get("median"), number(metric.get("median"), METRICS[key].digits),
                number(metric.get("sd"), METRICS[key].digits))
               for key in keys for metric in [content.get("metrics", {}).get(key, {})]]
-    return {"title": str(content.get("title", folder)), "link": _quoted("/".join(filter(None, [folder, FOLDS_HTML]))),
-            "assay": _ASSAYS.get(assay, assay), "status": status, "order": STATUSES.index(status),
+    return {"title": str(content.get("title", folder)), "folder": folder,
+            "link": _quoted("/".join(filter(None, [folder, FOLDS_HTML]))), "assay": _ASSAYS.get(assay, assay),
+            "status": status, "order": STATUSES.index(status),
             "folds": len(content.get("folds", [])), "factor": f"{chosen[0]:g}" if chosen else "–", "values": values}
 
 
