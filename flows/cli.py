@@ -11,6 +11,9 @@ from collections.abc import Sequence
 
 from rich_argparse import RawDescriptionRichHelpFormatter
 
+from flows.deploy_flags import add_bridge, add_deploy
+from flows.encode_flags import add_encode_list, add_encode_run
+
 __all__ = ["build_parser", "main"]
 
 
@@ -71,6 +74,12 @@ def build_parser() -> argparse.ArgumentParser:
     _resume(_command(commands, "resume", "resume", "go on with a run, as it was asked for"))
     _clean(_command(commands, "clean", "clean", "tell what of a run could be deleted, or delete it"))
     _index(_command(commands, "index", "index", "write a page over all data sets whose results lie below one address"))
+    encode = _command(commands, "encode", None, "reprocess ENCODE's experiments").add_subparsers(metavar="COMMAND",
+                                                                                                 required=True)
+    add_encode_run(_command(encode, "run", "encode_run", "look through the portal and start the data sets that are due"))
+    add_encode_list(_command(encode, "list", "encode_list", "tell what became of every experiment"))
+    add_deploy(_command(commands, "deploy", "deploy", "put deployments and automations onto a Prefect server"))
+    add_bridge(_command(commands, "bridge", "bridge", "make Prefect events of a bucket's notifications"))
     _demo(_command(commands, "demo", "demo", "do the whole job on a simulated genome of known truth"))
     doctor = _command(commands, "doctor", "doctor", "tell what this machine has: versions, devices, store")
     _place(doctor)

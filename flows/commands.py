@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chrombpnet_core.errors import InputError
+from flows.deploy_commands import bridge, deploy
+from flows.encode_commands import encode_list, encode_run
 from flows.run_commands import clean, index, looked_at, resume, run, say_plan, say_result, status, store_of
 from flows.spec import Background, DatasetSpec, Training, make_part, make_spec
 from tasks.store import split_prefix
@@ -16,9 +18,9 @@ from tasks.store import split_prefix
 if TYPE_CHECKING:
     from chrombpnet_core.folds import Fold
 
-__all__ = ["bias_pipeline", "bias_qc", "bias_train", "check", "clean", "contribs_bw", "demo", "doctor", "footprints",
-           "index", "modisco_motifs", "motif_hits", "pipeline", "pred_bw", "prep_folds", "prep_nonpeaks", "prep_splits",
-           "qc", "resume", "run", "status", "train"]
+__all__ = ["bias_pipeline", "bias_qc", "bias_train", "bridge", "check", "clean", "contribs_bw", "demo", "deploy", "doctor",
+           "encode_list", "encode_run", "footprints", "index", "modisco_motifs", "motif_hits", "pipeline", "pred_bw",
+           "prep_folds", "prep_nonpeaks", "prep_splits", "qc", "resume", "run", "status", "train"]
 
 
 def bias_pipeline(given: argparse.Namespace, judge: bool = True) -> None:

@@ -220,9 +220,11 @@ def by_deployment(name: str, spec: DatasetSpec, store: str, jobs: list[Job]) -> 
     parameters = {"spec": absolute_spec(spec).model_dump(mode="json"), "store": store}
     waiting, failures = {}, []
     for job in jobs:
-        started = run_deployment(name, parameters | {"index": job.index, "bias_only": job.bias_only}, timeout=0,
-                                 flow_run_name=f"{spec.id}-{str(job).replace(' ', '-')}",
-                                 tags=[f"parent:{parent.id}"] if parent else None)
+        words = str(job).replace(" ", "-")
+        # By the key a parent that was killed and goes on finds its runs, which may have gone on without it.
+        started = run_deployment(name, parameters=parameters | {"index": job.index, "bias_only": job.bias_only}, timeout=0,
+                                 flow_run_name=f"{spec.id}-{words}", tags=[f"parent:{parent.id}"] if parent else None,
+                                 idempotency_key=f"{parent.id}-{words}" if parent else None)
         waiting[job] = started.id
         log.info("%s: run %s of %s", job, started.name, name)
     with get_client(sync_client=True) as client, _cancelling(client, waiting):

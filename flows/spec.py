@@ -27,7 +27,7 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.textfiles import require_file
 
 __all__ = ["Background", "BiasModel", "Chromosomes", "DatasetSpec", "FoldChromosomes", "MainModel", "Reads", "Training",
-           "absolute_spec", "make_part", "make_spec", "read_spec"]
+           "absolute_spec", "make_part", "make_spec", "read_spec", "resolve_paths"]
 
 Part = TypeVar("Part", bound=BaseModel)
 Positive = Annotated[int, Field(ge=1)]
@@ -246,7 +246,7 @@ def read_spec(path: str) -> DatasetSpec:
         raise InputError(f"{path}: not YAML", found=str(error)) from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: not a data set", expected="keys such as assay, reads, genome, peaks, folds, output")
-    return make_spec(_resolve(content, Path(path).resolve().parent), str(path))
+    return make_spec(resolve_paths(content, Path(path).resolve().parent), str(path))
 
 
 def make_spec(content: dict[str, Any], where: str, flags: dict[str, str] | None = None) -> DatasetSpec:
@@ -272,10 +272,10 @@ def make_part(kind: type[Part], content: dict[str, Any], where: str, flags: dict
 
 def absolute_spec(spec: DatasetSpec) -> DatasetSpec:
     """The same data set for processes in other folders: local paths made absolute."""
-    return DatasetSpec.model_validate(_resolve(spec.model_dump(mode="json"), Path.cwd()))
+    return DatasetSpec.model_validate(resolve_paths(spec.model_dump(mode="json"), Path.cwd()))
 
 
-def _resolve(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+def resolve_paths(content: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The same content with relative paths made absolute."""
 
     def absolute(value: Any) -> Any:
