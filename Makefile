@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Trust the certificates that the machine trusts, as pip does.
 export UV_SYSTEM_CERTS := true
 
-.PHONY: demo test lint acceptance clients bench-preprocess bench-train bench-explain bench-gpu bench-overhead install clean
+.PHONY: demo test lint acceptance clients bench-preprocess bench-train bench-explain bench-gpu bench-overhead bench-orchestration install lock clean
 
 demo: $(VENV)/installed
 	$(BIN)/chrombpnet demo -o demo_output --store demo_output/store
@@ -23,8 +23,8 @@ acceptance: $(VENV)/tested
 	-$(MAKE) --keep-going clients
 	$(BIN)/pytest tests/acceptance -o addopts="-q --strict-markers -p no:cacheprovider -rs" -s
 
-# Other people's readers and writers of model files and contributions, each in an environment of its own.
-CLIENTS := .venv-tf-keras .venv-keras2 .venv-bpnet-lite .venv-finemo
+# Other people's readers and writers of model files and contributions, and what checks infra/, each in an environment of its own.
+CLIENTS := .venv-tf-keras .venv-keras2 .venv-bpnet-lite .venv-finemo .venv-checkov .venv-vertex
 LOGGED = >$(@D)/log 2>&1 || (cat $(@D)/log; false)
 
 clients: $(CLIENTS:%=%/installed)
@@ -50,6 +50,23 @@ clients: $(CLIENTS:%=%/installed)
 	$(BIN)/python -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 finemo==0.41 $(LOGGED)
 	touch $@
+
+.venv-checkov/installed: | $(VENV)/uv
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	$(BIN)/uv pip install --quiet --python $(@D)/bin/python checkov==3.3.30 $(LOGGED)
+	touch $@
+
+.venv-vertex/installed: | $(VENV)/uv
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	$(BIN)/uv pip install --quiet --python $(@D)/bin/python --constraint constraints.txt prefect==3.8.8 \
+	    'prefect-gcp[aiplatform]==0.6.22' $(LOGGED)
+	touch $@
+
+# After a change of dependencies: the image's pins, with hashes.
+lock: $(VENV)/installed
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --extra gpu --extra jax \
+	    --extra s3 --constraint constraints.txt --generate-hashes --no-header --only-binary :all: pyproject.toml \
+	    infra/image.in -o infra/image.lock
 
 # Against bedtools (apt-get install bedtools) and bam2bw, which gets an environment of its own. For a step alone, or a small
 # trial: .venv/bin/python benchmarks/preprocess.py --only background --scale 0.02
@@ -82,6 +99,11 @@ bench-gpu: $(VENV)/installed
 # 20 minutes; a trial: .venv/bin/python benchmarks/overhead.py --tiny --repeats 1
 bench-overhead: $(VENV)/installed
 	$(BIN)/python benchmarks/overhead.py
+
+# 1,000 data sets of five folds, steps replaced by stubs, through a Prefect server on PostgreSQL (apt-get install postgresql).
+# Half an hour; a trial: .venv/bin/python benchmarks/orchestration.py --datasets 20 --processes 5
+bench-orchestration: $(VENV)/tested
+	$(BIN)/python benchmarks/orchestration.py
 
 install: $(VENV)/installed
 

@@ -14,7 +14,7 @@ __all__ = ["POOL_TYPES", "pool_template"]
 POOL_TYPES = {"kubernetes": "kubernetes-job.json", "vertex-ai": "vertex-job.json"}
 
 _ON_CPU: dict[str, dict[str, Any]] = {
-    "kubernetes": {"node_pool": "cpu", "gpus": 0, "cpu": "4", "memory": "16Gi", "ephemeral_storage": "100Gi"},
+    "kubernetes": {"node_pool": "cpu", "gpus": 0, "cpu": "3", "memory": "12Gi", "ephemeral_storage": "70Gi"},
     "vertex-ai": {"machine_type": "n2-standard-4", "accelerator_type": None, "gpus": None},
 }
 """Defaults of the pool without GPUs: counting, shards and reports take 1.3 GB of memory for a human data set, Prefect and

@@ -1,0 +1,63 @@
+# An account for each part, with what that part needs: nodes may log and pull the image, jobs may use the bucket, the server
+# may read its own secrets. No account has a key that could be copied.
+resource "google_service_account" "this" {
+  for_each = {
+    nodes  = "what Kubernetes itself does on nodes"
+    job    = "flow runs: bucket"
+    server = "Prefect server and bridge: nothing but the database, by password"
+    worker = "workers: start jobs in the cluster or on Vertex AI"
+    push   = "Pub/Sub, as it calls the bridge"
+  }
+  account_id   = "chrombpnet-${each.key}"
+  display_name = "chrombpnet: ${each.value}"
+}
+
+resource "google_project_iam_member" "nodes" {
+  for_each = toset(["roles/logging.logWriter", "roles/monitoring.metricWriter", "roles/monitoring.viewer",
+  "roles/stackdriver.resourceMetadata.writer"])
+  project = var.project
+  role    = each.key
+  member  = google_service_account.this["nodes"].member
+}
+
+resource "google_artifact_registry_repository_iam_member" "pull" {
+  for_each   = toset(["nodes", "job"])
+  repository = google_artifact_registry_repository.this.name
+  location   = var.region
+  role       = "roles/artifactregistry.reader"
+  member     = google_service_account.this[each.key].member
+}
+
+resource "google_storage_bucket_iam_member" "job" {
+  bucket = google_storage_bucket.data.name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.this["job"].member
+}
+
+# Only for the pool type vertex-ai: jobs that run as the job's account, and no other.
+resource "google_project_iam_custom_role" "vertex_jobs" {
+  role_id     = "chrombpnetVertexJobs"
+  title       = "Start and watch Vertex AI custom jobs"
+  permissions = ["aiplatform.customJobs.create", "aiplatform.customJobs.get", "aiplatform.customJobs.list", "aiplatform.customJobs.cancel"]
+}
+
+resource "google_project_iam_member" "vertex_jobs" {
+  project = var.project
+  role    = google_project_iam_custom_role.vertex_jobs.id
+  member  = google_service_account.this["worker"].member
+}
+
+resource "google_service_account_iam_member" "vertex_as_job" {
+  service_account_id = google_service_account.this["job"].name
+  role               = "roles/iam.serviceAccountUser"
+  member             = google_service_account.this["worker"].member
+}
+
+# Workload identity: the Kubernetes account chrombpnet/chrombpnet-NAME is the Google account chrombpnet-NAME.
+resource "google_service_account_iam_member" "workload_identity" {
+  for_each           = toset(["job", "server", "worker"])
+  service_account_id = google_service_account.this[each.key].name
+  role               = "roles/iam.workloadIdentityUser"
+  member             = "serviceAccount:${var.project}.svc.id.goog[chrombpnet/chrombpnet-${each.key}]"
+  depends_on         = [google_container_cluster.this]
+}

@@ -1,0 +1,36 @@
+output "bucket" {
+  description = "For --store gs://BUCKET/store, --results and --drops"
+  value       = google_storage_bucket.data.name
+}
+
+output "image" {
+  description = "Where to push the image"
+  value       = local.image
+}
+
+output "job_account" {
+  description = "For Vertex AI: service_account_name"
+  value       = google_service_account.this["job"].email
+}
+
+output "manifests" {
+  description = "Prefect server, workers and bridge: terraform output -raw manifests | kubectl apply -f -"
+  sensitive   = true
+  value = templatefile("${path.module}/services.yaml.tftpl", {
+    project      = var.project
+    image        = local.image
+    database_url = "postgresql+asyncpg://prefect:${random_password.database.result}@${google_sql_database_instance.this.private_ip_address}:5432/prefect?ssl=require"
+    api_auth     = "prefect:${random_password.api.result}"
+    bridge_token = random_password.bridge.result
+    drops        = "gs://${google_storage_bucket.data.name}/datasets/"
+  })
+}
+
+resource "random_password" "bridge" {
+  length  = 32
+  special = false
+}
+
+locals {
+  image = "${var.region}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.this.repository_id}/chrombpnet:${var.image_tag}"
+}
