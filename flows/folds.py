@@ -6,6 +6,7 @@ import collections
 import contextlib
 import json
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -36,6 +37,7 @@ PARENT = "CHROMBPNET_PARENT"
 
 _LOOK = 0.2  # seconds between looks at processes
 _POLL = 5.0  # seconds between looks at a deployment's runs
+_AGAIN = 300.0  # seconds within which a crashed run may be scheduled again before it is given up
 
 
 def one_by_one(do: Callable[[Job], Any], jobs: list[Job]) -> list[Failure]:
@@ -208,17 +210,19 @@ def end_with_parent() -> None:
 def by_deployment(name: str, spec: DatasetSpec, store: str, jobs: list[Job]) -> list[Failure]:
     """Do each job as a run of a deployment of the flow ``fold``, all at a time; those that fail.
 
-    How many really run at a time, where, and how often one is tried again is the deployment's. Ctrl-C and cancelling cancel
+    How many really run at a time, where, and how often one is tried again is the deployment's: a run that has crashed is
+    given up only when nothing has scheduled it again for five minutes. Ctrl-C and cancelling cancel
     them; SIGTERM, as schedulers send it before they move a process, leaves them.
     """
     from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
     from prefect.context import FlowRunContext
     from prefect.deployments import run_deployment
 
     context = FlowRunContext.get()
     parent = context.flow_run if context and context.flow_run else None
     parameters = {"spec": absolute_spec(spec).model_dump(mode="json"), "store": store}
-    waiting, failures = {}, []
+    waiting, failures, crashed = {}, [], {}
     for job in jobs:
         words = str(job).replace(" ", "-")
         # By the key a parent that was killed and goes on finds its runs, which may have gone on without it.
@@ -230,13 +234,21 @@ def by_deployment(name: str, spec: DatasetSpec, store: str, jobs: list[Job]) -> 
     with get_client(sync_client=True) as client, _cancelling(client, waiting):
         while waiting:
             time.sleep(_POLL)
+            # One question for all: with hundreds of data sets these are most of what the server is asked.
+            asked = FlowRunFilter(id=FlowRunFilterId(any_=list(waiting.values())))
+            states = {run.id: run.state for run in client.read_flow_runs(flow_run_filter=asked)}
             for job, each in list(waiting.items()):
-                state = client.read_flow_run(each).state
-                if state is None or not state.is_final():
+                state = states.get(each)
+                if state is not None and state.is_crashed():
+                    crashed.setdefault(each, time.monotonic())
+                else:
+                    crashed.pop(each, None)
+                given_up = time.monotonic() - crashed.get(each, math.inf) > _AGAIN
+                if state is not None and not (given_up or (state.is_final() and not state.is_crashed())):
                     continue
                 del waiting[job]
-                if not state.is_completed():
-                    words = " ".join((state.message or state.name).split())
+                if state is None or not state.is_completed():
+                    words = " ".join(((state.message or state.name) if state else "its run was deleted").split())
                     failures.append(Failure(job, words, user="InputError" in words))
                     log.error("%s", failures[-1])
     return failures

@@ -53,12 +53,11 @@ def publish(root: str, store: str | None = None, bundles: str | None = None) -> 
 def _bundle(record: dict[str, Any], store: str | None, bundles: str) -> None:
     """Bundle one data set that is done, where that has not been yet."""
     asked = record["spec"]
-    address = f"{bundles.rstrip('/')}/{asked['id']}"
-    if Store(address).read_json(BUNDLE_MANIFEST) is not None:
+    if Store(bundles).read_json(asked["id"], BUNDLE_MANIFEST) is not None:
         return
     where = record.get("store") or store
     try:
-        spec = make_spec(json.loads(json.dumps(asked)) | {"publish": address}, RUN)
+        spec = make_spec(json.loads(json.dumps(asked)) | {"publish": bundles}, RUN)
         steps, _, _ = plan(spec, where, ["main"] if spec.bias.model else ["bias", "main"])
         if not all(found for _, found in steps):
             log.warning("%s: no bundle, as some of its steps are no longer in the store", redact(spec.output))
