@@ -11,6 +11,7 @@ import io
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -191,16 +192,22 @@ def test_five_folds_that_are_killed_three_times_end_as_undisturbed_ones(five_fol
                          text=True, check=False)
     assert run.returncode == 0, run.stderr
     seconds, rng, place = time.monotonic() - begin, random.Random(3), "gs://data/killed"
+    steps = run.stderr.count(": started")
+    assert steps > 60
     there = _command(_spec_of_yeast(_uploaded(five_folds, place), f"{place}/out", tmp_path / "there.yaml"), f"{place}/store")
-    for trial in range(3):
+    before = 0
+    for trial, moment in enumerate(sorted(rng.sample(range(2, steps - 5), 3))):  # by steps, however fast the machine is
         log = tmp_path / f"log-{trial}"
         with open(log, "w") as file:
             running = subprocess.Popen(there, env=os.environ | {"CHROMBPNET_CACHE": str(tmp_path / f"cache-{trial}")},
                                        stdout=file, stderr=file)
-        time.sleep(rng.uniform(0.1, 0.4) * seconds)
-        assert running.poll() is None, log.read_text()
+        while before + log.read_text().count(": started") < moment:
+            assert running.poll() is None, log.read_text()
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0, 3))
         running.kill()
-        running.wait()
+        assert running.wait() == -signal.SIGKILL
+        before += log.read_text().count(": started")
         print(f"trial {trial + 1}: killed in {log.read_text().splitlines()[-1]!r}")
         _assert_whole(f"{place}/store")
     last = subprocess.run(there, env=os.environ | {"CHROMBPNET_CACHE": str(tmp_path / "cache-last")}, capture_output=True,
