@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Trust the certificates that the machine trusts, as pip does.
 export UV_SYSTEM_CERTS := true
 
-.PHONY: demo test lint acceptance clients bench-preprocess bench-train bench-explain bench-gpu bench-overhead bench-orchestration install lock clean
+.PHONY: demo test lint acceptance clients bench-preprocess bench-train bench-explain bench-gpu bench-overhead bench-orchestration bench-variants install lock clean
 
 demo: $(VENV)/installed
 	$(BIN)/chrombpnet demo -o demo_output --store demo_output/store
@@ -24,7 +24,7 @@ acceptance: $(VENV)/tested
 	$(BIN)/pytest tests/acceptance -o addopts="-q --strict-markers -p no:cacheprovider -rs" -s
 
 # Other people's readers and writers of model files and contributions, and what checks infra/, each in an environment of its own.
-CLIENTS := .venv-tf-keras .venv-keras2 .venv-bpnet-lite .venv-finemo .venv-checkov .venv-vertex
+CLIENTS := .venv-tf-keras .venv-keras2 .venv-bpnet-lite .venv-finemo .venv-checkov .venv-vertex .venv-variant-scorer
 LOGGED = >$(@D)/log 2>&1 || (cat $(@D)/log; false)
 
 clients: $(CLIENTS:%=%/installed)
@@ -62,6 +62,18 @@ clients: $(CLIENTS:%=%/installed)
 	    'prefect-gcp[aiplatform]==0.6.22' $(LOGGED)
 	touch $@
 
+# Of its repository; elsewhere with VARIANT_SCORER=<address>.
+VARIANT_SCORER ?= https://github.com/kundajelab/variant-scorer
+
+.venv-variant-scorer/installed: | $(VENV)/uv
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	$(BIN)/uv pip install --quiet --python $(@D)/bin/python tensorflow-cpu==2.21.0 tf_keras==2.21.0 \
+	    tensorflow_probability==0.25.0 numpy==2.2.6 pandas==2.3.3 scipy==1.17.1 tqdm==4.70.1 pyfaidx==0.9.0.3 \
+	    deeplift==0.6.13.0 pybedtools==0.12.0 $(LOGGED)
+	git clone --quiet --no-checkout $(VARIANT_SCORER) $(@D)/variant-scorer
+	git -C $(@D)/variant-scorer checkout --quiet 0e1e341 -- src
+	touch $@
+
 # After a change of dependencies: the image's pins, with hashes.
 lock: $(VENV)/installed
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --extra gpu --extra jax \
@@ -94,6 +106,10 @@ bench-explain: $(VENV)/installed .venv-tangermeme/installed
 # Where there is a GPU: uv pip install '.[gpu]' before; or jax[cuda12] and KERAS_BACKEND=jax.
 bench-gpu: $(VENV)/installed
 	$(BIN)/python benchmarks/gpu.py
+
+# Against allele by allele with model.predict; memory of 1,000,000 variants. Some 20 minutes.
+bench-variants: $(VENV)/installed
+	$(BIN)/python benchmarks/variants.py
 
 # What Prefect and an object store cost: the demo's job from an emulator to an emulator, against the bodies of its steps. Some
 # 20 minutes; a trial: .venv/bin/python benchmarks/overhead.py --tiny --repeats 1

@@ -13,6 +13,7 @@ from rich_argparse import RawDescriptionRichHelpFormatter
 
 from flows.deploy_flags import add_bridge, add_deploy
 from flows.encode_flags import add_encode_list, add_encode_run
+from flows.variant_flags import add_snp_score, add_variants
 
 __all__ = ["build_parser", "main"]
 
@@ -68,6 +69,10 @@ def build_parser() -> argparse.ArgumentParser:
     _footprints(_command(commands, "footprints", "footprints", "draw what a model predicts around motifs"))
     _modisco_motifs(_command(commands, "modisco_motifs", "modisco_motifs", "find motifs in contributions"))
     _motif_hits(_command(commands, "motif_hits", "motif_hits", "find where motifs contribute, in every region"))
+    scored = add_variants(_command(commands, "variants", "variants", "score what variants do to accessibility"))
+    _names(scored)
+    _place(scored)
+    _place(add_snp_score(_command(commands, "snp_score", "snp_score", "score variants, by the reference's flags")))
     _check(_command(commands, "check", "check", "look at all inputs: do they exist, agree, name chromosomes alike?"))
     _run(_command(commands, "run", "run", "do a whole data set described in a YAML file"))
     _status(_command(commands, "status", "status", "tell what of a run is done, running or failed, and why"))

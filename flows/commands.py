@@ -13,6 +13,7 @@ from flows.deploy_commands import bridge, deploy
 from flows.encode_commands import encode_list, encode_run
 from flows.run_commands import clean, index, looked_at, resume, run, say_plan, say_result, status, store_of
 from flows.spec import Background, DatasetSpec, Training, make_part, make_spec
+from flows.variant_commands import snp_score, variants
 from tasks.store import split_prefix
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["bias_pipeline", "bias_qc", "bias_train", "bridge", "check", "clean", "contribs_bw", "demo", "deploy", "doctor",
            "encode_list", "encode_run", "footprints", "index", "modisco_motifs", "motif_hits", "pipeline", "pred_bw",
-           "prep_folds", "prep_nonpeaks", "prep_splits", "qc", "resume", "run", "status", "train"]
+           "prep_folds", "prep_nonpeaks", "prep_splits", "qc", "resume", "run", "snp_score", "status", "train", "variants"]
 
 
 def bias_pipeline(given: argparse.Namespace, judge: bool = True) -> None:
@@ -191,7 +192,7 @@ def demo(given: argparse.Namespace) -> int:
                       **_DEMO, "training": _DEMO["training"] | {"seed": given.seed}}, "demo")
     from flows.pipelines import dataset
 
-    report, = dataset(spec, store_of(given))
+    report, *_ = dataset(spec, store_of(given))
     checks = json.loads((output / "fold_0" / "main" / "evaluation" / "truth_checks.json").read_text())
     for check in checks:
         sign = ">=" if check["at_least"] else "<"

@@ -1,0 +1,53 @@
+"""Flags of ``chrombpnet variants`` and ``snp_score``; argparse alone, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+
+__all__ = ["add_snp_score", "add_variants"]
+
+
+def add_variants(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Add the flags of ``variants``, without those of chromosomes and place; variant-scorer's where it has them."""
+    group = parser.add_argument_group("inputs")
+    group.add_argument("-l", "--list", required=True, metavar="FILE", help="VCF or BCF (known by its content), or a table")
+    group.add_argument("-sc", "--schema", default="chrombpnet", metavar="SCHEMA",
+                       choices=["chrombpnet", "original", "plink", "plink2", "bed", "snp_score"],
+                       help="of a table: chrombpnet (default; chr pos allele1 allele2 id), original, plink, plink2, bed "
+                            "(0-based), snp_score (0-based)")
+    group.add_argument("-g", "--genome", required=True, metavar="FASTA", help="plain, gzip or bgzip")
+    group.add_argument("-c", "--chrom-sizes", metavar="TSV", help="chromosomes to use (default: all of the genome)")
+    group.add_argument("-m", "--model", nargs="+", metavar="H5", help="chrombpnet_nobias.h5 of a fold, or of several")
+    group.add_argument("--bundle", metavar="URL", help="a published bundle, <address>/<name>, in place of models")
+    group.add_argument("--swap-ref", action="store_true", help="exchange alleles of which the second is the genome's; the "
+                       "scores are then of the exchanged order")
+    group.add_argument("--chrom", nargs="+", metavar="CHROM", help="only these chromosomes")
+    group = parser.add_argument_group("scores")
+    group.add_argument("-p", "--peaks", metavar="BED", help="narrowPeak: quantiles among their predictions, and overlaps")
+    group.add_argument("-mp", "--max-peaks", type=int, metavar="N", help="peaks to predict at most")
+    group.add_argument("-t", "--total-shuf", type=int, default=0, metavar="N", help="p-values against N variants in "
+                       "shuffled sequence (default: none)")
+    group.add_argument("-n", "--num-shuf", type=int, default=0, metavar="N", help="the same, N for each variant")
+    group.add_argument("-s", "--seed", type=int, default=1234, metavar="N", help="of shuffles and draws (default 1234)")
+    group.add_argument("--precision", choices=["float32", "tf32"], default="float32",
+                       help="of products on a GPU (default float32: effects of variants are small differences)")
+    group = parser.add_argument_group("annotations")
+    group.add_argument("--genes", metavar="BED", help="chromosome, start, end, name; the three nearest are told")
+    group.add_argument("--hits", metavar="BED", help="motif hits: chromosome, start, end, name")
+    group = parser.add_argument_group("outputs")
+    group.add_argument("-op", "--output-prefix", required=True, metavar="PREFIX", help="writes PREFIX.variant_scores.tsv, …")
+    group.add_argument("--hdf5", action="store_true", help="write predictions of both alleles too")
+    group.add_argument("--top", type=int, default=20, metavar="N", help="variants in the report (default 20; 0: no report)")
+    return parser
+
+
+def add_snp_score(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Add the flags of ``snp_score``, but for those of where it runs."""
+    parser.add_argument("-snps", "--snp-data", required=True, metavar="TSV", help="chromosome, 0-based position, reference "
+                        "allele, alternative allele; no header")
+    parser.add_argument("-m", "--model-h5", required=True, metavar="H5", help="a model; usually chrombpnet_nobias.h5")
+    parser.add_argument("-g", "--genome", required=True, metavar="FASTA")
+    parser.add_argument("-op", "--output-prefix", required=True, metavar="PREFIX", help="writes PREFIX.variant_scores.tsv")
+    parser.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N", help="accepted; batches are as large as "
+                        "memory has room for")
+    return parser

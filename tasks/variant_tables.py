@@ -1,0 +1,251 @@
+"""Scores of all chromosomes and models put together: tables, a mean over models, annotations, an annotated VCF, a report."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.naming import Naming
+from chrombpnet_core.regions import read_bed3
+from chrombpnet_core.variant_annotation import annotate, read_named_intervals
+from chrombpnet_core.variant_output import ScoreTable, Top, annotate_vcf, read_parts
+from chrombpnet_core.variant_scores import fold_summary
+from chrombpnet_core.variants import COLUMNS, is_vcf
+from tasks.bundle import BUNDLE_MANIFEST
+from tasks.inputs import genome_at
+from tasks.steps import Result, Work, run_step, step_task
+from tasks.store import Store, redact, split_prefix, stage
+from tasks.variants import LEFT_OUT, PREDICTIONS, SCORED, load_predictor
+
+__all__ = ["bundle_models", "report_variants", "tabulate", "unpack_models", "variant_files"]
+
+log = logging.getLogger(__name__)
+
+MEAN, TABLE, TOP, REPORT, CONTRIBUTIONS = ("mean", "variant_scores", "top.parquet", "variants.html", "top_contributions.h5")
+_NOBIAS = re.compile(r"(?P<fold>[^/]+)/model\.chrombpnet_nobias\.[^/]*\.h5")
+_REFERENCES = 20  # shuffles of each sequence that is explained
+_RANKED_BY = "abs_logfc_x_jsd"
+
+
+@step_task("Put scores together")
+def tabulate(store: str, variants: str, listed: Result, scored: dict[str, dict[str, Result]], schema: str,
+             peaks: str | None = None, genes: str | None = None, hits: str | None = None, top: int = 20,
+             naming: dict[str, Any] | None = None) -> Result:
+    """Write tables of all scores, of a mean where there are several models, and a VCF where ``variants`` is one.
+
+    ``scored`` has for each model, such as ``fold_0``, the results of its chromosomes, in order. The last table is annotated
+    with what of ``peaks``, ``genes`` and ``hits`` is given; its ``top`` rows by \\|logfc\\| × jsd are kept apart.
+    """
+    names, chroms = [*scored], [*listed.facts.get("chroms", ())]
+    return run_step(store, "variant_tables", 1,
+                    {"variants": variants, "listed": listed, "peaks": peaks, "genes": genes, "hits": hits,
+                     "scores": [scored[name][chrom] for name in names for chrom in chroms]},
+                    {"models": names, "chroms": chroms, "schema": schema, "top": top, "naming": naming}, _tabulate)
+
+
+@step_task("Report variants")
+def report_variants(store: str, models: list[str], tables: Result, genome: str, title: str, seed: int = 1234,
+                    precision: str = "float32") -> Result:
+    """A page on the top variants: both alleles' profiles and contributions to counts, means over the models."""
+    top = str(tables.file(TOP)) if tables.key else tables
+    return run_step(store, "variants_report", 1, {"models": list(models), "top": top, "genome": genome},
+                    {"title": title, "seed": seed, "precision": precision, "left_out": tables.facts.get("left_out", {}),
+                     "variants": tables.facts.get("variants", 0), "models": tables.facts.get("models", [])}, _report)
+
+
+@step_task("Unpack models")
+def unpack_models(store: str, tar: str) -> Result:
+    """The bias-free model of each fold in a bundle's tar, as ``<fold>.h5``."""
+    return run_step(store, "bundle_models", 1, {"tar": tar}, {}, _unpack)
+
+
+def bundle_models(url: str) -> str:
+    """Address of the tar of models in a published bundle, with the MD5 that it must have.
+
+    Raises
+    ------
+    InputError
+        Where there is no whole bundle.
+    """
+    place = Store(url)
+    manifest = place.read_json(BUNDLE_MANIFEST) or {}
+    for file, told in manifest.get("files", {}).items():
+        if told.get("output_type") == "models" and file.endswith(".tar"):
+            address = place.uri(*file.split("/"))
+            return address if place.local else f"{address}#md5={told['md5']}"
+    raise InputError(f"{redact(url)}: no published bundle", expected=f"a {BUNDLE_MANIFEST} that names a tar of models",
+                     remedy="give <address>/<name> as the run published it, or models with -m")
+
+
+def _unpack(work: Work) -> None:
+    try:
+        with tarfile.open(work.inputs["tar"]) as tar:
+            for member in tar:
+                match = _NOBIAS.fullmatch(member.name)
+                if match and member.isfile():
+                    with tar.extractfile(member) as source:  # type: ignore[union-attr]
+                        (work.out / f"{match['fold']}.h5").write_bytes(source.read())
+    except tarfile.TarError as error:
+        raise InputError(f"{work.inputs['tar']}: not a tar of models", found=str(error)) from error
+    if not any(work.out.iterdir()):
+        raise InputError(f"{work.inputs['tar']}: no bias-free model in it",
+                         expected="members fold_0/model.chrombpnet_nobias.….h5, …")
+
+
+def variant_files(result: Result, output_prefix: str, scored: dict[str, dict[str, Result]], listed: Result,
+                  report: Result | None = None) -> tuple[str, dict[str, Path]]:
+    """Folder, and name → local path of all files as the user gets them: ``PREFIX.variant_scores.tsv``, …"""
+    folder, name = split_prefix(output_prefix)
+    found = {file: result.file(file) for file in result.manifest["files"] if file != TOP}
+    found[LEFT_OUT] = listed.file(LEFT_OUT)
+    for model, chroms in scored.items():
+        for chrom, each in chroms.items():
+            if PREDICTIONS in each.manifest["files"]:
+                safe = re.sub(r"[^A-Za-z0-9._-]", "_", chrom)
+                found[f"{model}.{safe}.variant_predictions.h5" if len(scored) > 1 else
+                      f"{safe}.variant_predictions.h5"] = each.file(PREDICTIONS)
+    if report is not None:
+        found |= {file: report.file(file) for file in sorted(report.manifest["files"])}
+    return folder, {f"{name}.{file}" if name else file: path for file, path in found.items()}
+
+
+def _tabulate(work: Work) -> None:
+    parameters = work.parameters
+    names, several = parameters["models"], len(parameters["models"]) > 1
+    final = f"{MEAN}.{TABLE}" if several else TABLE
+    around = _around(work)
+    column = f"{_RANKED_BY}.mean" if several else _RANKED_BY
+    top, number, vcf = Top(parameters["top"], column), 0, is_vcf(work.inputs["variants"])
+    schema = "chrombpnet" if vcf else parameters["schema"]
+    kept = work.out.parent / "records.parquet"
+    with contextlib.ExitStack() as files:
+        def table_of(name: str) -> ScoreTable:
+            return files.enter_context(ScoreTable([work.out / f"{name}.tsv", work.out / f"{name}.parquet"], schema))
+
+        raw = [table_of(f"{name}.{TABLE}") for name in names] if several else []
+        whole, records = table_of(final), files.enter_context(ScoreTable([kept]))
+        for tables in _blocks(work):
+            for file, table in zip(raw, tables, strict=False):
+                file.append(table)
+            table = _together(tables) if several else tables[0]
+            top.add(table)
+            if vcf:
+                records.append(table)
+            whole.append(annotate(table, **around))
+            number += len(table)
+    if vcf:
+        work.facts["annotated_records"] = annotate_vcf(work.inputs["variants"], work.out / f"{final}.vcf.gz",
+                                                       read_parts([kept]))
+    assert top.table is not None
+    with ScoreTable([work.out / TOP]) as file:
+        file.append(annotate(top.table, **around))
+    work.facts |= {"variants": number, "models": names, "left_out": _left_out(work)}
+
+
+def _left_out(work: Work) -> dict[str, int]:
+    """Reason → number."""
+    counts: dict[str, int] = {}
+    for part in pd.read_csv(work.inputs["listed"] / LEFT_OUT, sep="\t", usecols=["why"], dtype=str, quoting=3,
+                            chunksize=100_000):
+        for why, count in part["why"].value_counts().items():
+            counts[str(why)] = counts.get(str(why), 0) + int(count)
+    return counts
+
+
+def _blocks(work: Work) -> Iterator[list[pd.DataFrame]]:
+    """Tables of the same variants of all models, chromosome after chromosome."""
+    names, chroms, folders = work.parameters["models"], work.parameters["chroms"], work.inputs["scores"]
+    for at in range(len(chroms)):
+        paths = [folders[number * len(chroms) + at] / SCORED for number in range(len(names))]
+        for tables in zip(*(read_parts([path]) for path in paths), strict=True):
+            yield list(tables)
+
+
+def _together(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """One table of what several models say."""
+    first = [*COLUMNS, "swapped"]
+    scores = [{name: table[name].to_numpy() for name in table.columns if name not in first} for table in tables]
+    return tables[0][first].assign(**fold_summary(scores))
+
+
+def _around(work: Work) -> dict[str, pd.DataFrame | None]:
+    """Peaks, genes and hits under the genome's names of chromosomes."""
+    naming = Naming.from_json(work.parameters["naming"])
+    chroms = dict.fromkeys(work.parameters["chroms"], 1)
+    found: dict[str, pd.DataFrame | None] = {"peaks": None, "genes": None, "hits": None}
+    for what in found:
+        if what in work.inputs:
+            path = work.inputs[what]
+            table = read_bed3(path, what) if what == "peaks" else read_named_intervals(path, what)
+            changed = naming.translate(table["chrom"].unique(), chroms)
+            found[what] = table.assign(chrom=table["chrom"].replace(changed))
+    return found
+
+
+def _report(work: Work) -> None:
+    from chrombpnet_core.variant_report import TopVariants, write_variants_page
+
+    table = pd.concat(list(read_parts([work.inputs["top"]])), ignore_index=True)
+    path, artifact = stage(str(work.inputs["genome"]), "genome")
+    with genome_at(path, artifact.sha256) as genome:
+        parts = [_look_at(work, model, genome, table) for model in work.inputs["models"]]
+    codes = parts[0][0]
+    counts, logits, scores = (np.mean([part[i] for part in parts], axis=0) for i in (1, 2, 3))
+    _write_contributions(work.out / CONTRIBUTIONS, table, codes, scores)
+    parameters = work.parameters
+    shown = TopVariants(table, codes, counts, logits, scores)
+    write_variants_page(work.out / REPORT, shown, parameters["title"], parameters["variants"], parameters["models"],
+                        parameters["left_out"])
+
+
+def _look_at(work: Work, model: Path, genome: Any, table: pd.DataFrame) -> tuple[np.ndarray, ...]:
+    """What one model says of the top variants ``n``: codes uint8 ``(2, n, L)``, counts ``(2, n)``, logits ``(2, n, W)``,
+    contributions to counts ``(2, n, L, 4)``.
+    """
+    from chrombpnet_core.attribution import Explainer
+    from chrombpnet_core.contributions import explain_codes
+    from chrombpnet_core.devices import find_device
+    from chrombpnet_core.model_files import load_model
+    from chrombpnet_core.models import accessibility_part
+    from chrombpnet_core.variant_windows import allele_windows, chromosome_codes
+
+    predict = load_predictor(model, work.parameters["precision"])
+    codes = np.empty((2, len(table), predict.length), dtype=np.uint8)
+    for chrom, rows in table.groupby("chr", sort=False).indices.items():
+        codes[:, rows] = allele_windows(chromosome_codes(genome, chrom), table.iloc[rows].reset_index(drop=True),
+                                        predict.length)
+    flat = codes.reshape(-1, predict.length)
+    counts, logits = predict(flat)
+    explained = load_model(model)
+    if explained.name == "chrombpnet":
+        explained = accessibility_part(explained)
+    explainer = Explainer(explained, ["counts"], _REFERENCES, find_device())
+    scores = np.empty((*flat.shape, 4), dtype=np.float32)
+    for rows, found in explain_codes(explainer, flat, _REFERENCES, work.parameters["seed"]):
+        scores[rows] = found["counts"]
+    return codes, counts.reshape(2, -1), logits.reshape(2, len(table), -1), scores.reshape(*codes.shape, 4)
+
+
+def _write_contributions(path: Path, table: pd.DataFrame, codes: np.ndarray, scores: np.ndarray) -> None:
+    """As variant-scorer's: all first alleles, then all second; ``variant_ids`` and ``alleles`` (0, 1) beside them."""
+    import h5py
+
+    from chrombpnet_core.contributions import ContributionsFile
+
+    file = ContributionsFile(path, codes.shape[-1])
+    for allele in (0, 1):
+        file.append(codes[allele], scores[allele])
+    file.close()
+    with h5py.File(path, "a") as written:
+        names = np.tile(table["variant_id"].to_numpy(dtype=object), 2)
+        written.create_dataset("variant_ids", data=names, dtype=h5py.string_dtype())
+        written.create_dataset("alleles", data=np.repeat([0, 1], len(table)))
