@@ -9,9 +9,7 @@ import os
 import platform
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from types import FrameType
 from typing import ParamSpec, TypeVar
 
 import psutil
@@ -97,20 +95,15 @@ def stoppable(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def body(*args: P.args, **kwargs: P.kwargs) -> R:
-        if threading.current_thread() is not threading.main_thread():
-            return function(*args, **kwargs)
+        from prefect.exceptions import TerminationSignal
+
         from tasks.interruption import interruption
 
-        def stop(number: int, frame: FrameType | None) -> None:
-            interruption.request()
-            if callable(theirs):
-                theirs(number, frame)
-
-        theirs = signal.signal(signal.SIGTERM, stop)
         try:
             return function(*args, **kwargs)
-        finally:
-            signal.signal(signal.SIGTERM, theirs)
+        except TerminationSignal:  # the handler stays Prefect's own: it must know a cancellation from other ends
+            interruption.request()
+            raise
 
     return body
 

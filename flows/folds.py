@@ -223,12 +223,14 @@ def by_deployment(name: str, spec: DatasetSpec, store: str, jobs: list[Job]) -> 
     parent = context.flow_run if context and context.flow_run else None
     parameters = {"spec": absolute_spec(spec).model_dump(mode="json"), "store": store}
     waiting, failures, crashed = {}, [], {}
+    lost = _lost(parent.id) if parent else collections.Counter()
     for job in jobs:
         words = str(job).replace(" ", "-")
-        # By the key a parent that was killed and goes on finds its runs, which may have gone on without it.
+        # By the key a parent that was killed and goes on finds its runs, which may have gone on without it; one that is
+        # tried again after it has failed begins those anew that failed it.
         started = run_deployment(name, parameters=parameters | {"index": job.index, "bias_only": job.bias_only}, timeout=0,
                                  flow_run_name=f"{spec.id}-{words}", tags=[f"parent:{parent.id}"] if parent else None,
-                                 idempotency_key=f"{parent.id}-{words}" if parent else None)
+                                 idempotency_key=f"{parent.id}-{words}-{lost[job]}" if parent else None)
         waiting[job] = started.id
         log.info("%s: run %s of %s", job, started.name, name)
     with get_client(sync_client=True) as client, _cancelling(client, waiting):
@@ -279,11 +281,30 @@ def _cancel(client: Any, runs: list[Any]) -> None:
         client.set_flow_run_state(each, Cancelling())
 
 
-def cancel_folds(_flow: Any, flow_run: Any, _state: Any) -> None:
-    """Prefect's hook of a flow that is cancelled: the runs that it started are, too."""
-    from prefect.client.orchestration import get_client
+def _started(client: Any, parent: Any) -> list[Any]:
+    """The runs that a flow's run has started."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 
+    return client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[f"parent:{parent}"])))
+
+
+def _lost(parent: Any) -> collections.Counter[Job]:
+    """How many runs of each job have ended badly, for good: one that crashed lately may yet be scheduled again."""
+    from prefect.client.orchestration import get_client
+
+    def for_good(state: Any) -> bool:
+        return state.is_failed() or state.is_cancelled() or (
+            state.is_crashed() and time.time() - state.timestamp.timestamp() > _AGAIN)
+
     with get_client(sync_client=True) as client:
-        found = client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[f"parent:{flow_run.id}"])))
+        return collections.Counter(Job(run.parameters["index"], run.parameters["bias_only"])
+                                   for run in _started(client, parent) if run.state and for_good(run.state))
+
+
+def cancel_folds(flow: Any, flow_run: Any, state: Any) -> None:
+    """Prefect's hook of a flow that is cancelled, which it calls by these names: the runs that it started are, too."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        found = _started(client, flow_run.id)
         _cancel(client, [each.id for each in found if each.state is None or not each.state.is_final()])

@@ -21,7 +21,7 @@ from flows.cli import main
 SIZES = {"input_length": 600, "output_length": 200}
 STEPS = ["coverage", "insertion_logo", "nonpeaks", "shards", "select_bias", "train_bias", "evaluate_bias",
          "select_main", "scale_bias", "train_main", "evaluate_main", "contributions", "motifs_counts", "motifs_profile",
-         "motif_hits_profile", "report"]
+         "motif_hits_profile", "report", "folds_report"]
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,8 @@ def test_a_data_set_file_becomes_models_and_a_report(finished):
     folder, run = finished
     out = folder / "out" / "fold_0"
     assert set(_outcomes(run.stderr)) == set(STEPS)
-    assert run.stdout.strip() == f"report: {out / 'overall_report.html'}"
+    pages = (out / "overall_report.html", folder / "out" / "folds_report.html")
+    assert run.stdout.splitlines() == [f"report: {page}" for page in pages]
     for name in ("bias/models/bias.h5", "bias/logs/bias.log", "bias/evaluation/bias_metrics.json",
                  "bias/auxiliary/filtered.bias_nonpeaks.bed", "main/models/chrombpnet.h5",
                  "main/models/chrombpnet_nobias.h5", "main/models/bias_model_scaled.h5", "main/logs/chrombpnet.log.batch",
@@ -130,7 +131,8 @@ def test_a_changed_parameter_reruns_what_depends_on_it(simulation, finished, cap
     folder, _ = finished
     spec = _write_spec(simulation, folder / "changed", filters=6)
     outcomes = _outcomes(_here(capsys, "run", spec, "--store", folder / "store", "--device", "cpu")[1])
-    assert {step for step, what in outcomes.items() if what == "started"} == {"train_main", "evaluate_main", "report"}
+    assert {step for step, what in outcomes.items() if what == "started"} == {
+        "train_main", "evaluate_main", "report", "folds_report"}
 
 
 def _start_training(arguments, folder: Path) -> subprocess.Popen:
