@@ -107,17 +107,17 @@ bench-explain: $(VENV)/installed .venv-tangermeme/installed
 bench-gpu: $(VENV)/installed
 	$(BIN)/python benchmarks/gpu.py
 
-# Against allele by allele with model.predict; memory of 1,000,000 variants. Some 20 minutes.
+# Against allele by allele with model.predict; memory of 1,000,000 variants.
 bench-variants: $(VENV)/installed
 	$(BIN)/python benchmarks/variants.py
 
-# What Prefect and an object store cost: the demo's job from an emulator to an emulator, against the bodies of its steps. Some
-# 20 minutes; a trial: .venv/bin/python benchmarks/overhead.py --tiny --repeats 1
+# What Prefect and an object store cost: the demo's job from an emulator to an emulator, against the bodies of its steps.
+# A trial: .venv/bin/python benchmarks/overhead.py --tiny --repeats 1
 bench-overhead: $(VENV)/installed
 	$(BIN)/python benchmarks/overhead.py
 
 # 1,000 data sets of five folds, steps replaced by stubs, through a Prefect server on PostgreSQL (apt-get install postgresql).
-# Half an hour; a trial: .venv/bin/python benchmarks/orchestration.py --datasets 20 --processes 5
+# An hour or more on two cores; a trial: .venv/bin/python benchmarks/orchestration.py --datasets 20 --processes 5
 bench-orchestration: $(VENV)/tested
 	$(BIN)/python benchmarks/orchestration.py
 

@@ -129,6 +129,10 @@ def dataset(spec: DatasetSpec | dict[str, Any], store: str, fold_deployment: str
     Folds run here, one after the other; or ``spec.folds_at_once`` at a time, each in a process of its own; or each as a run
     of the deployment ``fold_deployment`` of :func:`fold`. One that fails leaves the others running.
 
+    Returns
+    -------
+    Addresses of the reports: of every fold, then of the one over all folds.
+
     Raises
     ------
     FoldsFailed

@@ -6,7 +6,6 @@ not whole.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import logging
@@ -28,6 +27,7 @@ from tasks.evaluation import QUALITY_METRIC
 from tasks.publishing import place_files
 from tasks.steps import Result, Work, run_step, should_retry
 from tasks.store import Store, cache_folder, redact, require_place
+from tasks.transfer import digests
 
 __all__ = ["BUNDLE_MANIFEST", "publish_bundle", "write_tar"]
 
@@ -204,12 +204,12 @@ def _make(work: Work, packed: dict[str, dict[str, _Source]], plain: dict[str, _S
     (work.out / _README).write_text(_readme(work, {file: (kind, path.stat().st_size) for file, (path, kind) in sorted(
         files.items())}, metrics), encoding="utf-8")
     files[_README] = work.out / _README, "documentation"
-    entries = {file: {"output_type": kind, "size": path.stat().st_size, **_digests(path)}
+    entries = {file: {"output_type": kind, "size": path.stat().st_size, **digests(path, ("md5",))}
                for file, (path, kind) in sorted(files.items())}
     for kind in ("sha256", "md5"):
         checksums = work.out / f"checksums.{kind}"
         checksums.write_text("".join(f"{entry[kind]}  {file}\n" for file, entry in entries.items()))
-    entries |= {path.name: {"output_type": "checksums", "size": path.stat().st_size, **_digests(path)}
+    entries |= {path.name: {"output_type": "checksums", "size": path.stat().st_size, **digests(path, ("md5",))}
                 for path in sorted(work.out.glob("checksums.*"))}
     manifest = {"format": _FORMAT, "name": name, **parameters["about"], **parameters["size"], "folds": parameters["folds"],
                 "inputs": dict(parameters["origins"]), "versions": parameters["versions"], "files": entries}
@@ -259,15 +259,6 @@ def write_tar(path: Path, members: Mapping[str, Path | bytes]) -> None:
                 entry.size = source.stat().st_size
                 with open(source, "rb") as file:
                     tar.addfile(entry, file)
-
-
-def _digests(path: Path) -> dict[str, str]:
-    digests = {"sha256": hashlib.sha256(), "md5": hashlib.md5(usedforsecurity=False)}
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            for digest in digests.values():
-                digest.update(block)
-    return {kind: digest.hexdigest() for kind, digest in digests.items()}
 
 
 def _place(sources: dict[str, _Source], own: Path, url: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import platform
 import shutil
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from chrombpnet_core.errors import InputError
-from tasks.runs import is_running, parts_of, run_id
+from tasks.runs import is_held, is_running, parts_of, run_id
 from tasks.store import Store, cache_folder, redact
 
 __all__ = ["Removable", "find_removable", "remove"]
@@ -112,16 +111,7 @@ def _outputs(place: Store, records: dict[str, dict], run: str) -> Iterator[Remov
 
 def _is_free(place: Store, step: str, key: str) -> bool:
     """Whether no process of this machine holds the step's lock."""
-    if not place.local:
-        return True
-    try:
-        with open(place.path("locks", f"{step}-{key}")) as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return True
-    except BlockingIOError:
-        return False
-    return True
+    return not (place.local and is_held(place.path("locks", f"{step}-{key}")))
 
 
 def _size(folder: Path) -> int:

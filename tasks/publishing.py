@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -156,17 +155,7 @@ def place_files(files: dict[str, Path], texts: dict[str, str], output: str, pref
     placed = []
     for relative, text in texts.items():
         parts = _named(relative, prefix)
-        if target.local:
-            path = Path(target.path(*parts))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f".{uuid.uuid4().hex}")
-            partial.write_text(text)
-            os.replace(partial, path)
-        else:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "text"
-                path.write_text(text)
-                target.upload(path, *parts)
+        target.write_bytes(text.encode(), *parts)
         placed.append(target.uri(*parts))
     for relative, source in files.items():
         parts = _named(relative, prefix)

@@ -25,8 +25,8 @@ from tasks.faults import StorageError
 from tasks.steps import MANIFEST, Result
 from tasks.store import Store, cache_folder, redact, redact_all
 
-__all__ = ["RUN", "Record", "is_running", "parts_of", "read_run", "reason_of", "record_run", "recording", "run_id",
-           "status_lines"]
+__all__ = ["RUN", "Record", "is_held", "is_running", "parts_of", "read_run", "reason_of", "record_run", "recording",
+           "run_id", "status_lines"]
 
 log = logging.getLogger(__name__)
 
@@ -94,8 +94,13 @@ def is_running(run: str, part: str, record: dict[str, Any]) -> bool:
         return False
     if record["host"] != platform.node():
         return True
+    return is_held(_lock(run, part))
+
+
+def is_held(lock: str | os.PathLike) -> bool:
+    """Whether a process of this machine holds the file's lock."""
     try:
-        with open(_lock(run, part)) as file:
+        with open(lock) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

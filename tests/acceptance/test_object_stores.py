@@ -21,6 +21,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import s3fs
 import yaml
 
 from chrombpnet_core.simulate import TINY, simulate
@@ -249,8 +250,6 @@ def test_what_may_not_be_written_to_is_refused_before_anything_is_done(inputs, e
 
 
 def test_a_run_on_s3_ends_as_an_undisturbed_one(inputs, undisturbed, tmp_path, monkeypatch):
-    s3fs = pytest.importorskip("s3fs")
-    pytest.importorskip("moto")
     with s3_emulator() as variables:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)

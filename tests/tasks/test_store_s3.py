@@ -6,6 +6,7 @@ import os
 import uuid
 
 import pytest
+import s3fs
 
 from chrombpnet_core.errors import InputError
 from tasks import transfer
@@ -14,9 +15,6 @@ from tasks.objects import objects_of
 from tasks.steps import MANIFEST, run_step
 from tasks.store import Store, digest_of_file, require, stage
 from tests.emulators import s3_emulator
-
-s3fs = pytest.importorskip("s3fs")
-pytest.importorskip("moto")
 
 
 @pytest.fixture(scope="module")
