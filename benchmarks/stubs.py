@@ -27,7 +27,8 @@ def fold(spec: dict[str, Any], store: str, index: int, bias_only: bool = False, 
 def dataset(spec: dict[str, Any], store: str, fold_deployment: str) -> int:
     """Fans out its folds as the real flow does, and waits for them; steps that folds share take half a second."""
     time.sleep(0.5)
-    failures = by_deployment(fold_deployment, make_spec(spec, "stub"), store, [Job(i) for i in range(len(spec["folds"]))])
+    asked = {"spec": make_spec(spec, "stub").model_dump(mode="json"), "store": store}
+    failures = by_deployment(fold_deployment, {Job(i): asked | {"index": i} for i in range(len(spec["folds"]))}, spec["id"])
     if failures:
         raise FoldsFailed(failures, len(spec["folds"]))
     return len(spec["folds"])

@@ -17,7 +17,7 @@ import pysam
 from chrombpnet_core.variant_scores import Alleles
 from chrombpnet_core.variants import output_columns
 
-__all__ = ["PredictionsFile", "ScoreTable", "Top", "annotate_vcf", "read_parts", "read_table"]
+__all__ = ["PredictionsFile", "ScoreTable", "Top", "VariantContributionsFile", "annotate_vcf", "read_parts", "read_table"]
 
 _DIGITS = "%.9g"
 _INFO = {"logfc": ("CBP_LOGFC", "log2 of predicted counts, this allele over REF"),
@@ -156,6 +156,42 @@ class PredictionsFile:
     def close(self) -> None:
         """Write what is left and close the file."""
         self._file.close()
+
+
+class VariantContributionsFile:
+    """Contributions of both alleles as HDF5, as variant-scorer's: ``raw/seq``, ``shap/seq``, ``projected_shap/seq``.
+
+    ``alleles`` (0: the first, 1: the second) and ``variant_ids`` tell what a row is.
+
+    Parameters
+    ----------
+    path
+        Where it goes.
+    length
+        Input length in bp.
+    """
+
+    def __init__(self, path: str | os.PathLike, length: int) -> None:
+        from chrombpnet_core.contributions import ContributionsFile  # with it comes Keras
+
+        self._path, self._file = path, ContributionsFile(path, length)
+        self._names: list[str] = []
+        self._alleles: list[int] = []
+
+    def append(self, names: Iterable[str], codes: np.ndarray, scores: np.ndarray) -> None:
+        """Add variants: base codes uint8 ``(2, n, L)``, hypothetical contributions ``(2, n, L, 4)``; first alleles first."""
+        names = list(names)
+        for allele in (0, 1):
+            self._file.append(codes[allele], scores[allele])
+            self._names += names
+            self._alleles += [allele] * len(names)
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        self._file.close()
+        with h5py.File(self._path, "a") as written:
+            written.create_dataset("variant_ids", data=np.array(self._names, dtype=object), dtype=h5py.string_dtype())
+            written.create_dataset("alleles", data=np.array(self._alleles, dtype=np.int8))
 
 
 def annotate_vcf(source: str | os.PathLike, target: str | os.PathLike, tables: Iterable[pd.DataFrame]) -> int:

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import log_softmax
 
 from chrombpnet_core.metrics import jensen_shannon, softmax
 
-__all__ = ["SCORES", "TAILS", "Alleles", "fold_summary", "p_values", "quantiles", "score_alleles", "with_p_values"]
+__all__ = ["SCORES", "TAILS", "Alleles", "fold_summary", "log_probability_change", "p_values", "quantiles", "score_alleles",
+           "snp_columns", "with_p_values"]
 
 SCORES = ["logfc", "abs_logfc", "jsd", "logfc_x_jsd", "abs_logfc_x_jsd", "active_allele_quantile", "quantile_change",
           "abs_quantile_change", "logfc_x_active_allele_quantile", "abs_logfc_x_active_allele_quantile",
@@ -67,6 +69,31 @@ def score_alleles(alleles: Alleles, peak_counts: np.ndarray | None = None) -> di
                "quantile_change": two - one, "abs_quantile_change": np.abs(two - one)}
     return scores | {f"{name}_x_active_allele_quantile": scores[name] * active
                      for name in ("logfc", "abs_logfc", "jsd", "logfc_x_jsd", "abs_logfc_x_jsd")}
+
+
+def snp_columns(table: Mapping[str, np.ndarray], log_probs: np.ndarray) -> dict[str, np.ndarray]:
+    """What the reference's ``snp_score`` tells of variants, by its names, a column each; all have the sign of the first.
+
+    ``log_counts_diff`` = ln(counts of the alternative / of the reference allele); ``log_probs_diff_abs_sum``;
+    ``probs_jsd_diff``, the Jensen-Shannon distance of the profiles with natural logarithms. Of both strands, as all scores.
+
+    Parameters
+    ----------
+    table
+        With ``logfc`` and ``original_jsd`` of :func:`score_alleles`.
+    log_probs
+        Of :func:`log_probability_change`.
+    """
+    difference = np.log(2) * np.asarray(table["logfc"])
+    sign = np.sign(difference)
+    return {"log_counts_diff": difference, "log_probs_diff_abs_sum": sign * log_probs,
+            "probs_jsd_diff": sign * np.sqrt(np.log(2)) * np.asarray(table["original_jsd"])}
+
+
+def log_probability_change(alleles: Alleles) -> np.ndarray:
+    """Sum over the profile of \\|ln p of allele 2 − ln p of allele 1\\|, float64 ``(n,)``."""
+    first, second = (log_softmax(np.asarray(each, dtype=np.float64), axis=-1) for each in (alleles.logits1, alleles.logits2))
+    return np.abs(second - first).sum(axis=-1)
 
 
 def _distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:

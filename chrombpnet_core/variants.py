@@ -34,20 +34,19 @@ SCHEMAS: dict[str, list[str]] = {
     "plink": ["chr", "variant_id", "ignore1", "pos", "allele1", "allele2"],
     "plink2": ["chr", "variant_id", "pos", "allele1", "allele2"],
     "bed": ["chr", "pos", "end", "allele1", "allele2", "variant_id"],
-    "snp_score": ["chr", "pos", "allele1", "allele2"],
+    "snp_score": ["chr", "pos", "allele1", "allele2", "variant_id"],
 }
 """Schema → columns of its files, without a header. Positions are 1-based; those of ``bed`` and ``snp_score`` 0-based."""
 
 _ZERO_BASED = ("bed", "snp_score")
 _MORE_ALLOWED = ("snp_score",)  # any columns may follow, as in the reference
+_ID_OPTIONAL = ("snp_score",)  # its META_DATA
 _NONE = "-"
 
 
 def output_columns(schema: str) -> list[str]:
     """The columns that stand first in a table of scores, in the order of the schema; VCF has that of ``chrombpnet``."""
-    known = SCHEMAS.get(schema, SCHEMAS["chrombpnet"])
-    columns = [name for name in known if not name.startswith("ignore")]
-    return columns if "variant_id" in columns else [*columns, "variant_id"]
+    return [name for name in SCHEMAS.get(schema, SCHEMAS["chrombpnet"]) if not name.startswith("ignore")]
 
 
 def is_vcf(path: str | os.PathLike) -> bool:
@@ -103,9 +102,10 @@ def _read_text(path: Path, schema: str, block: int) -> Iterator[pd.DataFrame]:
     base = 1 if schema in _ZERO_BASED else 0
     for number, line in numbered_lines(path, "variants"):
         fields = line.split("\t")
-        if len(fields) < len(names) or (len(fields) > len(names) and schema not in _MORE_ALLOWED):
-            raise InputError(f"{path}, line {number:,}: {len(fields)} columns", expected=f"the {len(names)} tab-separated "
-                             f"columns of the schema {schema}: {', '.join(names)}", remedy="give another --schema")
+        least = len(names) - (schema in _ID_OPTIONAL)
+        if len(fields) < least or (len(fields) > len(names) and schema not in _MORE_ALLOWED):
+            raise InputError(f"{path}, line {number:,}: {len(fields)} columns", expected=f"the {least} tab-separated "
+                             f"columns of the schema {schema}: {', '.join(names[:least])}", remedy="give another --schema")
         pos, end = fields[place["pos"]], fields[place["end"]] if "end" in place else "0"
         if not pos.isdecimal() or not end.isdecimal():
             raise InputError(f"{path}, line {number:,}: {'end' if pos.isdecimal() else 'position'}", expected="an integer",
@@ -113,7 +113,8 @@ def _read_text(path: Path, schema: str, block: int) -> Iterator[pd.DataFrame]:
                              remedy="take a header line away" if not some and not rows else "")
         one, two = (fields[place[name]].strip().upper() or _NONE for name in ("allele1", "allele2"))
         chrom, at = fields[0], int(pos) + base
-        name = fields[place["variant_id"]] if "variant_id" in place else f"{chrom}:{at}:{one}:{two}"
+        name = "".join(fields[place["variant_id"]:place["variant_id"] + 1]) if "variant_id" in place else ""
+        name = name or f"{chrom}:{at}:{one}:{two}"
         rows.append((chrom, at, one, two, name, int(end), number, 0))
         if len(rows) >= block:
             yield pd.DataFrame(rows, columns=COLUMNS)

@@ -1,10 +1,19 @@
-"""Folds that failed: what is told of them, and the exit status."""
+"""Jobs of a run that failed, such as folds: what is told of them, and the exit status."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
-__all__ = ["Failure", "FoldsFailed", "Job"]
+__all__ = ["Failure", "FoldsFailed", "Job", "Numbered"]
+
+
+class Numbered(Protocol):
+    """A job that can be done anywhere: hashable, with a place among the others; its text names it."""
+
+    @property
+    def index(self) -> int:
+        """From 0."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,7 @@ class Job:
 class Failure:
     """A job that failed, why, and whether that is for the user to mend."""
 
-    job: Job
+    job: Numbered
     reason: str
     user: bool
 
@@ -31,7 +40,7 @@ class Failure:
 
 
 class FoldsFailed(Exception):
-    """Some folds failed; the message has a line for each."""
+    """Some folds, or other jobs, failed; the message has a line for each."""
 
     def __init__(self, failures: list[Failure], of: int) -> None:
         self.failures = sorted(failures, key=lambda each: each.job.index)

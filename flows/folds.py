@@ -15,15 +15,15 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 from chrombpnet_core.devices import cores
 from chrombpnet_core.errors import InputError
-from flows.failures import Failure, Job
+from flows.failures import Failure, Job, Numbered
 from flows.spec import DatasetSpec, absolute_spec
 from tasks.interruption import GRACE, interruption
 from tasks.runs import reason_of
@@ -32,11 +32,14 @@ __all__ = ["by_deployment", "cancel_folds", "end_with_parent", "gpus_of_slot", "
 
 log = logging.getLogger(__name__)
 
+J = TypeVar("J", bound=Numbered)
+
 PARENT = "CHROMBPNET_PARENT"
 """Environment variable of a fold's process: the process that started it."""
 
 _LOOK = 0.2  # seconds between looks at processes
 _POLL = 5.0  # seconds between looks at a deployment's runs
+_CHILD_OF, _JOB = "parent:", "job:"  # begin the tags of runs that another run has started
 _AGAIN = 300.0  # seconds within which a crashed run may be scheduled again before it is given up
 
 
@@ -207,12 +210,21 @@ def end_with_parent() -> None:
 # --- deployments -------------------------------------------------------------------------------------------------
 
 
-def by_deployment(name: str, spec: DatasetSpec, store: str, jobs: list[Job]) -> list[Failure]:
-    """Do each job as a run of a deployment of the flow ``fold``, all at a time; those that fail.
+def by_deployment(name: str, jobs: Mapping[J, dict[str, Any]], label: str) -> list[Failure]:
+    """Do each job as a run of a deployment, all at a time; those that fail.
 
     How many really run at a time, where, and how often one is tried again is the deployment's: a run that has crashed is
     given up only when nothing has scheduled it again for five minutes. Ctrl-C and cancelling cancel
     them; SIGTERM, as schedulers send it before they move a process, leaves them.
+
+    Parameters
+    ----------
+    name
+        ``flow/deployment``.
+    jobs
+        Job → parameters of its run.
+    label
+        Begins the runs' names.
     """
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
@@ -221,16 +233,15 @@ def by_deployment(name: str, spec: DatasetSpec, store: str, jobs: list[Job]) -> 
 
     context = FlowRunContext.get()
     parent = context.flow_run if context and context.flow_run else None
-    parameters = {"spec": absolute_spec(spec).model_dump(mode="json"), "store": store}
     waiting, failures, crashed = {}, [], {}
     lost = _lost(parent.id) if parent else collections.Counter()
-    for job in jobs:
+    for job, parameters in jobs.items():
         words = str(job).replace(" ", "-")
         # By the key a parent that was killed and goes on finds its runs, which may have gone on without it; one that is
         # tried again after it has failed begins those anew that failed it.
-        started = run_deployment(name, parameters=parameters | {"index": job.index, "bias_only": job.bias_only}, timeout=0,
-                                 flow_run_name=f"{spec.id}-{words}", tags=[f"parent:{parent.id}"] if parent else None,
-                                 idempotency_key=f"{parent.id}-{words}-{lost[job]}" if parent else None)
+        started = run_deployment(name, parameters=parameters, timeout=0, flow_run_name=f"{label}-{words}",
+                                 tags=[f"{_CHILD_OF}{parent.id}", f"{_JOB}{words}"] if parent else None,
+                                 idempotency_key=f"{parent.id}-{words}-{lost[words]}" if parent else None)
         waiting[job] = started.id
         log.info("%s: run %s of %s", job, started.name, name)
     with get_client(sync_client=True) as client, _cancelling(client, waiting):
@@ -257,7 +268,7 @@ def by_deployment(name: str, spec: DatasetSpec, store: str, jobs: list[Job]) -> 
 
 
 @contextlib.contextmanager
-def _cancelling(client: Any, waiting: dict[Job, Any]) -> Iterator[None]:
+def _cancelling(client: Any, waiting: dict[Any, Any]) -> Iterator[None]:
     """Within it Ctrl-C cancels the runs that are waited for."""
     def stop(number: int, frame: FrameType | None) -> None:
         _cancel(client, list(waiting.values()))
@@ -285,10 +296,10 @@ def _started(client: Any, parent: Any) -> list[Any]:
     """The runs that a flow's run has started."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 
-    return client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[f"parent:{parent}"])))
+    return client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[f"{_CHILD_OF}{parent}"])))
 
 
-def _lost(parent: Any) -> collections.Counter[Job]:
+def _lost(parent: Any) -> collections.Counter[str]:
     """How many runs of each job have ended badly, for good: one that crashed lately may yet be scheduled again."""
     from prefect.client.orchestration import get_client
 
@@ -297,8 +308,8 @@ def _lost(parent: Any) -> collections.Counter[Job]:
             state.is_crashed() and time.time() - state.timestamp.timestamp() > _AGAIN)
 
     with get_client(sync_client=True) as client:
-        return collections.Counter(Job(run.parameters["index"], run.parameters["bias_only"])
-                                   for run in _started(client, parent) if run.state and for_good(run.state))
+        return collections.Counter(tag.removeprefix(_JOB) for run in _started(client, parent)
+                                   if run.state and for_good(run.state) for tag in run.tags if tag.startswith(_JOB))
 
 
 def cancel_folds(flow: Any, flow_run: Any, state: Any) -> None:

@@ -30,7 +30,7 @@ from flows.parts import (
     report,
     share,
 )
-from flows.spec import DatasetSpec, make_spec
+from flows.spec import DatasetSpec, absolute_spec, make_spec
 from tasks.bias_sweep import SWEEP, compare_factors
 from tasks.fold_files import balanced_folds, place_folds
 from tasks.inputs import check_inputs
@@ -145,7 +145,9 @@ def dataset(spec: DatasetSpec | dict[str, Any], store: str, fold_deployment: str
 
     def do(spec: DatasetSpec, jobs: list[Job]) -> None:
         if fold_deployment is not None:
-            failures = by_deployment(fold_deployment, spec, store, jobs)
+            asked = {"spec": absolute_spec(spec).model_dump(mode="json"), "store": store}
+            failures = by_deployment(fold_deployment, {job: asked | {"index": job.index, "bias_only": job.bias_only}
+                                                       for job in jobs}, spec.id)
         elif elsewhere:
             failures = in_processes(spec, store, jobs)
         else:

@@ -24,12 +24,13 @@ def variants(given: argparse.Namespace) -> None:
              "output_prefix": given.output_prefix, "chrom_sizes": given.chrom_sizes, "table": given.schema,
              "swap_ref": given.swap_ref, "chroms": given.chrom or [], "peaks": given.peaks, "max_peaks": given.max_peaks,
              "genes": given.genes, "hits": given.hits, "shuffles": given.total_shuf, "shuffles_each": given.num_shuf,
-             "top": given.top, "profiles": given.hdf5, "precision": given.precision, "seed": given.seed,
+             "top": given.top, "profiles": given.hdf5, "contributions": given.contributions or [],
+             "precision": given.precision, "seed": given.seed,
              "chromosomes": {"alias": given.alias, "exclude": given.exclude_chroms}}
     request = make_part(VariantsRequest, asked, "arguments", _FLAGS)
     store = given.store or default_store()
-    several = request.bundle is not None or len(request.models) > 1
-    _say(flow(request, store) if several else score_variants(request, store))
+    several = request.bundle is not None or len(request.models) > 1 or given.part_deployment
+    _say(flow(request, store, given.part_deployment) if several else score_variants(request, store))
 
 
 def snp_score(given: argparse.Namespace) -> None:
@@ -41,7 +42,7 @@ def snp_score(given: argparse.Namespace) -> None:
         raise InputError(f"-bs/--batch-size {given.batch_size}", expected="1 or more")
     request = make_part(VariantsRequest, {
         "variants": given.snp_data, "genome": given.genome, "models": [given.model_h5], "output_prefix": given.output_prefix,
-        "table": "snp_score", "top": 0}, "arguments", _FLAGS)
+        "table": "snp_score", "top": 0, "profiles": True}, "arguments", _FLAGS)
     _say(score_variants(request, given.store or default_store()))
 
 

@@ -37,17 +37,22 @@ def add_variants(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     group = parser.add_argument_group("outputs")
     group.add_argument("-op", "--output-prefix", required=True, metavar="PREFIX", help="writes PREFIX.variant_scores.tsv, …")
     group.add_argument("--hdf5", action="store_true", help="write predictions of both alleles too")
+    group.add_argument("--contributions", nargs="+", metavar="HEAD", choices=["counts", "profile"], help="write "
+                       "contributions of both alleles of every variant: counts, profile or both")
     group.add_argument("--top", type=int, default=20, metavar="N", help="variants in the report (default 20; 0: no report)")
+    parser.add_argument("--part-deployment", metavar="NAME", help="score each model as a run of this deployment, "
+                        "variants-part/variants-part; paths must mean the same where it runs")
     return parser
 
 
 def add_snp_score(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Add the flags of ``snp_score``, but for those of where it runs."""
     parser.add_argument("-snps", "--snp-data", required=True, metavar="TSV", help="chromosome, 0-based position, reference "
-                        "allele, alternative allele; no header")
+                        "allele, alternative allele, name; no header")
     parser.add_argument("-m", "--model-h5", required=True, metavar="H5", help="a model; usually chrombpnet_nobias.h5")
     parser.add_argument("-g", "--genome", required=True, metavar="FASTA")
-    parser.add_argument("-op", "--output-prefix", required=True, metavar="PREFIX", help="writes PREFIX.variant_scores.tsv")
+    parser.add_argument("-op", "--output-prefix", required=True, metavar="PREFIX", help="writes PREFIX_snp_scores.tsv, "
+                        "PREFIX.variant_scores.tsv, …")
     parser.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N", help="accepted; batches are as large as "
                         "memory has room for")
     return parser

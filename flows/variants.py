@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from prefect import flow
@@ -11,15 +13,22 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chrombpnet_core.errors import InputError
 from flows.environment import stoppable
+from flows.failures import FoldsFailed
+from flows.folds import by_deployment, cancel_folds
 from flows.parts import call_here
 from flows.spec import Chromosomes, Count, Positive, Seed, make_part
 from tasks.inputs import naming_of
 from tasks.publishing import place_files
+from tasks.steps import Result
 from tasks.store import redact, require, require_place, split_prefix
-from tasks.variant_tables import bundle_models, report_variants, tabulate, unpack_models, variant_files
+from tasks.variant_contributions import explain_chromosome, report_variants
+from tasks.variant_tables import bundle_models, tabulate, unpack_models, variant_files
 from tasks.variants import model_lengths, predict_peaks, read_list, score_background, score_chromosome, variants_of
 
-__all__ = ["VariantsRequest", "score_variants", "variants"]
+__all__ = ["REPORT", "VariantsRequest", "score_variants", "variants", "variants_part"]
+
+REPORT = "report"
+"""Name of the part that puts together what the models' parts have found."""
 
 _AT_ONCE = 2  # tasks of a process: while one waits for its device, the other makes windows
 
@@ -48,6 +57,8 @@ class VariantsRequest(BaseModel):
     shuffles_each: Count = Field(default=0, description="the same for each variant of the list, where shuffles is 0")
     top: Annotated[int, Field(ge=0, le=500)] = Field(default=20, description="variants in the report; 0: no report")
     profiles: bool = Field(default=False, description="write both alleles' predictions as HDF5")
+    contributions: list[Literal["counts", "profile"]] = Field(default=[], description="write both alleles' contributions to "
+                                                              "these heads as HDF5")
     precision: Literal["float32", "tf32"] = "float32"
     seed: Seed = 1234
     chromosomes: Chromosomes = Chromosomes()
@@ -58,14 +69,71 @@ class VariantsRequest(BaseModel):
             raise ValueError("give either models or a bundle")
         return self
 
+    def absolute(self) -> VariantsRequest:
+        """The same for processes in other folders: local paths made absolute."""
+        def there(path: str) -> str:
+            return path if "://" in path else f"{Path(path).expanduser().absolute()}{'/' * path.endswith('/')}"
 
-@flow(name="variants", validate_parameters=False, task_runner=ThreadPoolTaskRunner(max_workers=_AT_ONCE))
+        single = ("variants", "genome", "bundle", "output_prefix", "chrom_sizes", "peaks", "genes", "hits")
+        given: dict[str, Any] = {name: there(path) for name in single if (path := getattr(self, name)) is not None}
+        alias = self.chromosomes.alias
+        given["chromosomes"] = self.chromosomes.model_copy(update={} if alias in (None, "auto") else {"alias": there(alias)})
+        return self.model_copy(update=given | {"models": [there(model) for model in self.models]})
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one run of a deployment does: the scores of a model, or what follows when all of them are there."""
+
+    index: int
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@flow(name="variants", validate_parameters=False, task_runner=ThreadPoolTaskRunner(max_workers=_AT_ONCE),
+      on_cancellation=[cancel_folds])
 @stoppable
-def variants(request: VariantsRequest | dict[str, Any], store: str) -> list[str]:
-    """Score variants with all models, chromosomes and models side by side; addresses of the files, the report's last."""
-    if isinstance(request, dict):
-        request = make_part(VariantsRequest, request, "variants")
-    return score_variants(request, store, lambda task, *arguments, **named: task.submit(*arguments, **named))
+def variants(request: VariantsRequest | dict[str, Any], store: str, part_deployment: str | None = None) -> list[str]:
+    """Score variants with all models, chromosomes and models side by side; addresses of the files, the report's last.
+
+    With ``part_deployment`` each model is a run of that deployment of :func:`variants_part`, and so is the report; this run
+    reads the variants and puts the tables together.
+
+    Raises
+    ------
+    FoldsFailed
+        At the end, where some of these runs have failed; the same call again does these alone.
+    """
+    request = _asked(request)
+    if part_deployment is not None:
+        models = _Scoring(request, store, _submit).models
+        _by_deployment(part_deployment, request, store, [_Part(i, name) for i, name in enumerate(models)])
+        _by_deployment(part_deployment, request, store, [_Part(len(models), REPORT)])
+    return score_variants(request, store, _submit)
+
+
+@flow(name="variants-part", flow_run_name="variants-{part}", validate_parameters=False,
+      task_runner=ThreadPoolTaskRunner(max_workers=_AT_ONCE))
+@stoppable
+def variants_part(request: VariantsRequest | dict[str, Any], store: str, part: str) -> None:
+    """A part of :func:`variants`: the scores of one model, by its name such as ``fold_0``, or ``report``, the rest.
+
+    Nothing is written but to the store.
+
+    Raises
+    ------
+    InputError
+        Where there is no such model, or an input is not what it should be.
+    """
+    scoring = _Scoring(_asked(request), store, _submit)
+    if part == REPORT:
+        scoring.summed()
+    elif part in scoring.models:
+        scoring.of_model(part)
+    else:
+        raise InputError(f"part {part}", expected=", ".join([*scoring.models, REPORT]))
 
 
 def score_variants(request: VariantsRequest, store: str, call: Callable[..., Any] = call_here) -> list[str]:
@@ -76,31 +144,93 @@ def score_variants(request: VariantsRequest, store: str, call: Callable[..., Any
     InputError
         Before anything is written, where an input is not what it should be.
     """
-    require_place(split_prefix(request.output_prefix)[0], "scores")
-    for what in ("variants", "genome", "chrom_sizes", "peaks", "genes", "hits"):
-        if getattr(request, what):
-            require(getattr(request, what), what.replace("_", " "))
-    models = _models(request, store, call)
-    naming = naming_of(request.chromosomes.model_dump()).to_json()
-    genome, sizes, seed, precision = request.genome, request.chrom_sizes, request.seed, request.precision
-    listed = call(read_list, store, request.variants, genome, sizes, model_lengths([*models.values()]), request.table,
-                  request.swap_ref, request.chroms or None, naming).result()
-    number = request.shuffles or request.shuffles_each * listed.facts["variants"]
-    scored: dict[str, dict[str, Any]] = {}
-    for name, model in models.items():
-        peaks = call(predict_peaks, store, model, request.peaks, genome, sizes, request.max_peaks, seed, naming,
-                     precision) if request.peaks else None
-        background = call(score_background, store, model, listed, genome, number, seed, peaks, precision) if number else None
-        scored[name] = {chrom: call(score_chromosome, store, model, variants_of(listed, chrom), chrom, genome, peaks,
-                                    background, request.profiles, precision) for chrom in listed.facts["chroms"]}
-    done = {name: {chrom: each.result() for chrom, each in chroms.items()} for name, chroms in scored.items()}
-    tables = call(tabulate, store, request.variants, listed, done, request.table, request.peaks, request.genes, request.hits,
-                  max(request.top, 1), naming).result()
-    title = redact(request.variants).rsplit("/", 1)[-1]
-    report = call(report_variants, store, [*models.values()], tables, genome, title, seed, precision).result() \
-        if request.top else None
-    folder, files = variant_files(tables, request.output_prefix, done, listed, report)
+    scoring = _Scoring(request, store, call)
+    tables, report = scoring.summed()
+    folder, files = variant_files(tables, request.output_prefix, scoring.by_chromosome, scoring.listed, report)
     return place_files(files, {}, folder)
+
+
+def _asked(request: VariantsRequest | dict[str, Any]) -> VariantsRequest:
+    return make_part(VariantsRequest, request, "variants") if isinstance(request, dict) else request
+
+
+def _submit(task: Any, *arguments: Any, **named: Any) -> Any:
+    return task.submit(*arguments, **named)
+
+
+def _by_deployment(name: str, request: VariantsRequest, store: str, parts: list[_Part]) -> None:
+    asked = {"request": request.absolute().model_dump(mode="json"), "store": store}
+    failures = by_deployment(name, {part: asked | {"part": part.name} for part in parts}, "variants")
+    if failures:
+        raise FoldsFailed(failures, len(parts))
+
+
+class _Scoring:
+    """The steps of a request, whose results the store keeps: whoever comes second finds them.
+
+    Attributes
+    ----------
+    models
+        Name → local path or address.
+    listed
+        The variants.
+    by_chromosome
+        Name of a model → chromosome → what was found of it: scores, and contributions where they are asked for.
+    """
+
+    def __init__(self, request: VariantsRequest, store: str, call: Callable[..., Any]) -> None:
+        require_place(split_prefix(request.output_prefix)[0], "scores")
+        for what in ("variants", "genome", "chrom_sizes", "peaks", "genes", "hits"):
+            if getattr(request, what):
+                require(getattr(request, what), what.replace("_", " "))
+        self._request, self._store, self._call = request, store, call
+        self.models = _models(request, store, call)
+        self._naming = naming_of(request.chromosomes.model_dump()).to_json()
+        self.listed = call(read_list, store, request.variants, request.genome, request.chrom_sizes,
+                           model_lengths([*self.models.values()]), request.table, request.swap_ref, request.chroms or None,
+                           self._naming).result()
+        self.by_chromosome: dict[str, dict[str, list[Result]]] = {}
+
+    def of_model(self, *names: str) -> None:
+        """Score, and explain, all chromosomes with some models, side by side."""
+        begun = {name: self._begin(name) for name in names}
+        self.by_chromosome |= {name: {chrom: [future.result() for future in futures] for chrom, futures in chroms.items()}
+                               for name, chroms in begun.items()}
+
+    def _begin(self, name: str) -> dict[str, list[Any]]:
+        request, store, model, call = self._request, self._store, self.models[name], self._call
+        number = request.shuffles or request.shuffles_each * self.listed.facts["variants"]
+        peaks = call(predict_peaks, store, model, request.peaks, request.genome, request.chrom_sizes, request.max_peaks,
+                     request.seed, self._naming, request.precision) if request.peaks else None
+        background = call(score_background, store, model, self.listed, request.genome, number, request.seed, peaks,
+                          request.precision) if number else None
+        found = {}
+        for chrom in self.listed.facts["chroms"]:
+            here = variants_of(self.listed, chrom)
+            found[chrom] = [call(score_chromosome, store, model, here, chrom, request.genome, peaks, background,
+                                 request.profiles, request.precision, self._as_snp_score)]
+            if request.contributions:
+                found[chrom].append(call(explain_chromosome, store, model, here, chrom, request.genome,
+                                         request.contributions, request.seed))
+        return found
+
+    @property
+    def _as_snp_score(self) -> bool:
+        """Whether the reference's own table is written, too."""
+        return self._request.table == "snp_score" and len(self.models) == 1
+
+    def summed(self) -> tuple[Result, Result | None]:
+        """All scores together, and the report."""
+        request = self._request
+        self.of_model(*self.models)
+        done = {name: {chrom: results[0] for chrom, results in chroms.items()}
+                for name, chroms in self.by_chromosome.items()}
+        tables = self._call(tabulate, self._store, request.variants, self.listed, done, request.table, request.peaks,
+                            request.genes, request.hits, max(request.top, 1), self._naming).result()
+        title = redact(request.variants).rsplit("/", 1)[-1]
+        report = self._call(report_variants, self._store, [*self.models.values()], tables, request.genome, title,
+                            request.seed, request.precision).result() if request.top else None
+        return tables, report
 
 
 def _models(request: VariantsRequest, store: str, call: Callable[..., Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Scores of all chromosomes and models put together: tables, a mean over models, annotations, an annotated VCF, a report."""
+"""Scores of all chromosomes and models put together: tables, a mean over models, annotations, an annotated VCF."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from chrombpnet_core.errors import InputError
@@ -18,21 +17,23 @@ from chrombpnet_core.naming import Naming
 from chrombpnet_core.regions import read_bed3
 from chrombpnet_core.variant_annotation import annotate, read_named_intervals
 from chrombpnet_core.variant_output import ScoreTable, Top, annotate_vcf, read_parts
-from chrombpnet_core.variant_scores import fold_summary
+from chrombpnet_core.variant_scores import fold_summary, snp_columns
 from chrombpnet_core.variants import COLUMNS, is_vcf
 from tasks.bundle import BUNDLE_MANIFEST
-from tasks.inputs import genome_at
 from tasks.steps import Result, Work, run_step, step_task
-from tasks.store import Store, redact, split_prefix, stage
-from tasks.variants import LEFT_OUT, PREDICTIONS, SCORED, load_predictor
+from tasks.store import Store, redact, split_prefix
+from tasks.variants import LEFT_OUT, LOG_PROBS, SCORED
 
-__all__ = ["bundle_models", "report_variants", "tabulate", "unpack_models", "variant_files"]
+__all__ = ["TOP", "bundle_models", "tabulate", "unpack_models", "variant_files"]
 
 log = logging.getLogger(__name__)
 
-MEAN, TABLE, TOP, REPORT, CONTRIBUTIONS = ("mean", "variant_scores", "top.parquet", "variants.html", "top_contributions.h5")
+MEAN, TABLE = "mean", "variant_scores"
+TOP = "top.parquet"
+"""Of the tables: the variants that rank first."""
+
 _NOBIAS = re.compile(r"(?P<fold>[^/]+)/model\.chrombpnet_nobias\.[^/]*\.h5")
-_REFERENCES = 20  # shuffles of each sequence that is explained
+_SNPS = "snp_scores.tsv"  # the reference's table
 _RANKED_BY = "abs_logfc_x_jsd"
 
 
@@ -50,16 +51,6 @@ def tabulate(store: str, variants: str, listed: Result, scored: dict[str, dict[s
                     {"variants": variants, "listed": listed, "peaks": peaks, "genes": genes, "hits": hits,
                      "scores": [scored[name][chrom] for name in names for chrom in chroms]},
                     {"models": names, "chroms": chroms, "schema": schema, "top": top, "naming": naming}, _tabulate)
-
-
-@step_task("Report variants")
-def report_variants(store: str, models: list[str], tables: Result, genome: str, title: str, seed: int = 1234,
-                    precision: str = "float32") -> Result:
-    """A page on the top variants: both alleles' profiles and contributions to counts, means over the models."""
-    top = str(tables.file(TOP)) if tables.key else tables
-    return run_step(store, "variants_report", 1, {"models": list(models), "top": top, "genome": genome},
-                    {"title": title, "seed": seed, "precision": precision, "left_out": tables.facts.get("left_out", {}),
-                     "variants": tables.facts.get("variants", 0), "models": tables.facts.get("models", [])}, _report)
 
 
 @step_task("Unpack models")
@@ -101,21 +92,25 @@ def _unpack(work: Work) -> None:
                          expected="members fold_0/model.chrombpnet_nobias.….h5, …")
 
 
-def variant_files(result: Result, output_prefix: str, scored: dict[str, dict[str, Result]], listed: Result,
+def variant_files(result: Result, output_prefix: str, by_chromosome: dict[str, dict[str, list[Result]]], listed: Result,
                   report: Result | None = None) -> tuple[str, dict[str, Path]]:
-    """Folder, and name → local path of all files as the user gets them: ``PREFIX.variant_scores.tsv``, …"""
+    """Folder, and name → local path of all files as the user gets them: ``PREFIX.variant_scores.tsv``, …
+
+    ``by_chromosome`` has for each model and chromosome the results whose HDF5 files the user gets.
+    """
     folder, name = split_prefix(output_prefix)
     found = {file: result.file(file) for file in result.manifest["files"] if file != TOP}
     found[LEFT_OUT] = listed.file(LEFT_OUT)
-    for model, chroms in scored.items():
-        for chrom, each in chroms.items():
-            if PREDICTIONS in each.manifest["files"]:
-                safe = re.sub(r"[^A-Za-z0-9._-]", "_", chrom)
-                found[f"{model}.{safe}.variant_predictions.h5" if len(scored) > 1 else
-                      f"{safe}.variant_predictions.h5"] = each.file(PREDICTIONS)
+    for model, chroms in by_chromosome.items():
+        for chrom, results in chroms.items():
+            safe = re.sub(r"[^A-Za-z0-9._-]", "_", chrom)
+            place = f"{model}.{safe}" if len(by_chromosome) > 1 else safe
+            found |= {f"{place}.variant_{file}": each.file(file) for each in results
+                      for file in sorted(each.manifest["files"]) if file.endswith(".h5")}
     if report is not None:
         found |= {file: report.file(file) for file in sorted(report.manifest["files"])}
-    return folder, {f"{name}.{file}" if name else file: path for file, path in found.items()}
+    joint = {_SNPS: "_"}  # the reference's name
+    return folder, {f"{name}{joint.get(file, '.')}{file}" if name else file: path for file, path in found.items()}
 
 
 def _tabulate(work: Work) -> None:
@@ -133,10 +128,13 @@ def _tabulate(work: Work) -> None:
 
         raw = [table_of(f"{name}.{TABLE}") for name in names] if several else []
         whole, records = table_of(final), files.enter_context(ScoreTable([kept]))
+        snps = files.enter_context(ScoreTable([work.out / _SNPS])) if schema == "snp_score" and not several else None
         for tables in _blocks(work):
             for file, table in zip(raw, tables, strict=False):
                 file.append(table)
-            table = _together(tables) if several else tables[0]
+            if snps is not None:
+                snps.append(_as_reference(tables[0]))
+            table = _together(tables) if several else tables[0].drop(columns=LOG_PROBS, errors="ignore")
             top.add(table)
             if vcf:
                 records.append(table)
@@ -149,6 +147,14 @@ def _tabulate(work: Work) -> None:
     with ScoreTable([work.out / TOP]) as file:
         file.append(annotate(top.table, **around))
     work.facts |= {"variants": number, "models": names, "left_out": _left_out(work)}
+
+
+def _as_reference(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns of the reference's ``snp_score``; what a line has after its alleles is META_DATA."""
+    given = table["chr"] + ":" + table["pos"].astype(str) + ":" + table["allele1"] + ":" + table["allele2"]
+    first = pd.DataFrame({"CHR": table["chr"], "POS0": table["pos"] - 1, "REF": table["allele1"], "ALT": table["allele2"],
+                          "META_DATA": table["variant_id"].where(table["variant_id"] != given, "")})
+    return first.assign(**snp_columns(table, table[LOG_PROBS].to_numpy()))
 
 
 def _left_out(work: Work) -> dict[str, int]:
@@ -189,63 +195,3 @@ def _around(work: Work) -> dict[str, pd.DataFrame | None]:
             changed = naming.translate(table["chrom"].unique(), chroms)
             found[what] = table.assign(chrom=table["chrom"].replace(changed))
     return found
-
-
-def _report(work: Work) -> None:
-    from chrombpnet_core.variant_report import TopVariants, write_variants_page
-
-    table = pd.concat(list(read_parts([work.inputs["top"]])), ignore_index=True)
-    path, artifact = stage(str(work.inputs["genome"]), "genome")
-    with genome_at(path, artifact.sha256) as genome:
-        parts = [_look_at(work, model, genome, table) for model in work.inputs["models"]]
-    codes = parts[0][0]
-    counts, logits, scores = (np.mean([part[i] for part in parts], axis=0) for i in (1, 2, 3))
-    _write_contributions(work.out / CONTRIBUTIONS, table, codes, scores)
-    parameters = work.parameters
-    shown = TopVariants(table, codes, counts, logits, scores)
-    write_variants_page(work.out / REPORT, shown, parameters["title"], parameters["variants"], parameters["models"],
-                        parameters["left_out"])
-
-
-def _look_at(work: Work, model: Path, genome: Any, table: pd.DataFrame) -> tuple[np.ndarray, ...]:
-    """What one model says of the top variants ``n``: codes uint8 ``(2, n, L)``, counts ``(2, n)``, logits ``(2, n, W)``,
-    contributions to counts ``(2, n, L, 4)``.
-    """
-    from chrombpnet_core.attribution import Explainer
-    from chrombpnet_core.contributions import explain_codes
-    from chrombpnet_core.devices import find_device
-    from chrombpnet_core.model_files import load_model
-    from chrombpnet_core.models import accessibility_part
-    from chrombpnet_core.variant_windows import allele_windows, chromosome_codes
-
-    predict = load_predictor(model, work.parameters["precision"])
-    codes = np.empty((2, len(table), predict.length), dtype=np.uint8)
-    for chrom, rows in table.groupby("chr", sort=False).indices.items():
-        codes[:, rows] = allele_windows(chromosome_codes(genome, chrom), table.iloc[rows].reset_index(drop=True),
-                                        predict.length)
-    flat = codes.reshape(-1, predict.length)
-    counts, logits = predict(flat)
-    explained = load_model(model)
-    if explained.name == "chrombpnet":
-        explained = accessibility_part(explained)
-    explainer = Explainer(explained, ["counts"], _REFERENCES, find_device())
-    scores = np.empty((*flat.shape, 4), dtype=np.float32)
-    for rows, found in explain_codes(explainer, flat, _REFERENCES, work.parameters["seed"]):
-        scores[rows] = found["counts"]
-    return codes, counts.reshape(2, -1), logits.reshape(2, len(table), -1), scores.reshape(*codes.shape, 4)
-
-
-def _write_contributions(path: Path, table: pd.DataFrame, codes: np.ndarray, scores: np.ndarray) -> None:
-    """As variant-scorer's: all first alleles, then all second; ``variant_ids`` and ``alleles`` (0, 1) beside them."""
-    import h5py
-
-    from chrombpnet_core.contributions import ContributionsFile
-
-    file = ContributionsFile(path, codes.shape[-1])
-    for allele in (0, 1):
-        file.append(codes[allele], scores[allele])
-    file.close()
-    with h5py.File(path, "a") as written:
-        names = np.tile(table["variant_id"].to_numpy(dtype=object), 2)
-        written.create_dataset("variant_ids", data=names, dtype=h5py.string_dtype())
-        written.create_dataset("alleles", data=np.repeat([0, 1], len(table)))

@@ -21,7 +21,7 @@ from chrombpnet_core.naming import Naming, twin
 from chrombpnet_core.progress import bar
 from chrombpnet_core.regions import centres, read_regions
 from chrombpnet_core.variant_output import PredictionsFile, ScoreTable, read_table
-from chrombpnet_core.variant_scores import score_alleles, with_p_values
+from chrombpnet_core.variant_scores import log_probability_change, score_alleles, with_p_values
 from chrombpnet_core.variant_windows import (
     AGREES,
     SWAPPED,
@@ -36,7 +36,7 @@ from tasks.inputs import genome_at, sizes_of
 from tasks.steps import Result, Work, run_step, step_task
 from tasks.store import stage
 
-__all__ = ["LEFT_OUT", "load_predictor", "model_lengths", "predict_peaks", "read_list", "score_background",
+__all__ = ["LEFT_OUT", "LOG_PROBS", "load_predictor", "model_lengths", "predict_peaks", "read_list", "score_background",
            "score_chromosome", "variants_of"]
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,8 @@ LEFT_OUT = "left_out.tsv"
 """Of the variants that are not scored: line or record, variant, why."""
 
 SCORED, PREDICTIONS = "scores.parquet", "predictions.h5"
+LOG_PROBS = "log_probs"
+"""Column of :func:`~chrombpnet_core.variant_scores.log_probability_change`."""
 _PEAKS, _BACKGROUND = "peak_counts.npy", "background.npz"
 _MOST_WRONG = 0.05  # of variants that may disagree with the genome
 _SHOWN = 1000  # of these that the cause is looked for in
@@ -116,14 +118,16 @@ def score_background(store: str, model: str, variants: Result, genome: str, numb
 
 @step_task("Score variants")
 def score_chromosome(store: str, model: str, variants: str, chrom: str, genome: str, peaks: Result | None = None,
-                     background: Result | None = None, profiles: bool = False, precision: str = "float32") -> Result:
+                     background: Result | None = None, profiles: bool = False, precision: str = "float32",
+                     log_probs: bool = False) -> Result:
     """Score the variants of one chromosome, a file of :func:`variants_of`, with one model.
 
-    The result has the table as Parquet, and predictions of both alleles as HDF5 where ``profiles`` are asked for.
+    The result has the table as Parquet, with :data:`LOG_PROBS` where ``log_probs`` are asked for, and predictions of both
+    alleles as HDF5 where ``profiles`` are.
     """
     return run_step(store, "variant_scores", 1,
                     {"model": model, "variants": variants, "genome": genome, "peaks": peaks, "background": background},
-                    {"chrom": chrom, "profiles": profiles, "precision": precision}, _score)
+                    {"chrom": chrom, "profiles": profiles, "precision": precision, "log_probs": log_probs}, _score)
 
 
 class _Reader:
@@ -327,7 +331,8 @@ def _score(work: Work) -> None:
                 alleles = predict_alleles(predict, sequence, part)
                 if file is not None:
                     file.append(part["variant_id"], alleles)
-                scored.append(part.assign(**with_p_values(score_alleles(alleles, peaks), background)))
+                more = {LOG_PROBS: log_probability_change(alleles)} if parameters["log_probs"] else {}
+                scored.append(part.assign(**with_p_values(score_alleles(alleles, peaks), background), **more))
                 progress.update(len(part))
             target.append(pd.concat(scored, ignore_index=True))
     if file is not None:

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import pytest
 
+from chrombpnet_core.ensemble import average_models
 from chrombpnet_core.model_files import load_model, save_model
 from chrombpnet_core.models import (
     ACCESSIBILITY_PREFIX,
@@ -86,13 +87,13 @@ def predict(path: Path, sequences: Path) -> tuple[np.ndarray, np.ndarray]:
     return load_model(path).predict_on_batch(np.load(sequences))
 
 
-def small_models() -> dict:
+def small_models(seed: int = 3) -> dict:
     """Models of small width and real lengths, all biases random, whose log counts lie close together."""
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(seed)
     bias, scaled = bpnet(Architecture(8, 4)), bpnet(Architecture(8, 4))
     nobias = bpnet(Architecture(12, 8), ACCESSIBILITY_PREFIX, "model_wo_bias")
     for model in (bias, nobias):
-        draw_weights(model, 3)
+        draw_weights(model, seed)
         model.set_weights([array + rng.normal(0, 0.05, array.shape) for array in model.get_weights()])
         shift_log_counts(model, 4 - model.predict_on_batch(np.zeros((1, 2114, 4), np.float32))[1].item())
     scaled.set_weights(bias.get_weights())
@@ -136,6 +137,26 @@ def test_keras_2_opens_all_four_and_writes_them_again(files, environment, tmp_pa
     for name in NAMES:
         before, after = (predict(path, files.sequences) for path in (files.path(name), tmp_path / f"{name}.again.h5"))
         for one, other in zip(before, after, strict=True):
+            np.testing.assert_array_equal(one, other, err_msg=name)
+
+
+@pytest.mark.parametrize("environment", KERAS_2)
+def test_keras_2_opens_the_mean_of_folds_and_writes_it_again(environment, tmp_path):
+    """Of main models and of accessibility models, as one file."""
+    folds = [small_models(seed) for seed in (3, 4, 5)]
+    sequences, wanted = tmp_path / "sequences.npy", {}
+    np.save(sequences, np.eye(5, 4, dtype=np.float32)[np.random.default_rng(6).integers(0, 5, (8, 2114))])
+    for name in ("chrombpnet", "chrombpnet_nobias"):
+        each = [fold[name].predict_on_batch(np.load(sequences)) for fold in folds]
+        wanted[f"{name}_logits"], wanted[f"{name}_log_counts"] = (np.mean(of, axis=0) for of in zip(*each, strict=True))
+        save_model(average_models([fold[name] for fold in folds]), tmp_path / f"{name}.h5")
+    out = tmp_path / "predictions.npz"
+    run_client(environment, "keras2.py", "predict", sequences, out,
+               *(f"{name}={tmp_path / f'{name}.h5'}" for name in ("chrombpnet", "chrombpnet_nobias")))
+    compare(out, wanted, ["chrombpnet", "chrombpnet_nobias"], environment)
+    for name in ("chrombpnet", "chrombpnet_nobias"):
+        for one, other in zip(predict(tmp_path / f"{name}.h5", sequences), predict(tmp_path / f"{name}.again.h5", sequences),
+                              strict=True):
             np.testing.assert_array_equal(one, other, err_msg=name)
 
 

@@ -26,6 +26,7 @@ import psutil
 import pytest
 import yaml
 
+from chrombpnet_core.genome import open_genome
 from chrombpnet_core.simulate import TINY, simulate
 from tasks.store import Store
 from tests.emulators import gcs_emulator
@@ -167,7 +168,7 @@ def production(emulator, tmp_path_factory) -> Iterator[Production]:
                   "--gpus", "2", "--attempts", str(ATTEMPTS), "--heartbeat", str(HEARTBEAT), "--pause",
                   str(PAUSE))
         told = found.command(*deploy)
-        assert re.findall(r": (\w+)$", told, re.M).count("created") == 10, told
+        assert re.findall(r": (\w+)$", told, re.M).count("created") == 12, told
         assert set(re.findall(r": (\w+)(?=$|,)", found.command(*deploy), re.M)) == {"unchanged"}
         found.work("chrombpnet-cpu")
         found.work("chrombpnet-gpu")
@@ -355,3 +356,28 @@ def test_what_is_published_is_listed_on_a_page(production, emulator, monkeypatch
     assert run.state.is_completed(), run.state.message
     assert "index.html" in Store("gs://data/results").sizes()
     assert "lost/README.md" in Store("gs://data/bundles").sizes()
+
+
+def test_variants_are_scored_over_a_bundle_a_run_for_each_model(production, inputs, emulator, tmp_path, monkeypatch):
+    from prefect.deployments import run_deployment
+
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", emulator)
+    listed, genome = tmp_path / "list.tsv", f"gs://data/in/{inputs['genome'].name}"
+    with open_genome(inputs["genome"], tmp_path / "index") as opened:
+        codes = {chrom: opened.codes(chrom) for chrom in ("chr3", "chr5")}
+    listed.write_text("".join(f"{chrom}\t{at + 1}\t{'ACGT'[of[at]]}\t{'CGTA'[of[at]]}\t{chrom}-{at}\n"
+                              for chrom, of in codes.items() for at in range(1000, 3000, 100)))
+    Store("gs://data/in").upload(listed, listed.name)
+    asked = {"variants": "gs://data/in/list.tsv", "genome": genome, "bundle": "gs://data/bundles/lost", "top": 3,
+             "output_prefix": "gs://data/variants/cloud"}
+    run = run_deployment("variants/variants", parameters={"request": asked}, timeout=600)
+    assert run.state.is_completed(), run.state.message
+    parts = production.runs("variants-part")
+    assert [each.parameters["part"] for each in parts] == ["fold_0", "fold_1", "report"]
+    assert all(each.state.is_completed() for each in parts)
+    production.command("variants", "-l", str(listed), "-g", str(inputs["genome"]), "--bundle", "gs://data/bundles/lost",
+                       "--top", "3", "-op", str(tmp_path / "cloud"), "--store", str(tmp_path / "store"))
+    found = Store("gs://data/variants")
+    assert found.sizes().keys() == {path.name for path in tmp_path.glob("cloud.*")}
+    for name in ("cloud.mean.variant_scores.tsv", "cloud.fold_1.variant_scores.tsv", "cloud.variants.html"):
+        assert found.read_bytes(name) == (tmp_path / name).read_bytes(), name

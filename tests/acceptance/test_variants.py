@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from chrombpnet_core.metrics import auroc
 from chrombpnet_core.model_files import load_model, save_model
 from chrombpnet_core.truth import read_truth
 from flows.variants import VariantsRequest, score_variants
+from tasks.steps import MANIFEST
 
 ROOT = Path(__file__).resolve().parents[2]
 PEER = ROOT / ".venv-variant-scorer"
@@ -150,6 +152,34 @@ def test_scores_are_those_of_the_definitions(case):
           case.scores[[*worst]].abs().max().round(3).to_dict())
     assert np.isfinite(case.scores[[*worst]].to_numpy()).all()
     assert max(worst.values()) <= CLOSE
+
+
+def test_a_killed_run_goes_on_at_the_chromosome_where_it_was(case, tmp_path):
+    """kill -9 when some are scored: nothing is half-written, these are not scored again, and the table is the same."""
+    store = tmp_path / "store"
+    command = [sys.executable, "-m", "flows.cli", "variants", "-l", case.folder / "list.tsv",
+               "-g", case.folder / "genome.fa", "-m", case.model, "-p", case.folder / "peaks.bed", "--top", "0",
+               "-op", tmp_path / "out" / "again", "--store", store]
+
+    def scored() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in store.glob(f"variant_scores/*/{MANIFEST}")}
+
+    chroms = len({chrom for chrom, *_ in case.rows})
+    process = subprocess.Popen(command)
+    while len(scored()) < 3:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    before = scored()
+    assert 3 <= len(before) < chroms
+    assert not (tmp_path / "out").exists()
+    assert subprocess.run(command, check=False).returncode == 0
+    after = scored()
+    assert len(after) == chroms
+    assert before.items() <= after.items()
+    assert (tmp_path / "out" / "again.variant_scores.tsv").read_bytes() == (
+        case.folder / "ours.variant_scores.tsv").read_bytes()
 
 
 def test_variant_scorer_says_the_same(case):

@@ -30,7 +30,7 @@ LINES = {
     "plink": ["chr1\trs1\t0.5\t5\tA\tC", "chr1\trs2\t0\t9\tAC\t-"],
     "plink2": ["chr1\trs1\t5\tA\tC", "chr1\trs2\t9\tAC\t-"],
     "bed": ["chr1\t4\t5\tA\tC\trs1", "chr1\t8\t10\tAC\t-\trs2"],
-    "snp_score": ["chr1\t4\tA\tC\tmore", "chr1\t8\tAC\t-\tmore"],
+    "snp_score": ["chr1\t4\tA\tC\trs1\tmore", "chr1\t8\tAC\t-"],
 }
 VCF = ["##fileformat=VCFv4.2", "##contig=<ID=chr1>", "##contig=<ID=chr2>",
        '##INFO=<ID=END,Number=1,Type=Integer,Description="end">', "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
@@ -52,7 +52,7 @@ def test_every_schema_gives_the_same_table(tmp_path, schema):
     table = whole(path, schema)
     assert [*table.columns] == COLUMNS
     assert table[["chr", "pos", "allele1", "allele2"]].to_numpy().tolist() == [["chr1", 5, "A", "C"], ["chr1", 9, "AC", "-"]]
-    names = ["chr1:5:A:C", "chr1:9:AC:-"] if schema == "snp_score" else ["rs1", "rs2"]
+    names = ["rs1", "chr1:9:AC:-" if schema == "snp_score" else "rs2"]
     assert table["variant_id"].tolist() == names
     assert table["record"].tolist() == [1, 2]
     assert set(output_columns(schema)) >= {"chr", "pos", "allele1", "allele2", "variant_id"}

@@ -41,16 +41,20 @@ def test_deployments_name_flows_that_take_their_parameters(wanted):
         names.append(f"{flow.name}/{each['name']}")
         assert each["entrypoint"] == f"{flow.fn.__module__}.{flow.fn.__name__}"
         assert each["parameters"].keys() <= known.keys(), names[-1]
-        given_later = {"dataset": {"spec"}, "fold": {"spec", "index"}, "drop": {"uri"}}.get(flow.name, set())
+        given_later = {"dataset": {"spec"}, "fold": {"spec", "index"}, "drop": {"uri"},
+                       "variants": {"request"}, "variants-part": {"request", "part"}}.get(flow.name, set())
         required = {name for name, about in known.items() if about.default is inspect.Parameter.empty}
         assert required == given_later | (required & each["parameters"].keys()), names[-1]
         assert each["work_pool"]["name"] in {pool["name"] for pool in wanted.pools}
         assert all(isinstance(value, str) for value in each["work_pool"]["job_variables"]["env"].values())
         for schedule in each.get("schedules", []):
             next(CronSim(schedule["cron"], datetime(2026, 1, 1)))
-    assert names == ["dataset/dataset", "drop/drop", "fold/fold", "encode/encode", "publish/publish"]
+    assert names == ["dataset/dataset", "drop/drop", "fold/fold", "variants/variants", "variants-part/variants-part",
+                     "encode/encode", "publish/publish"]
     assert wanted.left_out == []
-    assert {each["parameters"].get("fold_deployment", "fold/fold") for each in wanted.deployments} == {"fold/fold"}
+    started = {value for each in wanted.deployments for key, value in each["parameters"].items()
+               if key.endswith("_deployment")}
+    assert started == {"fold/fold", "variants-part/variants-part"}
 
 
 def test_the_trigger_fits_what_the_bridge_sends(wanted):
@@ -152,14 +156,15 @@ def test_deploying_twice_changes_nothing_and_a_change_is_named(api, capsys, tmp_
     assert {told[name] for name in ("dataset/dataset", "chrombpnet-gpu", f"{OURS}no heartbeat")} == {"created"}
     first = _lines(capsys, *place)
     assert first == told
-    assert [what for what in first.values() if not what.startswith("left out")] == ["created"] * 11
+    assert [what for what in first.values() if not what.startswith("left out")] == ["created"] * 13
     again = _lines(capsys, *place)
     assert {what for what in again.values() if not what.startswith("left out")} == {"unchanged"}
     more = _lines(capsys, *place, "--gpus", "4", "--attempts", "3", "--heartbeat", "90")
     changed = {name: what.removeprefix("updated: ") for name, what in more.items() if what.startswith("updated")}
     assert changed == {
         "chrombpnet-gpu": "concurrency_limit", f"{OURS}no heartbeat": "trigger", f"{OURS}try again after a crash": "trigger",
-        **{f"{name}/{name}": "job_variables" for name in ("dataset", "drop", "fold", "encode", "publish")}}
+        **{f"{name}/{name}": "job_variables" for name in (
+                "dataset", "drop", "fold", "variants", "variants-part", "encode", "publish")}}
     with get_client(sync_client=True) as client:
         deployed = client.read_deployment_by_name("publish/publish")
         assert (deployed.global_concurrency_limit.limit, deployed.schedules[0].schedule.cron) == (1, "7 * * * *")

@@ -8,9 +8,11 @@ import json
 import tarfile
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial.distance import jensenshannon
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.model_files import save_model
@@ -18,7 +20,9 @@ from chrombpnet_core.models import Architecture, bpnet, draw_weights
 from flows.variant_commands import snp_score
 from flows.variant_commands import variants as command
 from flows.variant_flags import add_snp_score, add_variants
-from flows.variants import variants
+from flows.variants import REPORT, VariantsRequest, score_variants, variants, variants_part
+from tasks.store import Store
+from tests.emulators import gcs_emulator
 
 OTHER = {"A": "C", "C": "G", "G": "T", "T": "A"}
 
@@ -38,7 +42,8 @@ def inputs(tmp_path_factory):
     rows = [(chrom, pos, letters[chrom][pos - 1], OTHER[letters[chrom][pos - 1]]) for chrom in letters
             for pos in range(150, 450, 30)]
     (folder / "list.tsv").write_text("".join(f"{chrom}\t{pos}\t{one}\t{two}\tv{pos}\n" for chrom, pos, one, two in rows))
-    (folder / "snps.tsv").write_text("".join(f"{chrom}\t{pos - 1}\t{one}\t{two}\n" for chrom, pos, one, two in rows))
+    (folder / "snps.tsv").write_text("".join(f"{chrom}\t{pos - 1}\t{one}\t{two}{'' if row else chr(9) + 'rs1'}\n"
+                                               for row, (chrom, pos, one, two) in enumerate(rows)))
     bundle = folder / "published" / "sample"
     (bundle / "models").mkdir(parents=True)
     path = bundle / "models" / "sample.models.tar"
@@ -74,12 +79,71 @@ def test_the_flow_scores_a_bundle_as_its_models(inputs, tmp_path):
     assert len(mean) == len(inputs.rows)
 
 
-def test_snp_score_reads_the_references_columns(inputs, tmp_path, capsys):
+def test_the_flow_scores_from_a_bucket_to_a_bucket(inputs, tmp_path, monkeypatch):
+    """Variants, genome, bundle, store and results in a bucket; every file as that of a run on this machine."""
+    with gcs_emulator() as emulator:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", emulator.url)
+        emulator.make_bucket("lab")
+        files = {path.relative_to(inputs.folder).as_posix(): path for path in inputs.folder.rglob("*") if path.is_file()}
+        Store("gs://lab/in").upload_all(files)
+        asked = {"variants": "gs://lab/in/list.tsv", "genome": "gs://lab/in/genome.fa",
+                 "bundle": "gs://lab/in/published/sample", "top": 2, "output_prefix": "gs://lab/out/a"}
+        placed = variants(asked, "gs://lab/store")
+        assert placed[-1] == "gs://lab/out/a.variants.html"
+        found = {name: Store("gs://lab/out").read_bytes(name) for name in Store("gs://lab/out").sizes()}
+    score_variants(VariantsRequest(**asked | {"variants": inputs.listed, "genome": inputs.genome, "bundle": inputs.bundle,
+                                              "output_prefix": str(tmp_path / "a")}), str(tmp_path / "store"))
+    assert found.keys() == {path.name for path in tmp_path.glob("a.*")}
+    for name in (name for name in found if not name.endswith(".h5")):  # HDF5 has times
+        assert found[name] == (tmp_path / name).read_bytes(), name
+
+
+def test_parts_leave_all_scores_to_the_run_that_asks_for_them(inputs, tmp_path, monkeypatch):
+    """As runs of a deployment would: a model each, then the report; what is left is to put files in their place."""
+    monkeypatch.chdir(inputs.folder)
+    asked = {"variants": "list.tsv", "genome": "genome.fa", "models": ["nobias_0.h5", "nobias_1.h5"], "top": 2,
+             "output_prefix": f"{tmp_path}/out/"}
+    elsewhere = VariantsRequest(**asked).absolute().model_dump(mode="json")
+    assert elsewhere["output_prefix"] == asked["output_prefix"]
+    monkeypatch.chdir(tmp_path)
+    store = str(tmp_path / "store")
+    for part in ("fold_1", "fold_0", REPORT):
+        variants_part(elsewhere, store, part)
+        assert not (tmp_path / "out").exists()
+
+    def never(*_):
+        raise AssertionError("a model was loaded to predict")
+
+    for module in ("tasks.variants", "tasks.variant_contributions"):
+        monkeypatch.setattr(f"{module}.load_predictor", never)
+    assert variants(elsewhere, store)[-1].endswith("out/variants.html")
+    with pytest.raises(InputError, match="part fold_2; expected fold_0, fold_1, report"):
+        variants_part(elsewhere, store, "fold_2")
+
+
+def test_snp_score_writes_the_references_table(inputs, tmp_path, capsys):
     snp_score(parsed(add_snp_score, "-snps", inputs.snps, "-m", inputs.models[0], "-g", inputs.genome, "-op", tmp_path / "x",
                      "--store", tmp_path / "store"))
     table = pd.read_csv(tmp_path / "x.variant_scores.tsv", sep="\t")
     assert table[["chr", "pos", "allele1", "allele2"]].to_numpy().tolist() == [[*row] for row in inputs.rows]
-    assert str(tmp_path / "x.variant_scores.tsv") in capsys.readouterr().out
+    assert "log_probs" not in table
+    told = pd.read_csv(tmp_path / "x_snp_scores.tsv", sep="\t", keep_default_na=False)
+    assert [*told] == ["CHR", "POS0", "REF", "ALT", "META_DATA", "log_counts_diff", "log_probs_diff_abs_sum",
+                       "probs_jsd_diff"]
+    assert told["POS0"].tolist() == [pos - 1 for _, pos, _, _ in inputs.rows]
+    assert told["META_DATA"].tolist() == ["rs1" if row == 0 else "" for row in range(len(told))]
+    for chrom, rows in told.groupby("CHR").groups.items():
+        with h5py.File(tmp_path / f"x.{chrom}.variant_predictions.h5") as file:
+            counts, logits = ([file[f"observed/allele{allele}_pred_{what}"][()].astype(np.float64) for allele in (1, 2)]
+                              for what in ("counts", "profiles"))
+        sign = np.sign(counts[1] - counts[0])
+        probs = [np.exp(each) / np.exp(each).sum(axis=1, keepdims=True) for each in logits]
+        wanted = {"log_counts_diff": np.log(counts[1]) - np.log(counts[0]),
+                  "log_probs_diff_abs_sum": sign * np.abs(np.log(probs[1]) - np.log(probs[0])).sum(axis=1),
+                  "probs_jsd_diff": sign * jensenshannon(probs[0], probs[1], axis=1)}
+        for name, values in wanted.items():
+            np.testing.assert_allclose(told.loc[rows, name], values, rtol=1e-4, atol=1e-6, err_msg=name)
+    assert f"{tmp_path / 'x_snp_scores.tsv'}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("more", "words"), [

@@ -242,3 +242,28 @@ def test_report_shows_the_top(inputs, tmp_path):
         text = inputs.letters[top["chr"].iloc[0]]
         at = top["pos"].iloc[0] - 1
         np.testing.assert_array_equal(file["raw/seq"][0].T[:100], one_hot(codes_of(text[at - 100:at])))
+
+
+def test_contributions_of_all_variants(inputs, tmp_path):
+    """Both alleles of each, as the explainer gives them for their windows one by one; on each model's own."""
+    from chrombpnet_core.attribution import Explainer
+    from chrombpnet_core.contributions import explain_codes
+
+    asked = request(inputs, tmp_path / "x", models=inputs.models, contributions=["profile", "counts"], chroms=["chrB"],
+                    seed=3)
+    score_variants(asked, str(tmp_path / "store"))
+    table = pd.read_csv(tmp_path / "x.mean.variant_scores.tsv", sep="\t")
+    explainer = Explainer(load_model(inputs.models[1]), ["counts", "profile"], 20)
+    for head in ("counts", "profile"):
+        with h5py.File(tmp_path / f"x.fold_1.chrB.variant_contributions.{head}.h5") as file:
+            names, alleles = file["variant_ids"].asstr()[()], file["alleles"][()]
+            assert sorted(names) == sorted(2 * table["variant_id"].tolist())
+            for row in (0, len(names) // 2, len(names) - 1):
+                _, pos, *letters = inputs.rows[int(names[row][1:])]
+                text, (one, _) = inputs.letters["chrB"], letters
+                window = (text[pos - 101:pos - 1] + letters[alleles[row]] + text[pos - 1 + len(one):])[:200]
+                codes = codes_of(window)[None]
+                np.testing.assert_array_equal(file["raw/seq"][row].T, one_hot(codes)[0])
+                (_, found), = explain_codes(explainer, codes, 20, 3)
+                np.testing.assert_allclose(file["shap/seq"][row].T, found[head][0], atol=2e-3 * np.abs(found[head]).max())
+    assert {0, 1} == {*alleles}
