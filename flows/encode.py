@@ -234,7 +234,7 @@ class _Work:
                 break
             name, choice = entry.accession, choices[entry.accession]
             try:
-                addresses = {file.accession: f"{self.portal.address_of(file)}#md5={file.md5}" for file in choice.files}
+                addresses = {file.accession: self.portal.address_of(file) for file in choice.files}
                 content = dataset_content(self.request, name, choice, addresses, self.key(choice))
             except Refused as refusal:
                 log.info("%s: refused: %s", name, refusal)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["is_local", "local_path", "redact", "redact_all", "redact_text", "split_md5", "split_prefix"]
+from chrombpnet_core.errors import InputError
+
+__all__ = ["Conditional", "is_local", "local_path", "redact", "redact_all", "redact_text", "split_conditions",
+           "split_prefix"]
 
 _ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
 
@@ -30,10 +33,30 @@ def redact_all(value: Any) -> Any:
     return redact(value) if isinstance(value, str) and "://" in value else value
 
 
-def split_md5(uri: str) -> tuple[str, str]:
-    """A remote address, and the MD5 (hexadecimal) that it may end with, as in ``https://host/a.bam#md5=…``; else empty."""
-    found = re.fullmatch(r"(.*)#md5=([0-9a-f]{32})", uri)
-    return (found[1], found[2]) if found and not is_local(uri) else (uri, "")
+class Conditional(NamedTuple):
+    """A remote address and what it may end with: an MD5 (hexadecimal), and the only hosts that may be contacted for it."""
+
+    address: str
+    md5: str = ""
+    hosts: tuple[str, ...] = ()
+
+
+def split_conditions(uri: str) -> Conditional:
+    """An address as in ``https://host/a.bam#md5=…&hosts=host,other:8080``, taken apart; either condition may be left out.
+
+    Raises
+    ------
+    InputError
+        For a condition that is not understood: it must not pass for none.
+    """
+    address, _, conditions = uri.rpartition("#")
+    if is_local(uri) or not conditions.startswith(("md5=", "hosts=")):
+        return Conditional(uri)
+    found = re.fullmatch(r"(?:md5=([0-9a-fA-F]{32}))?(?:(?:^|&)hosts=([\w.:\[\]-]+(?:,[\w.:\[\]-]+)*))?", conditions)
+    if found is None:
+        raise InputError(f"{redact(address)}: what follows its # is not understood", found=conditions,
+                         expected="md5=<32 hexadecimal digits>, hosts=<host,host>, or both with & between")
+    return Conditional(address, (found[1] or "").lower(), tuple(filter(None, (found[2] or "").lower().split(","))))
 
 
 def is_local(uri: str) -> bool:

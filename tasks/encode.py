@@ -187,13 +187,17 @@ class Portal:
         return f"replaced by {', '.join(other)}" if other else str(found["status"])
 
     def address_of(self, file: PortalFile) -> str:
-        """Where a file lies in its bucket, without any signature.
+        """Where a file lies in its bucket, without any signature, but with its MD5 and the hosts that it may be asked of.
 
         Raises
         ------
         Refused
             Where that host is not allowed, nothing is there, or it has another size than the portal tells.
         """
+        hosts = ",".join(sorted(origin.partition("://")[2] for origin in self._allowed))
+        return f"{self._location(file)}#md5={file.md5}&hosts={hosts}"
+
+    def _location(self, file: PortalFile) -> str:
         if file.url:
             return self._permitted(file.accession, file.url)
         url = urljoin(self.base + "/", file.href)

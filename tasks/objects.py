@@ -68,8 +68,38 @@ class Objects(Protocol):
         """Delete an object, where it is there."""
 
 
-def objects_of(uri: str) -> tuple[Objects, str]:
-    """Store and path within it of a remote address; one that nobody can open is a user's error."""
+class _Elsewhere(Exception):
+    """A request that may not be made: where it would lead, and what is allowed."""
+
+
+@dataclass(frozen=True)
+class _Within:
+    """Part of an aiohttp client: looks at every request, those of redirects too, before anything is sent.
+
+    From HTTPS nothing leads to HTTP; where there are ``hosts`` (such as ``host`` or ``host:8080``), nothing to others.
+    """
+
+    secure: bool
+    hosts: tuple[str, ...]
+
+    async def __call__(self, request: Any, handler: Any) -> Any:
+        """Pass the request on, or refuse it."""
+        url = request.url
+        host = url.host_port_subcomponent.lower()
+        if self.secure and url.scheme != "https":
+            raise _Elsewhere(f"{url.scheme}://{host}", "https all the way")
+        if self.hosts and host not in self.hosts:
+            raise _Elsewhere(host, f"one of {', '.join(self.hosts)}")
+        return await handler(request)
+
+
+def objects_of(uri: str, hosts: tuple[str, ...] = ()) -> tuple[Objects, str]:
+    """Store and path within it of a remote address; one that nobody can open is a user's error.
+
+    ``hosts`` are the only ones that may be contacted for an address over HTTP; where there are none, any may be.
+    """
+    if hosts and not uri.startswith(("http://", "https://")):
+        raise InputError(f"{redact(uri)}: hosts are stated", expected="an address that begins with https:// or http://")
     if uri.startswith(("gs://", "gcs://")):
         from tasks.gcs import GcsObjects
 
@@ -82,7 +112,8 @@ def objects_of(uri: str) -> tuple[Objects, str]:
         from aiohttp import ClientTimeout
 
         # Silence ends a connection; a large file that takes its time does not.
-        options = {"client_kwargs": {"timeout": ClientTimeout(total=None, sock_connect=10, sock_read=60)}}
+        options = {"client_kwargs": {"timeout": ClientTimeout(total=None, sock_connect=10, sock_read=60),
+                                     "middlewares": (_Within(uri.startswith("https://"), hosts),)}}
     try:
         fs, path = url_to_fs(uri, **options)
     except (ValueError, ImportError) as error:
@@ -136,7 +167,10 @@ class FsspecObjects:
             async with session.get(self.fs.encode_url(path), headers={"Range": "bytes=0-0"}) as answer:
                 return answer.status
 
-        return sync(self.fs.loop, status) == 206
+        try:
+            return sync(self.fs.loop, status) == 206
+        except Exception as error:
+            raise _plain(error, path) from error
 
     def read(self, path: str, start: int = 0, end: int | None = None, mark: str = "") -> bytes:
         """See :class:`Objects`."""
@@ -200,8 +234,12 @@ def _plain(error: Exception, path: str) -> Exception:
     fsspec calls a web address that answered with any error a file that is not found.
     """
     cause = error.__cause__
-    if isinstance(error, FileNotFoundError) and type(cause).__module__.startswith("aiohttp"):
+    if isinstance(error, FileNotFoundError) and (
+            isinstance(cause, _Elsewhere) or type(cause).__module__.startswith("aiohttp")):
         error = cause
+    if isinstance(error, _Elsewhere):
+        where, allowed = error.args
+        return InputError(f"{redact(path)}: leads to {where}", expected=allowed)
     answer = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
     status = getattr(error, "status", None)
     if isinstance(answer, dict):

@@ -3,7 +3,7 @@
 An address is a local path, ``gs://`` (:mod:`tasks.gcs`) or anything that fsspec opens, such as ``s3://`` and ``https://``
 (:mod:`tasks.objects`). Local files are used where they are; remote ones are copied once into the cache. SHA-256 digests are
 memoised by address, size and the store's own change mark, so a 100 GB file is never hashed twice. A remote address may end
-with ``#md5=…``: what arrives must have that MD5.
+with ``#md5=…``: what arrives must have that MD5; and with ``#hosts=…``: no other host is contacted, wherever one redirects.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.textfiles import require_file
-from tasks.addresses import is_local, local_path, redact, redact_all, split_md5, split_prefix
+from tasks.addresses import is_local, local_path, redact, redact_all, split_conditions, split_prefix
 from tasks.faults import Mismatch, Overtaken, StorageError, is_transient, persistently
 from tasks.objects import Information, objects_of
 from tasks.transfer import Copy, download
@@ -64,8 +64,8 @@ def _information(uri: str) -> Information:
     if is_local(uri):
         status = local_path(uri).stat()
         return Information(status.st_size, str(status.st_mtime_ns))
-    address, md5 = split_md5(uri)
-    objects, path = objects_of(address)
+    address, md5, hosts = split_conditions(uri)
+    objects, path = objects_of(address, hosts)
     try:
         told = persistently(address, lambda: objects.info(path))
     except (FileNotFoundError, PermissionError, IsADirectoryError):
@@ -129,8 +129,8 @@ def stage(uri: str, what: str = "input") -> tuple[Path, Artifact]:
 
 
 def _download(uri: str, told: Information, path: Path) -> str:
-    address, md5 = split_md5(uri)
-    objects, inside = objects_of(address)
+    address, md5, hosts = split_conditions(uri)
+    objects, inside = objects_of(address, hosts)
     try:
         return download(Copy(objects, inside, address, told), path, cache_folder() / "transfers")
     except (FileNotFoundError, PermissionError):
@@ -150,7 +150,7 @@ def is_staged(uri: str) -> bool:
 
 def _staged_path(uri: str, told: Information) -> Path:
     place = hashlib.sha256(f"{uri}\n{told.size}\n{told.mark}".encode()).hexdigest()[:32]
-    return cache_folder() / "staged" / place / (Path(redact(split_md5(uri)[0])).name or "object")
+    return cache_folder() / "staged" / place / (Path(redact(split_conditions(uri).address)).name or "object")
 
 
 def _note(uri: str) -> Path:

@@ -66,7 +66,7 @@ def test_of_200_experiments_exactly_the_right_ones_are_taken_and_the_others_refu
     assert summary.refusals == {name: each.reason for name, each in wanted.items() if each.reason}
     assert summary.states == {"new": len(taken), "refused": 200 - len(taken)}
     for name in taken:
-        _compare(read_spec(str(tmp_path / "specs" / f"{name}.yaml")), wanted[name], portal.experiments[name], bucket)
+        _compare(read_spec(str(tmp_path / "specs" / f"{name}.yaml")), wanted[name], portal.experiments[name], portal, bucket)
 
     requests = portal.requests + bucket.requests
     answered = Counter((each.method, each.path) for each in requests if each.status < 429)
@@ -81,11 +81,12 @@ def test_of_200_experiments_exactly_the_right_ones_are_taken_and_the_others_refu
     assert not (tmp_path / "out").exists()
 
 
-def _compare(spec, wanted, experiment, bucket):
+def _compare(spec, wanted, experiment, portal, bucket):
+    hosts = ",".join(sorted(site.url.removeprefix("http://") for site in (portal, bucket)))
     files = {file["accession"]: file for file in experiment["original_files"]}
 
     def address(accession: str, ending: str) -> str:
-        return f"{bucket.url}/2026/01/01/{accession}.{ending}#md5={files[accession]['md5sum']}"
+        return f"{bucket.url}/2026/01/01/{accession}.{ending}#md5={files[accession]['md5sum']}&hosts={hosts}"
 
     assert sorted(spec.reads.bam) == sorted(address(name, "bam") for name in wanted.reads)
     assert spec.peaks == address(wanted.peaks, "bed.gz")
@@ -247,6 +248,21 @@ def test_a_file_with_another_md5_fails_its_data_set_and_says_so(world, tmp_path)
     entry = Catalogue(request.output).read()[name]
     assert entry.state == "failed"
     assert f"{peaks}.bed.gz: what arrives has another MD5 than was stated" in entry.reason
+
+
+def test_a_bucket_that_leads_elsewhere_is_not_followed_when_its_files_are_staged(world, tmp_path, monkeypatch):
+    portal, bucket, foreign = world
+    maker = Maker(portal, bucket, foreign.url, seed=5)
+    name = maker.one("plain")
+    (tmp_path / "genome.fa").write_text(">chr1\n" + "ACGT" * 1000 + "\n>chr2\n" + "ACGT" * 1000 + "\n")
+    monkeypatch.setattr(bucket, "answer", lambda method, path, query: (302, {"Location": f"{foreign.url}{path}"}, b""))
+    monkeypatch.setattr(foreign, "answer", lambda *_: (200, {"ETag": "x"}, b"somebody else's"))
+    request = _request(world, tmp_path, template={"genome": str(tmp_path / "genome.fa"), "folds": 2})
+    encode(request)
+    entry = Catalogue(request.output).read()[name]
+    assert entry.state == "failed"
+    assert f"leads to {foreign.url.removeprefix('http://')}; expected one of" in entry.reason
+    assert foreign.requests == []
 
 
 @pytest.mark.parametrize(("changed", "words"), [
