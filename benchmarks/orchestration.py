@@ -5,7 +5,7 @@ worker of ours runs the stubs in threads of one process, and takes work as Prefe
 and the calls of flows, not the start of 6,000 processes. After that Prefect's own process worker runs 100 of the folds as
 processes. Server, database, worker and stubs share this machine's cores.
 
-Writes docs/pictures/orchestration.svg. Exits 1 where the limit of GPUs was passed, a run was lost, or one failed.
+Writes docs/pictures/orchestration.svg. Exits 1 where the limit of GPUs was passed, a run was lost, or one did not complete.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import itertools
 import json
 import os
 import socket
@@ -38,6 +39,7 @@ from table import Row, report  # noqa: E402
 
 PICTURE = HERE.parent / "docs" / "pictures" / "orchestration.svg"
 LOOK = 2.0  # seconds between samples
+STALLED = 600.0  # seconds without a run that ends, after which nothing more is waited for
 CHROMOSOMES = [f"chr{i}" for i in range(1, 6)]
 
 
@@ -150,9 +152,11 @@ def in_threads(bench: Bench, given: argparse.Namespace) -> list[Row]:
                for name, most in ((CPU_POOL, given.cpus), (GPU_POOL, given.gpus))]
     for worker in workers:
         worker.start()
-    told = 0.0
-    while bench.samples[-1:] == [] or bench.samples[-1].done < 6 * given.datasets:
+    told, done, moved = 0.0, 0, time.monotonic()
+    while done < 6 * given.datasets and time.monotonic() - moved < STALLED:
         time.sleep(LOOK)
+        if bench.samples and bench.samples[-1].done > done:
+            done, moved = bench.samples[-1].done, time.monotonic()
         if bench.samples and time.monotonic() - told > 30:
             told, last = time.monotonic(), bench.samples[-1]
             print(f"  {last.at:,.0f} s: {last.done:,} of {6 * given.datasets:,} runs done, {last.running} run, "
@@ -161,7 +165,7 @@ def in_threads(bench: Bench, given: argparse.Namespace) -> list[Row]:
     seconds = time.monotonic() - begin
     bench.stop.set()
     folds, datasets = _runs(bench, GPU_POOL), _runs(bench, CPU_POOL)
-    _draw(bench.samples, given)
+    _draw(bench.samples, folds, datasets, begin, given)
     return _told(bench, given, submitted, seconds, folds, datasets)
 
 
@@ -235,31 +239,34 @@ def _at(text: str) -> float:
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
-def most_at_once(runs: Sequence[dict[str, Any]]) -> int:
-    """How many ran at a time at most, by their own times."""
+def at_once(runs: Sequence[dict[str, Any]]) -> list[tuple[float, int]]:
+    """When runs began or ended, by their own times, and how many were under way from then on."""
     edges = sorted([(_at(run["start_time"]), 1) for run in runs] + [(_at(run["end_time"]), -1) for run in runs])
-    most = now = 0
-    for _, change in edges:
-        now += change
-        most = max(most, now)
-    return most
+    return [(at, now) for (at, _), now in zip(edges, itertools.accumulate(change for _, change in edges), strict=True)]
 
 
-def displacements(runs: Sequence[dict[str, Any]]) -> list[int]:
-    """How many places each run began earlier or later than in the order of scheduling."""
+def most_at_once(runs: Sequence[dict[str, Any]]) -> int:
+    """How many were under way at a time at most."""
+    return max(now for _, now in at_once(runs))
+
+
+def displacements(runs: Sequence[dict[str, Any]]) -> list[tuple[float, int]]:
+    """When each run began, and how many places later (or, below 0, earlier) than in the order of scheduling."""
     asked = sorted(runs, key=lambda run: run["expected_start_time"])
     begun = {run["id"]: place for place, run in enumerate(sorted(runs, key=lambda run: run["start_time"]))}
-    return [abs(begun[run["id"]] - place) for place, run in enumerate(asked)]
+    return [(_at(run["start_time"]), begun[run["id"]] - place) for place, run in enumerate(asked)]
 
 
 def _told(bench: Bench, given: argparse.Namespace, submitted: float, seconds: float, folds: list[dict[str, Any]],
           datasets: list[dict[str, Any]]) -> list[Row]:
     busy = [sample for sample in bench.samples if sample.at > submitted and sample.running]
+    number, all_of = len(folds) + len(datasets), 6 * given.datasets
+    failed = [run for run in folds + datasets if run["state_type"] != "COMPLETED"]
+    folds = [run for run in folds if run["state_type"] == "COMPLETED"]
     ends = sorted(_at(run["end_time"]) for run in folds)
     rate = len(ends) / (ends[-1] - min(_at(run["start_time"]) for run in folds))
-    most, gaps = most_at_once(folds), sorted(displacements(folds))
-    failed = [run for run in folds + datasets if run["state_type"] != "COMPLETED"]
-    expected = 5 * given.datasets
+    most, gaps = most_at_once(folds), sorted(abs(places) for _, places in displacements(folds))
+    under_way = [now for _, now in at_once(folds)]
 
     def typical(key: str) -> str:
         values = [getattr(sample, key) for sample in busy]
@@ -269,10 +276,9 @@ def _told(bench: Bench, given: argparse.Namespace, submitted: float, seconds: fl
         Row("submit", f"{given.datasets:,} data sets, runs/s", f"{given.datasets / submitted:.1f}"),
         Row("folds", f"{len(folds):,} runs, runs/s", f"{rate:.2f}"),
         Row("folds", "at a time at most", f"{most}", f"<= {given.gpus}", most <= given.gpus),
-        Row("folds", "at a time, median", f"{statistics.median(sample.running for sample in busy):.0f} with data sets"),
+        Row("folds", "at a time, median", f"{statistics.median(under_way):.0f}"),
         Row("folds", "places out of the queue's order", f"{gaps[len(gaps) // 2]} (most {gaps[-1]})"),
-        Row("all", "runs lost", f"{expected + given.datasets - len(folds) - len(datasets)}", "0",
-            len(folds) == expected and len(datasets) == given.datasets),
+        Row("all", "runs lost", f"{all_of - number}", "0", number == all_of),
         Row("all", "runs that did not complete", f"{len(failed)}", "0", not failed),
         Row("all", "seconds", f"{seconds:,.0f}"),
         Row("server", "cores", typical("server")), Row("database", "cores", typical("database")),
@@ -282,32 +288,45 @@ def _told(bench: Bench, given: argparse.Namespace, submitted: float, seconds: fl
             f"(most {1000 * max(s.answer for s in busy):.0f})")]
 
 
-def _draw(samples: Sequence[Sample], given: argparse.Namespace) -> None:
+def _draw(samples: Sequence[Sample], folds: Sequence[dict[str, Any]], datasets: Sequence[dict[str, Any]], begin: float,
+          given: argparse.Namespace) -> None:
     import matplotlib
 
     matplotlib.use("svg")
     matplotlib.rcParams["svg.hashsalt"] = "orchestration"
     import matplotlib.pyplot as plt
 
-    minutes = [sample.at / 60 for sample in samples]
-    figure, axes = plt.subplots(4, 1, figsize=(8, 9), sharex=True, layout="constrained")
-    axes[0].plot(minutes, [sample.done for sample in samples], color="#0b6e99")
-    axes[0].set_ylabel("runs done")
-    axes[1].plot(minutes, [sample.waiting for sample in samples], color="#8a5a00")
-    axes[1].set_ylabel("runs in the queues")
-    axes[2].plot(minutes, [sample.running for sample in samples], color="#1a7f4b")
-    axes[2].axhline(given.gpus + given.cpus, color="grey", linestyle="--", linewidth=0.8)
-    axes[2].set_ylabel("runs under way\n(dashed: both limits)")
+    minutes, zero = [sample.at / 60 for sample in samples], time.time() - (time.monotonic() - begin)
+    figure, axes = plt.subplots(5, 1, figsize=(8, 10.5), sharex=True, layout="constrained")
+    for key, words, colour in (("done", "ended", "#0b6e99"), ("waiting", "wait", "#8a5a00")):
+        axes[0].plot(minutes, [getattr(sample, key) for sample in samples], color=colour, label=words)
+    axes[0].set_ylabel("runs")
+    ended = [[run for run in runs if run["start_time"] and run["end_time"]] for runs in (folds, datasets)]
+    thin = max(1, len(folds) // 1500)
+    for of, words, limit, colour in zip(ended, ("folds", "data sets"), (given.gpus, given.cpus), ("#1a7f4b", "#777777"),
+                                        strict=True):
+        curve = at_once(of)[::thin]
+        axes[1].step([(at - zero) / 60 for at, _ in curve], [now for _, now in curve], where="post", color=colour,
+                     label=words, linewidth=0.6)
+        axes[1].axhline(limit, color=colour, linestyle="--", linewidth=0.8)
+    axes[1].set_ylabel("under way\n(dashed: limits)")
+    moved = displacements(ended[0])[::thin]
+    axes[2].plot([(at - zero) / 60 for at, _ in moved], [places for _, places in moved], ".", color="#1a7f4b", markersize=2)
+    axes[2].set_ylabel("places begun later\nthan scheduled (folds)")
     for key, colour in (("server", "#0b6e99"), ("database", "#8a5a00"), ("worker", "#777777")):
         axes[3].plot(minutes, [getattr(sample, key) for sample in samples], color=colour, label=key, linewidth=0.8)
-    axes[3].legend(frameon=False, ncols=3)
     axes[3].set_ylabel("cores in use")
-    axes[3].set_xlabel("minutes")
+    axes[4].plot(minutes, [1000 * sample.answer for sample in samples], color="#0b6e99", linewidth=0.8)
+    axes[4].set_ylabel("ms to count runs")
+    axes[4].set_xlabel("minutes")
     axes[0].set_title(f"{given.datasets:,} data sets of 5 folds, stubs of {given.seconds:g} s; {given.cpus} data sets and "
-                      f"{given.gpus} folds at a time")
+                      f"{given.gpus} folds at a time", fontsize=11)
     for each in axes:
         each.spines[["top", "right"]].set_visible(False)
-        each.set_ylim(bottom=0)
+        if each is not axes[2]:
+            each.set_ylim(bottom=0)
+    for each in (axes[0], axes[1], axes[3]):
+        each.legend(frameon=False, ncols=3, loc="upper right", bbox_to_anchor=(1, 1.15))
     PICTURE.parent.mkdir(exist_ok=True)
     figure.savefig(PICTURE, metadata={"Date": None})
 
