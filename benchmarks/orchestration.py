@@ -319,8 +319,8 @@ def _draw(samples: Sequence[Sample], folds: Sequence[dict[str, Any]], datasets: 
     axes[4].plot(minutes, [1000 * sample.answer for sample in samples], color="#0b6e99", linewidth=0.8)
     axes[4].set_ylabel("ms to count runs")
     axes[4].set_xlabel("minutes")
-    axes[0].set_title(f"{given.datasets:,} data sets of 5 folds, stubs of {given.seconds:g} s; {given.cpus} data sets and "
-                      f"{given.gpus} folds at a time", fontsize=11)
+    figure.suptitle(f"{given.datasets:,} data sets of 5 folds, stubs of {given.seconds:g} s; {given.cpus} data sets and "
+                    f"{given.gpus} folds at a time", fontsize=11)
     for each in axes:
         each.spines[["top", "right"]].set_visible(False)
         if each is not axes[2]:
