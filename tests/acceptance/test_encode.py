@@ -36,7 +36,8 @@ def _template(simulated, path: Path) -> Path:
     path.write_text(yaml.safe_dump({
         "genome": str(simulated.genome), "chrom_sizes": str(simulated.sizes), "folds": [str(simulated.fold)],
         "input_length": 600, "output_length": 200, "background": {"stride": 200},
-        "bias": {"model": _untrained(path.with_name("bias.h5"))}, "model": {"filters": 8, "layers": 4, "epochs": 1, "jitter": 50},
+        "bias": {"model": _untrained(path.with_name("bias.h5"))},
+        "model": {"filters": 8, "layers": 4, "epochs": 1, "jitter": 50},
         "training": {"batch_size": 64, "device": "cpu"}, "explanation": {"peaks": 0}}))
     return path
 
