@@ -2,18 +2,17 @@
 
 Google's Pub/Sub pushes what a bucket notifies; Amazon's EventBridge does so through an API destination. Prefect's server
 takes events, but neither of these forms, and not from everybody. So this service checks a shared token, makes an event of
-each object below its address that was written, and forwards it once for every generation.
+each object below its address that was written, and forwards it once for every generation. It remembers nothing itself: the
+event's id follows from the generation; the server is asked whether it has it, and takes no second one within minutes.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import collections
 import hmac
 import json
 import logging
-import threading
 import time
 import uuid
 from dataclasses import dataclass
@@ -28,7 +27,6 @@ log = logging.getLogger(__name__)
 
 FINALIZED_GCS, FINALIZED_S3 = "gcs.object.finalized", "s3.object.created"
 _LARGEST = 1 << 20  # bytes of a notification
-_REMEMBERED = 10_000  # generations that were forwarded
 _NAMES = uuid.UUID("8f1d3c0a-53b7-4a3e-9c57-1f0e0a3f5d11")  # of event ids, which follow from the object's generation
 
 
@@ -122,8 +120,6 @@ class Bridge:
 
     def __init__(self, client: Any, address: str, token: str) -> None:
         self._client, self._address, self._token = client, address.rstrip("/") + "/", token
-        self._sent: collections.OrderedDict[tuple[str, str], None] = collections.OrderedDict()
-        self._one_at_a_time = threading.Lock()
 
     def answer(self, path: str, authorization: str, body: bytes) -> tuple[int, str]:
         """HTTP status and words for one notification: 2xx is never sent again, anything else may be."""
@@ -137,23 +133,24 @@ class Bridge:
             return 400, str(error)
         if written is None or not written.uri.startswith(self._address):
             return 200, "nothing to do"
-        with self._one_at_a_time:
-            return self._forward(written)
+        return self._forward(written)
 
     def _forward(self, written: Written) -> tuple[int, str]:
-        key = (written.uri, written.generation)
-        if key in self._sent:
-            return 200, "known already"
+        event = event_of(written)
         try:
-            self._client.request("POST", "/events", json=[event_of(written)]).raise_for_status()
+            if self._ask("/events/filter", {"filter": {"id": {"id": [event["id"]]}}, "limit": 1}).json()["events"]:
+                return 200, "known already"
+            self._ask("/events", [event])
         except Exception as error:  # whatever it was, the sender keeps the notification and sends it again
             log.error("%s: not forwarded: %s", written.uri, type(error).__name__)
             return 502, "Prefect's server did not take it"
-        self._sent[key] = None
-        while len(self._sent) > _REMEMBERED:
-            self._sent.popitem(last=False)
         log.info("%s, generation %s: %s", written.uri, written.generation, written.event)
         return 200, "forwarded"
+
+    def _ask(self, path: str, content: Any) -> Any:
+        answer = self._client.request("POST", path, json=content)
+        answer.raise_for_status()
+        return answer
 
 
 class _Handler(BaseHTTPRequestHandler):

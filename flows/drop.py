@@ -7,13 +7,11 @@ from typing import Any
 import yaml
 from prefect import flow
 
-from chrombpnet_core.devices import backend_name
 from chrombpnet_core.errors import InputError
 from flows.environment import stoppable
 from flows.folds import cancel_folds
 from flows.pipelines import dataset
 from flows.spec import DatasetSpec, absolute_spec, make_spec
-from tasks.runs import record_run
 from tasks.store import redact, stage
 
 __all__ = ["drop", "read_dropped"]
@@ -36,10 +34,7 @@ def drop(uri: str, store: str, fold_deployment: str | None = None) -> list[str]:
     InputError
         Where the file is none that may be run so; see :func:`read_dropped`.
     """
-    spec = read_dropped(uri)
-    record_run(spec.model_dump(mode="json"), store, ["chrombpnet", "run", uri],
-               {"backend": backend_name(), "fold_deployment": fold_deployment})
-    return dataset.fn(spec, store, fold_deployment)
+    return dataset.fn(read_dropped(uri), store, fold_deployment)
 
 
 def read_dropped(uri: str) -> DatasetSpec:

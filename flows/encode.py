@@ -9,7 +9,6 @@ import hashlib
 import importlib.metadata
 import json
 import logging
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -29,7 +28,7 @@ from flows.spec import Count, DatasetSpec, make_part, make_spec
 from tasks.catalogue import METRICS, Catalogue, Entry, now, outcome
 from tasks.encode import BUCKETS, PORTAL, Portal, Search
 from tasks.faults import StorageError
-from tasks.runs import reason_of, record_run
+from tasks.runs import reason_of
 from tasks.store import require_place
 
 __all__ = ["EncodeRequest", "Summary", "dataset_content", "encode", "reprocess"]
@@ -279,12 +278,9 @@ class _Work:
 
     def _here(self, entry: Entry, spec: DatasetSpec) -> Entry:
         """Do a data set in this process."""
-        from chrombpnet_core.devices import backend_name
         from flows.pipelines import dataset
 
         try:
-            record_run(spec.model_dump(mode="json"), self.request.store, sys.argv,
-                       {"backend": backend_name(), "fold_deployment": self.request.fold_deployment})
             dataset(spec, self.request.store, self.request.fold_deployment)
         except Stopped:
             raise

@@ -9,6 +9,7 @@ from typing import Any
 
 from prefect import flow
 
+from chrombpnet_core.devices import backend_name
 from chrombpnet_core.errors import InputError
 from flows.environment import stoppable
 from flows.failures import FoldsFailed, Job
@@ -34,7 +35,7 @@ from flows.spec import DatasetSpec, absolute_spec, make_spec
 from tasks.bias_sweep import SWEEP, compare_factors
 from tasks.fold_files import balanced_folds, place_folds
 from tasks.inputs import check_inputs
-from tasks.runs import recording
+from tasks.runs import record_run, recording
 from tasks.steps import planning
 from tasks.store import Store
 
@@ -141,6 +142,7 @@ def dataset(spec: DatasetSpec | dict[str, Any], store: str, fold_deployment: str
     spec = _settled(spec)
     elsewhere = fold_deployment is not None or (spec.folds_at_once > 1 and len(spec.folds) > 1)
     run, splits = begin(spec, store, ["main"] if spec.bias.model else ["bias", "main"], elsewhere)
+    _record(spec, store, fold_deployment)
     checked = {"folds": splits, "naming": run.naming}
 
     def do(spec: DatasetSpec, jobs: list[Job]) -> None:
@@ -235,7 +237,13 @@ def _one_fold(spec: DatasetSpec, store: str, index: int, checked: dict[str, Any]
         return Run(spec, store, checked["naming"]).of_fold(index), checked["folds"][index]
     alone = Run(spec, store).of_fold(index).spec
     run, (split,) = begin(alone, store, ["main"] if spec.bias.model else ["bias", "main"])
+    _record(spec, store, anew=False)
     return run, split
+
+
+def _record(spec: DatasetSpec, store: str, fold_deployment: str | None = None, anew: bool = True) -> None:
+    """Write what was asked, once its inputs are known to be in order: for status, resume and clean."""
+    record_run(spec.model_dump(mode="json"), store, {"backend": backend_name(), "fold_deployment": fold_deployment}, anew)
 
 
 @contextmanager

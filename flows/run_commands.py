@@ -42,7 +42,7 @@ def resume(given: argparse.Namespace) -> None:
 
 
 def _run(spec: DatasetSpec, store: str, given: argparse.Namespace) -> None:
-    from chrombpnet_core.devices import backend_name, configure
+    from chrombpnet_core.devices import configure
 
     if given.backend or spec.training.device != "auto":
         configure(given.backend, spec.training.device)
@@ -51,13 +51,9 @@ def _run(spec: DatasetSpec, store: str, given: argparse.Namespace) -> None:
     looked_at(spec, store)
     from flows.folds import end_with_parent
     from flows.pipelines import dataset, fold
-    from tasks.runs import record_run
 
     end_with_parent()
-    alone = given.fold is not None or given.bias_only
-    record_run(spec.model_dump(mode="json"), store, sys.argv,
-               {"backend": backend_name(), "fold_deployment": given.fold_deployment}, anew=not alone)
-    if alone:
+    if given.fold is not None or given.bias_only:
         return say_result(fold(spec, store, given.fold or 0, given.bias_only), "table" if given.bias_only else "report")
     for report in dataset(spec, store, given.fold_deployment):
         say_result(report)

@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import platform
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ def run_id(output: str) -> str:
     return hashlib.sha256(Store(output).url.encode()).hexdigest()[:16]
 
 
-def record_run(spec: dict[str, Any], store: str, command: list[str], options: dict[str, Any], anew: bool = True) -> None:
+def record_run(spec: dict[str, Any], store: str, options: dict[str, Any], anew: bool = True) -> None:
     """Write what was asked to the output of ``spec`` and to the store; with ``anew`` false only where nothing is yet.
 
     User names, passwords and signatures in addresses are left out; such a run cannot be resumed from its record.
@@ -52,7 +53,7 @@ def record_run(spec: dict[str, Any], store: str, command: list[str], options: di
     if not anew and Store(output).read_json(RUN) is not None:
         return
     shown = redact_all(spec)
-    content = {"spec": shown, "store": redact(Store(store).url), "command": [redact(word) for word in command],
+    content = {"spec": shown, "store": redact(Store(store).url), "command": [redact(word) for word in sys.argv],
                "options": options, "complete": shown == spec and redact(store) == store,
                "version": importlib.metadata.version("chrombpnet-flows"),
                "started": time.strftime(_TIME), "host": platform.node()}
@@ -71,8 +72,8 @@ def read_run(output: str) -> dict[str, Any]:
     folder = output.removesuffix(RUN).rstrip("/") or "."
     content = Store(folder).read_json(RUN)
     if content is None or not {"spec", "store", "options"} <= content.keys():
-        raise InputError(f"{redact(folder)}: no run is recorded there", expected=f"a {RUN} that 'chrombpnet run' writes "
-                         "to its output", remedy="give the output folder of a run, or its data set file")
+        raise InputError(f"{redact(folder)}: no run is recorded there", expected=f"a {RUN}, which a run writes to "
+                         "its output", remedy="give the output folder of a run, or its data set file")
     return content
 
 

@@ -15,10 +15,12 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +156,36 @@ def emulator() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def production(emulator, tmp_path_factory) -> Iterator[Production]:
+def notices() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """What takes notices, over HTTP: its address, and what has arrived so far."""
+    arrived: list[dict[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            arrived.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/", arrived
+        server.shutdown()
+
+
+def _save_block(url: str) -> str:
+    """A notification block on the server, as its page makes them; what ``--notify`` calls it."""
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+
+    CustomWebhookNotificationBlock(name="alerts", url=url, json_data={"subject": "{{subject}}", "body": "{{body}}"}).save(
+        "alerts")
+    return "custom-webhook/alerts"
+
+
+@pytest.fixture(scope="module")
+def production(emulator, notices, tmp_path_factory) -> Iterator[Production]:
     """Everything up and deployed."""
     folder = tmp_path_factory.mktemp("production")
     environment = os.environ | {
@@ -166,9 +197,9 @@ def production(emulator, tmp_path_factory) -> Iterator[Production]:
         found = Production(folder, environment, processes)
         deploy = ("deploy", "--store", "gs://data/store", "--drops", "gs://data/datasets", "--results", "gs://data/results",
                   "--gpus", "2", "--attempts", str(ATTEMPTS), "--heartbeat", str(HEARTBEAT), "--pause",
-                  str(PAUSE))
+                  str(PAUSE), "--notify", _save_block(notices[0]))
         told = found.command(*deploy)
-        assert re.findall(r": (\w+)$", told, re.M).count("created") == 12, told
+        assert re.findall(r": (\w+)$", told, re.M).count("created") == 14, told
         assert set(re.findall(r": (\w+)(?=$|,)", found.command(*deploy), re.M)) == {"unchanged"}
         found.work("chrombpnet-cpu")
         found.work("chrombpnet-gpu")
@@ -303,6 +334,19 @@ def test_a_dropped_data_set_is_published_though_its_folds_are_killed(production,
         assert _metrics(results, fold) == _metrics(Store(str(tmp_path / "out")), fold) != b"null"
 
 
+def test_a_data_set_that_is_asked_for_by_its_deployment_is_on_record(production, inputs):
+    """With what the first test left in the store, so that little is to be done."""
+    from prefect.deployments import run_deployment
+
+    spec = _spec(inputs, "asked", "gs://data/results/asked", seed=1) | {"folds": FOLDS[:1]}
+    run = run_deployment("dataset/dataset", parameters={"spec": spec}, timeout=600, as_subflow=False)
+    assert run.state.is_completed(), run.state.message
+    told = production.command("status", "gs://data/results/asked")
+    parts = [line for line in told.splitlines()[1:] if not line.startswith(" ")]
+    assert [" ".join(line.split()[:2]) for line in parts] == ["fold_0 done", "together done"], told
+    assert "nothing to delete" in production.command("clean", "gs://data/results/asked")
+
+
 def test_workers_and_flows_that_are_killed_together_recover_by_the_heartbeat(production, drop):
     run = drop("lost", seed=2)
     _until(_both_train(production, run), 400)
@@ -320,7 +364,18 @@ def test_workers_and_flows_that_are_killed_together_recover_by_the_heartbeat(pro
     assert "folds_report.html" in Store("gs://data/results/lost").sizes()
 
 
-def test_a_run_that_crashes_again_and_again_is_left_alone(production, drop):
+def test_a_failed_run_is_told(production, notices, tmp_path):
+    from prefect.deployments import run_deployment
+
+    run = run_deployment("drop/drop", parameters={"uri": "gs://data/absent.yaml"}, timeout=120, as_subflow=False)
+    assert run.state.is_failed()
+    notice = _until(lambda: next((each for each in notices[1] if run.name in each["subject"]), None), 60)
+    assert notice["subject"] == f"chrombpnet: {run.name} is Failed"
+    assert notice["body"].startswith(f"drop, run {run.name}, is Failed: ")
+    assert "gs://data/absent.yaml: no such object" in notice["body"]
+
+
+def test_a_run_that_crashes_again_and_again_is_left_alone(production, drop, notices):
     run = drop("again", seed=3)
     _until(_both_train(production, run), 400)
     first, _ = _folds_of(production, run)
@@ -332,6 +387,9 @@ def test_a_run_that_crashes_again_and_again_is_left_alone(production, drop):
     time.sleep(2 * PAUSE)  # for an automation that should not act
     assert production.run(first).state.is_crashed()
     assert production.run(first).run_count == ATTEMPTS
+    told = [each["subject"] for each in notices[1] if "Crashed" in each["subject"]]  # and nothing of those that came back
+    print(f"{len(told)} notices of one crash for good")
+    assert set(told) == {f"chrombpnet: {first.name} is Crashed"}
     production.cancel(run)
     _until(lambda: production.run(run).state.is_cancelled(), 120)
     Store("gs://data/store").remove("checkpoints", "train_main")

@@ -126,17 +126,18 @@ def test_what_an_earlier_attempt_did_is_known_until_something_else_is_asked(plac
     assert f"coverage/{first.value.key}" in parts_of(store, run_id(output))["fold_0"]["used"]
 
 
-def test_a_run_is_read_from_its_folder_or_file_without_secrets(place):
+def test_a_run_is_read_from_its_folder_or_file_without_secrets(place, monkeypatch):
     store, output = place
-    record_run({"output": output, "genome": "https://me:word@host/g.fa?sig=1"}, store, ["run", "https://a:b@h/x"], {})
+    monkeypatch.setattr(sys, "argv", ["run", "https://a:word@h/x"])
+    record_run({"output": output, "genome": "https://me:word@host/g.fa?sig=1"}, store, {})
     text = (Path(output) / "run.json").read_text()
     assert "word" not in text
     assert "sig" not in text
     for named in (output, f"{output}/", f"{output}/run.json"):
         assert read_run(named)["complete"] is False
-    record_run({"output": output}, store, [], {}, anew=False)
+    record_run({"output": output}, store, {}, anew=False)
     assert not read_run(output)["complete"]  # what is there stands
-    record_run({"output": output}, store, [], {})
+    record_run({"output": output}, store, {})
     assert read_run(output)["complete"]
     with pytest.raises(InputError, match="no run is recorded there"):
         read_run(store)
