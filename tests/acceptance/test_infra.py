@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from infra.job_templates import pool_template
+from tests.emulators.postgres import postgres_server
 from tests.infra.rendering import INFRA
 
 ROOT = INFRA.parent
@@ -168,31 +169,10 @@ def _until(told: Callable[[], bool], seconds: float = 120) -> None:
 
 
 @pytest.fixture
-def postgresql(tmp_path_factory) -> Iterator[str]:
-    """Debian's PostgreSQL, with an empty database ``prefect``; its address."""
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not versions:
-        pytest.fail("no PostgreSQL: apt-get install postgresql")
-    folder, port = tmp_path_factory.mktemp("postgresql"), _free_port()
-    user = "postgres" if os.getuid() == 0 else None  # it refuses to run as root
-    if user:
-        for each in (folder, *folder.parents[:2]):
-            each.chmod(0o755)
-        subprocess.run(["chown", user, str(folder)], check=True)
-    data = folder / "data"
-
-    def do(*command: str) -> None:
-        subprocess.run([str(versions[-1] / command[0]), *command[1:]], check=True, user=user, stdout=subprocess.DEVNULL,
-                       cwd=folder, env={"PATH": os.environ["PATH"], "LC_ALL": "C"})
-
-    do("initdb", "--pgdata", str(data), "--auth", "trust", "--username", "prefect", "--encoding", "UTF8")
-    do("pg_ctl", "--pgdata", str(data), "--wait", "--log", str(folder / "log"), "--options",
-       f"-h 127.0.0.1 -p {port} -k {folder}", "start")
-    try:
-        do("createdb", "--host", "127.0.0.1", "--port", str(port), "--username", "prefect", "prefect")
-        yield f"postgresql+asyncpg://prefect@127.0.0.1:{port}/prefect"
-    finally:
-        do("pg_ctl", "--pgdata", str(data), "--mode", "immediate", "stop")
+def postgresql() -> Iterator[str]:
+    """An empty database; its address."""
+    with postgres_server() as address:
+        yield address
 
 
 def test_the_units_of_one_host_work_together(tmp_path, postgresql):
