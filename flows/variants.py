@@ -108,7 +108,7 @@ def variants(request: VariantsRequest | dict[str, Any], store: str, part_deploym
     """
     request = _asked(request)
     if part_deployment is not None:
-        models = _Scoring(request, store, _submit).models
+        models = _Scoring(request, store, _submit).models  # which reads the list, once, for all that follow
         _by_deployment(part_deployment, request, store, [_Part(i, name) for i, name in enumerate(models)])
         _by_deployment(part_deployment, request, store, [_Part(len(models), REPORT)])
     return score_variants(request, store, _submit)
