@@ -5,7 +5,7 @@ worker of ours runs the stubs in threads of one process, and takes work as Prefe
 and the calls of flows, not the start of 6,000 processes. After that Prefect's own process worker runs 100 of the folds as
 processes. Server, database, worker and stubs share this machine's cores.
 
-Writes docs/pictures/orchestration.svg. Exits 1 where the limit of GPUs was passed, a run was lost, or one did not complete.
+Writes docs/pictures/orchestration.png. Exits 1 where the limit of GPUs was passed, a run was lost, or one did not complete.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 from table import Row, report  # noqa: E402
 
-PICTURE = HERE.parent / "docs" / "pictures" / "orchestration.svg"
+PICTURE = HERE.parent / "docs" / "pictures" / "orchestration.png"
 LOOK = 2.0  # seconds between samples
 STALLED = 600.0  # seconds without a run that ends, after which nothing more is waited for
 CHROMOSOMES = [f"chr{i}" for i in range(1, 6)]
@@ -292,8 +292,7 @@ def _draw(samples: Sequence[Sample], folds: Sequence[dict[str, Any]], datasets: 
           given: argparse.Namespace) -> None:
     import matplotlib
 
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "orchestration"
+    matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
     minutes, zero = [sample.at / 60 for sample in samples], time.time() - (time.monotonic() - begin)
@@ -328,7 +327,7 @@ def _draw(samples: Sequence[Sample], folds: Sequence[dict[str, Any]], datasets: 
     for each in (axes[0], axes[1], axes[3]):
         each.legend(frameon=False, ncols=3, loc="upper right", bbox_to_anchor=(1, 1.15))
     PICTURE.parent.mkdir(exist_ok=True)
-    figure.savefig(PICTURE, metadata={"Date": None})
+    figure.savefig(PICTURE, dpi=100, facecolor="white")
 
 
 # --- runs as processes ---------------------------------------------------------------------------------------------------
