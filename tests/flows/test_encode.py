@@ -45,7 +45,7 @@ def _request(world, folder: Path, **changed) -> EncodeRequest:
     portal, bucket, _ = world
     return EncodeRequest(**{
         "contact": "tests@example.org", "template": TEMPLATE, "output": str(folder / "out"), "store": str(folder / "store"),
-        "portal": portal.url, "buckets": [bucket.url], "allowed_audits": [ALLOWED], "rate": 9, "timeout": 0.5} | changed)
+        "portal": portal.url, "buckets": [bucket.url], "allowed_audits": [ALLOWED], "rate": 9, "timeout": 2.0} | changed)
 
 
 def _here(task, *arguments):
@@ -57,7 +57,7 @@ def test_of_200_experiments_exactly_the_right_ones_are_taken_and_the_others_refu
     wanted = Maker(portal, bucket, foreign.url, seed=7).make(200)
     assert len({each.kind for each in wanted.values()}) == len(Maker.KINDS)
     portal.faults += [Fault("GET /search.*ATAC", "429", retry_after="1"), Fault("GET /search.*DNase", "cut"),
-                      Fault("HEAD /files", "slow", wait=1.0), Fault("HEAD /files", "500")]
+                      Fault("HEAD /files", "slow", wait=2.5), Fault("HEAD /files", "500")]
     request = _request(world, tmp_path, start=1000)
     summary = reprocess(request, _here, str(tmp_path / "specs"))
 
