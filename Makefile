@@ -117,7 +117,7 @@ bench-overhead: $(VENV)/installed
 	$(BIN)/python benchmarks/overhead.py
 
 # 1,000 data sets of five folds, steps replaced by stubs, through a Prefect server on PostgreSQL (apt-get install postgresql).
-# An hour or more on two cores; a trial: .venv/bin/python benchmarks/orchestration.py --datasets 20 --processes 5
+# Some 45 minutes on two cores; a trial: .venv/bin/python benchmarks/orchestration.py --datasets 20 --processes 5
 bench-orchestration: $(VENV)/tested
 	$(BIN)/python benchmarks/orchestration.py
 

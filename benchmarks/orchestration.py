@@ -2,7 +2,7 @@
 
 Deployments, pools and limits are those of ``chrombpnet deploy``, and a data set fans out its folds by the real function. A
 worker of ours runs the stubs in threads of one process, and takes work as Prefect's own does: what is measured is the server
-and the calls of flows, not the start of 6,000 processes. After that Prefect's own process worker runs 100 of the folds as
+and the calls of flows, not the start of 6,000 processes. After that Prefect's own process worker runs 100 more folds as
 processes. Server, database, worker and stubs share this machine's cores.
 
 Writes docs/pictures/orchestration.png. Exits 1 where the limit of GPUs was passed, a run was lost, or one did not complete.

@@ -47,7 +47,7 @@ def report_variants(store: str, models: list[str], tables: Result, genome: str, 
 
 
 def _explain(work: Work) -> None:
-    parameters, length = work.parameters, 0
+    parameters = work.parameters
     with open(work.inputs["variants"], "rb") as lines:
         number = sum(1 for _ in lines) - 1  # a header
     explainer, length = _explainer(work.inputs["model"], parameters["heads"])
