@@ -26,10 +26,10 @@ def main() -> None:
         nonlocal begun
         seconds[part], begun = time.perf_counter() - begun, time.perf_counter()
 
-    from chrombpnet_core.background import candidates, gc_bins, peak_gc, sample_nonpeaks
-    from chrombpnet_core.folds import read_fold
-    from chrombpnet_core.genome import open_genome
-    from chrombpnet_core.regions import read_regions, write_regions
+    from chrombpnet_core.genome.fasta import open_genome
+    from chrombpnet_core.genome.folds import read_fold
+    from chrombpnet_core.genome.regions import read_regions, write_regions
+    from chrombpnet_core.training_data.nonpeaks import candidates, gc_bins, peak_gc, sample_nonpeaks
 
     lap("import")
     with tempfile.TemporaryDirectory(dir=given.output) as cache, open_genome(given.genome, cache) as genome:
@@ -47,9 +47,16 @@ def main() -> None:
     write_regions(nonpeaks, given.output / "nonpeaks.bed")
     free.to_csv(given.output / "candidates.bed", sep="\t", header=False, index=False)
     lap("write")
-    (given.output / "numbers.json").write_text(json.dumps({
-        "seconds": seconds, "bins": len(bins), "candidates": len(free),
-        **{name: sum(part[name] for part in parts.values()) for name in ("wanted", "found", "missing", "same_gc")}}))
+    (given.output / "numbers.json").write_text(
+        json.dumps(
+            {
+                "seconds": seconds,
+                "bins": len(bins),
+                "candidates": len(free),
+                **{name: sum(part[name] for part in parts.values()) for name in ("wanted", "found", "missing", "same_gc")},
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -22,8 +22,11 @@ from table import Row, report
 
 HERE = Path(__file__).parent
 FILTERS, LAYERS, REFERENCES, LENGTH, SEED = 64, 8, 20, 2114, 1234
-OURS = {"ours, TensorFlow": ("tensorflow", True), "ours, TensorFlow without XLA": ("tensorflow", False),
-        "ours, JAX": ("jax", True)}
+OURS = {
+    "ours, TensorFlow": ("tensorflow", True),
+    "ours, TensorFlow without XLA": ("tensorflow", False),
+    "ours, JAX": ("jax", True),
+}
 BOUND = "ours, TensorFlow"
 LEAST_RATIO, MOST_GROWTH_MB, MOST_APART = 3.0, 300, 1e-4
 
@@ -37,8 +40,9 @@ def drawn_codes(number: int):
 
 def explainer(xla: bool):
     """Ours, of the model."""
-    from chrombpnet_core.attribution import Explainer
-    from chrombpnet_core.models import Architecture, bpnet, draw_weights
+    from chrombpnet_core.interpret.deepshap import Explainer
+    from chrombpnet_core.models.bpnet import bpnet, draw_weights
+    from chrombpnet_core.models.sizes import Architecture
 
     model = bpnet(Architecture(FILTERS, LAYERS))
     draw_weights(model, SEED)
@@ -51,17 +55,22 @@ def side(seconds: float, xla: bool, path: Path | None, regions: int) -> dict:
     """
     import numpy as np
 
-    from chrombpnet_core.contributions import explain_codes
     from chrombpnet_core.devices import configure
-    from chrombpnet_core.shuffles import dinucleotide_shuffles
+    from chrombpnet_core.genome.shuffles import dinucleotide_shuffles
+    from chrombpnet_core.interpret.contributions import explain_codes
 
     configure(device="cpu")
     explain, model = explainer(xla)
     if path:
         codes = drawn_codes(8)
         references = dinucleotide_shuffles(codes, REFERENCES, SEED)
-        np.savez(path, codes=codes, references=references, counts=explain(codes[:2], references[:2])["counts"],
-                 **{f"weights_{i}": weights for i, weights in enumerate(model.get_weights())})
+        np.savez(
+            path,
+            codes=codes,
+            references=references,
+            counts=explain(codes[:2], references[:2])["counts"],
+            **{f"weights_{i}": weights for i, weights in enumerate(model.get_weights())},
+        )
         return {}
     at_once = explain.at_once
     if regions:
@@ -77,14 +86,21 @@ def side(seconds: float, xla: bool, path: Path | None, regions: int) -> dict:
             done += rows.stop - rows.start
     import keras
 
-    return {"rate": done / (time.perf_counter() - begun), "at_once": at_once,
-            "version": f"Keras {keras.__version__} on {keras.backend.backend()}"}
+    return {
+        "rate": done / (time.perf_counter() - begun),
+        "at_once": at_once,
+        "version": f"Keras {keras.__version__} on {keras.backend.backend()}",
+    }
 
 
 def measured(python: Path | str, *arguments: object, backend: str = "tensorflow") -> dict:
     """What a program prints as JSON in its last line; a failure ends the benchmark."""
-    environment = os.environ | {"KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu",
-                                "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = os.environ | {
+        "KERAS_BACKEND": backend,
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "JAX_PLATFORMS": "cpu",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
     command = [str(python), *map(str, arguments)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -124,30 +140,62 @@ def main() -> int:
             say(f"{name}, run {turn + 1} of {given.repeats}")
             if name in OURS:
                 backend, xla = OURS[name]
-                found.append(measured(sys.executable, __file__, "--side", "--seconds", given.seconds,
-                                      *(["--xla"] if xla else []), backend=backend))
+                found.append(
+                    measured(
+                        sys.executable,
+                        __file__,
+                        "--side",
+                        "--seconds",
+                        given.seconds,
+                        *(["--xla"] if xla else []),
+                        backend=backend,
+                    )
+                )
             else:
-                found.append(measured(given.tangermeme.absolute(), HERE / "explain_peers" / "tangermeme_counts.py", inputs,
-                                      given.seconds))
+                found.append(
+                    measured(
+                        given.tangermeme.absolute(), HERE / "explain_peers" / "tangermeme_counts.py", inputs, given.seconds
+                    )
+                )
                 if not found[-1]["apart"] < MOST_APART:
                     sys.exit(f"tangermeme's scores are {found[-1]['apart']:.1e} from ours: not the same model")
     medians = {name: statistics.median(run["rate"] for run in found) for name, found in runs.items()}
     peer = medians["tangermeme"] / 2
-    rows = [Row("explain 64x8", "tangermeme, counts alone", f"{medians['tangermeme']:6.2f} sequences/s: "
-                f"{peer:.2f} of both heads; its scores differ from ours by {runs['tangermeme'][0]['apart']:.0e}")]
+    rows = [
+        Row(
+            "explain 64x8",
+            "tangermeme, counts alone",
+            f"{medians['tangermeme']:6.2f} sequences/s: "
+            f"{peer:.2f} of both heads; its scores differ from ours by {runs['tangermeme'][0]['apart']:.0e}",
+        )
+    ]
     for name in OURS:
         several = [run["rate"] for run in runs[name]]
         ratio, bound = medians[name] / peer, name == BOUND
-        rows.append(Row("explain 64x8", f"{name}, both heads", f"{medians[name]:6.2f} sequences/s ({min(several):.2f} to "
-                        f"{max(several):.2f}, {runs[name][0]['at_once']} at once), {ratio:.2f} × tangermeme",
-                        f"≥ {LEAST_RATIO:g} × tangermeme" if bound else "", ratio >= LEAST_RATIO if bound else None))
+        rows.append(
+            Row(
+                "explain 64x8",
+                f"{name}, both heads",
+                f"{medians[name]:6.2f} sequences/s ({min(several):.2f} to "
+                f"{max(several):.2f}, {runs[name][0]['at_once']} at once), {ratio:.2f} × tangermeme",
+                f"≥ {LEAST_RATIO:g} × tangermeme" if bound else "",
+                ratio >= LEAST_RATIO if bound else None,
+            )
+        )
     held = {}
     for number in (32, 96):
         say(f"memory, {number} regions")
         held[number] = measured(sys.executable, __file__, "--side", "--regions", number)["memory"]
     growth = held[96] - held[32]
-    rows.append(Row("host memory", "32 → 96 regions", f"{held[32]:,.0f} → {held[96]:,.0f} MB, {growth:+,.0f} MB",
-                    f"< {MOST_GROWTH_MB} MB more", growth < MOST_GROWTH_MB))
+    rows.append(
+        Row(
+            "host memory",
+            "32 → 96 regions",
+            f"{held[32]:,.0f} → {held[96]:,.0f} MB, {growth:+,.0f} MB",
+            f"< {MOST_GROWTH_MB} MB more",
+            growth < MOST_GROWTH_MB,
+        )
+    )
     lines = [f"{os.cpu_count()} cores; {given.repeats} runs of {given.seconds:g} s a side"]
     lines += [f"{name}: {found[0]['version']}" for name, found in runs.items()]
     return report(rows, lines, "bench-explain")

@@ -20,7 +20,7 @@ import numpy as np
 from chrombpnet_core.devices import Device, configure, find_device, is_out_of_memory
 
 if TYPE_CHECKING:
-    from chrombpnet_core.engine import Engine
+    from chrombpnet_core.training.step import Engine
 
 L, W = 2114, 1000
 LAYERS, BIAS = 8, (128, 4)
@@ -31,11 +31,13 @@ WARM = 3
 
 def drawn_batches(size: int) -> list:
     """Four batches of random bases and counts, each step's another one."""
-    from chrombpnet_core.sampling import Batch
+    from chrombpnet_core.training_data.sampling import Batch
 
     rng = np.random.default_rng(size)
-    return [Batch(rng.integers(0, 4, (size, L), dtype=np.uint8), rng.poisson(0.5, (size, W)).astype(np.float32),
-                  np.arange(size)) for _ in range(4)]
+    return [
+        Batch(rng.integers(0, 4, (size, L), dtype=np.uint8), rng.poisson(0.5, (size, W)).astype(np.float32), np.arange(size))
+        for _ in range(4)
+    ]
 
 
 def seconds_of(work: Callable, inputs: Sequence, seconds: float) -> float:
@@ -59,14 +61,18 @@ def measure(precision: str, filters: int, sizes: Sequence[int], seconds: float, 
     import keras
     from matrix_rate import matrix_rate
 
-    from chrombpnet_core.engine import Compute, make_engine, set_precision
-    from chrombpnet_core.inference import predictor
-    from chrombpnet_core.models import ACCESSIBILITY_PREFIX, Architecture, body_dtype, bpnet, chrombpnet
+    from chrombpnet_core.models.bpnet import body_dtype, bpnet, chrombpnet
+    from chrombpnet_core.models.predict import predictor
+    from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture
+    from chrombpnet_core.training.backends import make_engine
+    from chrombpnet_core.training.compute import Compute, set_precision
 
     set_precision(precision)
     limit = matrix_rate("bfloat16" if precision == "bfloat16" else "float32", matrix_size)
-    print(f"{precision}: a product of {matrix_size:,} × {matrix_size:,} matrices runs at {limit / 1e12:.2f} TFLOP/s",
-          flush=True)
+    print(
+        f"{precision}: a product of {matrix_size:,} × {matrix_size:,} matrices runs at {limit / 1e12:.2f} TFLOP/s",
+        flush=True,
+    )
     body, bias = Architecture(filters, LAYERS, L, W), Architecture(*BIAS, L, W)
     model = chrombpnet(bpnet(body, ACCESSIBILITY_PREFIX, "model_wo_bias", body_dtype(precision)), bpnet(bias, name="bias"))
     optimizer = keras.optimizers.Adam(1e-3)
@@ -77,16 +83,20 @@ def measure(precision: str, filters: int, sizes: Sequence[int], seconds: float, 
     for size in sizes:
         batches = drawn_batches(size)
         predict = predictor(model, size)
-        kinds = {"training": (engine.train, 3 * body.flops() + bias.flops()),
-                 "forward pass and losses": (engine.evaluate, forward),
-                 "prediction, one-hot on the host": (lambda batch, predict=predict: predict(batch.codes)[0], forward)}
+        kinds = {
+            "training": (engine.train, 3 * body.flops() + bias.flops()),
+            "forward pass and losses": (engine.evaluate, forward),
+            "prediction, one-hot on the host": (lambda batch, predict=predict: predict(batch.codes)[0], forward),
+        }
         for kind, (work, flops) in kinds.items():
             spent = _spent(engine, work, batches, seconds)
             told = "out of memory"
             if spent:
                 rate, speed = size / spent, size / spent * flops
-                told = (f"{rate:9,.1f} examples/s  {speed / 1e12:8.3f} TFLOP/s  {speed / limit:4.0%} of matrix rate  "
-                        f"{1e3 * spent:9.1f} ms a step")
+                told = (
+                    f"{rate:9,.1f} examples/s  {speed / 1e12:8.3f} TFLOP/s  {speed / limit:4.0%} of matrix rate  "
+                    f"{1e3 * spent:9.1f} ms a step"
+                )
                 fastest = max(fastest, rate if kind == "training" else 0.0)
             print(f"{precision:8}  batch {size:5}  {kind:32}{told}", flush=True)
     return fastest
@@ -94,19 +104,22 @@ def measure(precision: str, filters: int, sizes: Sequence[int], seconds: float, 
 
 def explain(precision: str, filters: int, seconds: float) -> None:
     """Print regions/s of DeepSHAP: 20 shuffles each, counts and profile, shuffling included."""
-    from chrombpnet_core.attribution import Explainer
-    from chrombpnet_core.engine import set_precision
-    from chrombpnet_core.models import ACCESSIBILITY_PREFIX, Architecture, bpnet
-    from chrombpnet_core.shuffles import dinucleotide_shuffles
+    from chrombpnet_core.genome.shuffles import dinucleotide_shuffles
+    from chrombpnet_core.interpret.deepshap import Explainer
+    from chrombpnet_core.models.bpnet import bpnet
+    from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture
+    from chrombpnet_core.training.compute import set_precision
 
     set_precision(precision)
-    explainer = Explainer(bpnet(Architecture(filters, LAYERS, L, W), ACCESSIBILITY_PREFIX, "model_wo_bias"),
-                          device=find_device())
+    explainer = Explainer(
+        bpnet(Architecture(filters, LAYERS, L, W), ACCESSIBILITY_PREFIX, "model_wo_bias"), device=find_device()
+    )
     for size in EXPLAINED:
         batches = [batch.codes for batch in drawn_batches(size)]
         try:
-            spent = seconds_of(lambda codes: explainer(codes, dinucleotide_shuffles(codes, 20, 1))["profile"], batches,
-                               seconds)
+            spent = seconds_of(
+                lambda codes: explainer(codes, dinucleotide_shuffles(codes, 20, 1))["profile"], batches, seconds
+            )
             told = f"{size / spent:9,.2f} regions/s  {1e3 * spent:9.1f} ms a step"
         except Exception as error:
             if not is_out_of_memory(error):
@@ -151,14 +164,21 @@ def main() -> int:
         return 1
     print(time.strftime("%Y-%m-%d"), described(device), sep="; ")
     matrix_size = 8192 if device.kind == "gpu" else 1024
-    fastest = {precision: measure(precision, given.filters, given.batches, given.seconds, matrix_size)
-               for precision in given.precisions}
+    fastest = {
+        precision: measure(precision, given.filters, given.batches, given.seconds, matrix_size)
+        for precision in given.precisions
+    }
     for precision in sorted({*given.precisions} - {"bfloat16"}):
         explain(precision, given.filters, given.seconds)
     print(f"contributions: aim on one H200: {EXPLAIN_AIM} regions/s")
-    print("fastest training: " + "; ".join(
-        f"{precision} {rate:,.0f} examples/s" + (f" (aim on one H200: {AIMS[precision]:,})" if precision in AIMS and
-                                                 given.filters == 512 else "") for precision, rate in fastest.items()))
+    print(
+        "fastest training: "
+        + "; ".join(
+            f"{precision} {rate:,.0f} examples/s"
+            + (f" (aim on one H200: {AIMS[precision]:,})" if precision in AIMS and given.filters == 512 else "")
+            for precision, rate in fastest.items()
+        )
+    )
     return 0
 
 

@@ -79,13 +79,20 @@ def main() -> int:
     parser.add_argument("--gpus", type=int, default=16, help="folds at a time")
     parser.add_argument("--seconds", type=float, default=1.0, help="that the stub of a fold takes")
     given = parser.parse_args()
-    os.environ |= {"STUB_SECONDS": str(given.seconds), "PREFECT_LOGGING_LEVEL": "ERROR", "DO_NOT_TRACK": "1",
-                   "PREFECT_SERVER_LOGGING_LEVEL": "ERROR", "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-                   "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60", "PYTHONPATH": f"{HERE}:{HERE.parent}"}
+    os.environ |= {
+        "STUB_SECONDS": str(given.seconds),
+        "PREFECT_LOGGING_LEVEL": "ERROR",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60",
+        "PYTHONPATH": f"{HERE}:{HERE.parent}",
+    }
     with tempfile.TemporaryDirectory() as folder, _production(Path(folder)) as bench:
         rows = in_threads(bench, given) + in_processes(bench, given)
-    return report(rows, [f"{os.cpu_count()} cores for server, database, worker and stubs; plot: {PICTURE.name}"],
-                  "bench-orchestration")
+    return report(
+        rows, [f"{os.cpu_count()} cores for server, database, worker and stubs; plot: {PICTURE.name}"], "bench-orchestration"
+    )
 
 
 @contextlib.contextmanager
@@ -101,9 +108,12 @@ def _production(folder: Path) -> Iterator[Bench]:
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(postgres_server())
         postgres = next(each for each in psutil.Process().children() if each.name() == "postgres")
-        server = subprocess.Popen([sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port",
-                                   str(port), "--no-ui"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                  env=os.environ | {"PREFECT_API_DATABASE_CONNECTION_URL": database})
+        server = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"PREFECT_API_DATABASE_CONNECTION_URL": database},
+        )
         stack.callback(_end, server)
         deadline = time.monotonic() + 180
         while True:
@@ -128,8 +138,15 @@ def _end(process: subprocess.Popen) -> None:
 def _spec() -> dict[str, Any]:
     """A data set that is valid; nothing of it is read."""
     folds = [{"train": CHROMOSOMES[2:], "valid": CHROMOSOMES[1:2], "test": CHROMOSOMES[:1]} for _ in range(5)]
-    return {"id": "stub", "assay": "ATAC", "reads": {"bam": ["gs://stub/reads.bam"]}, "genome": "gs://stub/genome.fa",
-            "peaks": "gs://stub/peaks.bed", "folds": folds, "output": "gs://stub/out"}
+    return {
+        "id": "stub",
+        "assay": "ATAC",
+        "reads": {"bam": ["gs://stub/reads.bam"]},
+        "genome": "gs://stub/genome.fa",
+        "peaks": "gs://stub/peaks.bed",
+        "folds": folds,
+        "output": "gs://stub/out",
+    }
 
 
 # --- runs in threads of this process -------------------------------------------------------------------------------------
@@ -137,7 +154,7 @@ def _spec() -> dict[str, Any]:
 
 def in_threads(bench: Bench, given: argparse.Namespace) -> list[Row]:
     """All data sets; rows of the table."""
-    from flows.deploy import CPU_POOL, GPU_POOL, Settings, apply, desired
+    from flows.deployment.server import CPU_POOL, GPU_POOL, Settings, apply, desired
 
     apply(bench.client, desired(Settings("gs://stub/store", cpus=given.cpus, gpus=given.gpus)))
     deployment = bench.client.read_deployment_by_name("dataset/dataset").id
@@ -145,11 +162,17 @@ def in_threads(bench: Bench, given: argparse.Namespace) -> list[Row]:
     threading.Thread(target=_sample, args=(bench, begin, given), daemon=True).start()
     parameters = {"spec": _spec(), "store": "gs://stub/store", "fold_deployment": "fold/fold"}
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: bench.client.create_flow_run_from_deployment(deployment, parameters=parameters),
-                      range(given.datasets)))
+        list(
+            pool.map(
+                lambda _: bench.client.create_flow_run_from_deployment(deployment, parameters=parameters),
+                range(given.datasets),
+            )
+        )
     submitted = time.monotonic() - begin
-    workers = [threading.Thread(target=_work, args=(bench, name, most), daemon=True)
-               for name, most in ((CPU_POOL, given.cpus), (GPU_POOL, given.gpus))]
+    workers = [
+        threading.Thread(target=_work, args=(bench, name, most), daemon=True)
+        for name, most in ((CPU_POOL, given.cpus), (GPU_POOL, given.gpus))
+    ]
     for worker in workers:
         worker.start()
     told, done, moved = 0.0, 0, time.monotonic()
@@ -159,9 +182,12 @@ def in_threads(bench: Bench, given: argparse.Namespace) -> list[Row]:
             done, moved = bench.samples[-1].done, time.monotonic()
         if bench.samples and time.monotonic() - told > 30:
             told, last = time.monotonic(), bench.samples[-1]
-            print(f"  {last.at:,.0f} s: {last.done:,} of {6 * given.datasets:,} runs done, {last.running} run, "
-                  f"{last.waiting:,} wait; server {last.server:.2f} cores, answers in {1000 * last.answer:.0f} ms",
-                  file=sys.stderr, flush=True)
+            print(
+                f"  {last.at:,.0f} s: {last.done:,} of {6 * given.datasets:,} runs done, {last.running} run, "
+                f"{last.waiting:,} wait; server {last.server:.2f} cores, answers in {1000 * last.answer:.0f} ms",
+                file=sys.stderr,
+                flush=True,
+            )
     seconds = time.monotonic() - begin
     bench.stop.set()
     folds, datasets = _runs(bench, GPU_POOL), _runs(bench, CPU_POOL)
@@ -228,8 +254,11 @@ def _runs(bench: Bench, pool: str) -> list[dict[str, Any]]:
     """All runs of a pool, with their times."""
     found: list[dict[str, Any]] = []
     while True:
-        page = bench.client.request("POST", "/flow_runs/filter", json={
-            "sort": "ID_DESC", "limit": 200, "offset": len(found), "work_pools": {"name": {"any_": [pool]}}}).json()
+        page = bench.client.request(
+            "POST",
+            "/flow_runs/filter",
+            json={"sort": "ID_DESC", "limit": 200, "offset": len(found), "work_pools": {"name": {"any_": [pool]}}},
+        ).json()
         found += page
         if len(page) < 200:
             return found
@@ -257,8 +286,14 @@ def displacements(runs: Sequence[dict[str, Any]]) -> list[tuple[float, int]]:
     return [(_at(run["start_time"]), begun[run["id"]] - place) for place, run in enumerate(asked)]
 
 
-def _told(bench: Bench, given: argparse.Namespace, submitted: float, seconds: float, folds: list[dict[str, Any]],
-          datasets: list[dict[str, Any]]) -> list[Row]:
+def _told(
+    bench: Bench,
+    given: argparse.Namespace,
+    submitted: float,
+    seconds: float,
+    folds: list[dict[str, Any]],
+    datasets: list[dict[str, Any]],
+) -> list[Row]:
     busy = [sample for sample in bench.samples if sample.at > submitted and sample.running]
     number, all_of = len(folds) + len(datasets), 6 * given.datasets
     failed = [run for run in folds + datasets if run["state_type"] != "COMPLETED"]
@@ -281,15 +316,25 @@ def _told(bench: Bench, given: argparse.Namespace, submitted: float, seconds: fl
         Row("all", "runs lost", f"{all_of - number}", "0", number == all_of),
         Row("all", "runs that did not complete", f"{len(failed)}", "0", not failed),
         Row("all", "seconds", f"{seconds:,.0f}"),
-        Row("server", "cores", typical("server")), Row("database", "cores", typical("database")),
+        Row("server", "cores", typical("server")),
+        Row("database", "cores", typical("database")),
         Row("worker", "cores (and stubs)", typical("worker")),
         Row("server", "memory, MB", f"{max(sample.memory for sample in busy) / 1e6:,.0f}"),
-        Row("server", "ms to count runs", f"{1000 * statistics.median(s.answer for s in busy):.0f} "
-            f"(most {1000 * max(s.answer for s in busy):.0f})")]
+        Row(
+            "server",
+            "ms to count runs",
+            f"{1000 * statistics.median(s.answer for s in busy):.0f} (most {1000 * max(s.answer for s in busy):.0f})",
+        ),
+    ]
 
 
-def _draw(samples: Sequence[Sample], folds: Sequence[dict[str, Any]], datasets: Sequence[dict[str, Any]], begin: float,
-          given: argparse.Namespace) -> None:
+def _draw(
+    samples: Sequence[Sample],
+    folds: Sequence[dict[str, Any]],
+    datasets: Sequence[dict[str, Any]],
+    begin: float,
+    given: argparse.Namespace,
+) -> None:
     import matplotlib
 
     matplotlib.use("agg")
@@ -302,11 +347,18 @@ def _draw(samples: Sequence[Sample], folds: Sequence[dict[str, Any]], datasets: 
     axes[0].set_ylabel("runs")
     ended = [[run for run in runs if run["start_time"] and run["end_time"]] for runs in (folds, datasets)]
     thin = max(1, len(folds) // 1500)
-    for of, words, limit, colour in zip(ended, ("folds", "data sets"), (given.gpus, given.cpus), ("#1a7f4b", "#777777"),
-                                        strict=True):
+    for of, words, limit, colour in zip(
+        ended, ("folds", "data sets"), (given.gpus, given.cpus), ("#1a7f4b", "#777777"), strict=True
+    ):
         curve = at_once(of)[::thin]
-        axes[1].step([(at - zero) / 60 for at, _ in curve], [now for _, now in curve], where="post", color=colour,
-                     label=words, linewidth=0.6)
+        axes[1].step(
+            [(at - zero) / 60 for at, _ in curve],
+            [now for _, now in curve],
+            where="post",
+            color=colour,
+            label=words,
+            linewidth=0.6,
+        )
         axes[1].axhline(limit, color=colour, linestyle="--", linewidth=0.8)
     axes[1].set_ylabel("under way\n(dashed: limits)")
     moved = displacements(ended[0])[::thin]
@@ -318,8 +370,11 @@ def _draw(samples: Sequence[Sample], folds: Sequence[dict[str, Any]], datasets: 
     axes[4].plot(minutes, [1000 * sample.answer for sample in samples], color="#0b6e99", linewidth=0.8)
     axes[4].set_ylabel("ms to count runs")
     axes[4].set_xlabel("minutes")
-    figure.suptitle(f"{given.datasets:,} data sets of 5 folds, stubs of {given.seconds:g} s; {given.cpus} data sets and "
-                    f"{given.gpus} folds at a time", fontsize=11)
+    figure.suptitle(
+        f"{given.datasets:,} data sets of 5 folds, stubs of {given.seconds:g} s; {given.cpus} data sets and "
+        f"{given.gpus} folds at a time",
+        fontsize=11,
+    )
     for each in axes:
         each.spines[["top", "right"]].set_visible(False)
         if each is not axes[2]:
@@ -341,15 +396,31 @@ def in_processes(bench: Bench, given: argparse.Namespace) -> list[Row]:
     name, most = "stubs", os.cpu_count() or 1
     if not given.processes:
         return []
-    bench.client.create_work_pool(WorkPoolCreate(name=name, type="process", concurrency_limit=most,
-                                                 base_job_template=ProcessWorker.get_default_base_job_template()))
-    deployment = bench.client.create_deployment(bench.client.create_flow_from_name("fold"), "stub", entrypoint="stubs.fold",
-                                                work_pool_name=name, enforce_parameter_schema=False)
+    bench.client.create_work_pool(
+        WorkPoolCreate(
+            name=name,
+            type="process",
+            concurrency_limit=most,
+            base_job_template=ProcessWorker.get_default_base_job_template(),
+        )
+    )
+    deployment = bench.client.create_deployment(
+        bench.client.create_flow_from_name("fold"),
+        "stub",
+        entrypoint="stubs.fold",
+        work_pool_name=name,
+        enforce_parameter_schema=False,
+    )
     for index in range(given.processes):
-        bench.client.create_flow_run_from_deployment(deployment, parameters={
-            "spec": json.loads(json.dumps(_spec())), "store": "gs://stub/store", "index": index})
-    worker = subprocess.Popen([sys.executable, "-m", "prefect", "worker", "start", "--pool", name], env=os.environ | {
-        "PREFECT_WORKER_QUERY_SECONDS": "2"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        bench.client.create_flow_run_from_deployment(
+            deployment, parameters={"spec": json.loads(json.dumps(_spec())), "store": "gs://stub/store", "index": index}
+        )
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "prefect", "worker", "start", "--pool", name],
+        env=os.environ | {"PREFECT_WORKER_QUERY_SECONDS": "2"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         deadline = time.monotonic() + 60 * given.processes
         while True:
@@ -365,10 +436,12 @@ def in_processes(bench: Bench, given: argparse.Namespace) -> list[Row]:
     if not good:
         return [Row("processes", "runs that completed", "0", f"{given.processes}", False)]
     span = max(_at(run["end_time"]) for run in good) - min(_at(run["start_time"]) for run in good)
-    return [Row("processes", "runs that completed", f"{len(good)}", f"{given.processes}", len(good) == given.processes),
-            Row("processes", "at a time at most", f"{most_at_once(good)}", f"<= {most}", most_at_once(good) <= most),
-            Row("processes", "runs/s", f"{len(good) / span:.2f}"),
-            Row("processes", "seconds of a core for each, start included", f"{most * span / len(good) - given.seconds:.1f}")]
+    return [
+        Row("processes", "runs that completed", f"{len(good)}", f"{given.processes}", len(good) == given.processes),
+        Row("processes", "at a time at most", f"{most_at_once(good)}", f"<= {most}", most_at_once(good) <= most),
+        Row("processes", "runs/s", f"{len(good) / span:.2f}"),
+        Row("processes", "seconds of a core for each, start included", f"{most * span / len(good) - given.seconds:.1f}"),
+    ]
 
 
 if __name__ == "__main__":

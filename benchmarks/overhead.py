@@ -32,13 +32,21 @@ MOST = 0.05
 
 def make_inputs(folder: Path, tiny: bool) -> None:
     """The demo's genome, and its data set file but for where things lie."""
-    from chrombpnet_core.simulate import DEMO, TINY, simulate
-    from flows.commands import _DEMO
+    from chrombpnet_core.simulation.simulate import DEMO, TINY, simulate
+    from flows.cli.commands import _DEMO
 
     found = simulate(folder / "in", TINY if tiny else DEMO, bgzip=True)
-    spec = {"id": "demo", "assay": "ATAC", "reads": {"fragments": [found.fragments.name]}, "genome": found.genome.name,
-            "chrom_sizes": found.sizes.name, "peaks": found.peaks.name, "folds": [found.fold.name],
-            "truth": found.truth.name, **_DEMO}
+    spec = {
+        "id": "demo",
+        "assay": "ATAC",
+        "reads": {"fragments": [found.fragments.name]},
+        "genome": found.genome.name,
+        "chrom_sizes": found.sizes.name,
+        "peaks": found.peaks.name,
+        "folds": [found.fold.name],
+        "truth": found.truth.name,
+        **_DEMO,
+    }
     if tiny:
         spec["model"] = spec["model"] | {"epochs": 3}
         del spec["truth"]
@@ -62,7 +70,7 @@ def run_start(_: Path) -> float:
     """Seconds of a flow that does nothing."""
     from prefect import flow
 
-    import flows.pipelines  # noqa: F401 (both sides have imported it)
+    import flows.dataset.flows  # noqa: F401 (both sides have imported it)
 
     @flow
     def nothing() -> None:
@@ -75,8 +83,8 @@ def run_start(_: Path) -> float:
 
 def run_flows(folder: Path) -> float:
     """Seconds of the flow, from the emulator to the emulator."""
-    from flows.pipelines import dataset
-    from tasks.store import Store
+    from flows.dataset.flows import dataset
+    from tasks.storage.store import Store
     from tests.emulators import gcs_emulator
 
     with gcs_emulator() as emulator:
@@ -91,9 +99,9 @@ def run_flows(folder: Path) -> float:
 
 def run_direct(folder: Path) -> float:
     """Seconds of the bodies of the same steps."""
-    from flows.parts import Run, call_here, fold_steps, inputs_of
-    from tasks import steps
-    from tasks.inputs import check_inputs
+    from flows.dataset.fold_steps import Run, call_here, fold_steps, inputs_of
+    from tasks import runner as steps
+    from tasks.steps.check_inputs import check_inputs
 
     for module in [module for name, module in sys.modules.items() if name.startswith("tasks.")]:
         if getattr(module, "run_step", None) is steps.run_step:
@@ -108,7 +116,7 @@ def run_direct(folder: Path) -> float:
 
 def bare_step(store: str, step: str, version: int, inputs: dict[str, Any], parameters: dict[str, Any], body: Any) -> Any:
     """A step's body and nothing else."""
-    from tasks.steps import Result, Work
+    from tasks.runner import Result, Work
 
     def local(value: Any) -> Any:
         if isinstance(value, list):
@@ -119,14 +127,33 @@ def bare_step(store: str, step: str, version: int, inputs: dict[str, Any], param
     out, checkpoint = Path(store, step, key), Path(store, "checkpoints", key)
     out.mkdir(parents=True)
     checkpoint.mkdir(parents=True)
-    work = Work(out, {name: local(value) for name, value in inputs.items() if value is not None}, parameters, checkpoint,
-                lambda: None)
+    work = Work(
+        out,
+        {name: local(value) for name, value in inputs.items() if value is not None},
+        parameters,
+        checkpoint,
+        lambda: None,
+    )
     body(work)
-    files = {path.relative_to(out).as_posix(): {"size": path.stat().st_size, "sha256": ""}
-             for path in sorted(out.rglob("*")) if path.is_file()}
-    manifest = {"step": step, "key": key, "version": version, "inputs": {}, "parameters": parameters, "files": files,
-                "facts": json.loads(json.dumps(work.facts, default=str)), "versions": {}, "host": "", "started": "",
-                "seconds": 0.0, "peak_memory": 0}
+    files = {
+        path.relative_to(out).as_posix(): {"size": path.stat().st_size, "sha256": ""}
+        for path in sorted(out.rglob("*"))
+        if path.is_file()
+    }
+    manifest = {
+        "step": step,
+        "key": key,
+        "version": version,
+        "inputs": {},
+        "parameters": parameters,
+        "files": files,
+        "facts": json.loads(json.dumps(work.facts, default=str)),
+        "versions": {},
+        "host": "",
+        "started": "",
+        "seconds": 0.0,
+        "peak_memory": 0,
+    }
     return Result(store, step, key, manifest, cached=False)
 
 
@@ -155,10 +182,13 @@ def compare(repeats: int, tiny: bool) -> int:
                 found.append(timed(side, Path(place)))
     start, flows, direct = (statistics.median(times[side]) for side in ("start", "flows", "direct"))
     share = (flows - start - direct) / direct
-    rows = [Row(side, "seconds (least to most)", f"{statistics.median(found):.1f} ({min(found):.1f} to {max(found):.1f})")
-            for side, found in times.items()]
-    rows.append(Row("overhead", "(flows - start - direct) / direct", f"{100 * share:+.1f} %", f"< {100 * MOST:g} %",
-                    share < MOST))
+    rows = [
+        Row(side, "seconds (least to most)", f"{statistics.median(found):.1f} ({min(found):.1f} to {max(found):.1f})")
+        for side, found in times.items()
+    ]
+    rows.append(
+        Row("overhead", "(flows - start - direct) / direct", f"{100 * share:+.1f} %", f"< {100 * MOST:g} %", share < MOST)
+    )
     return report(rows, [f"{repeats} runs of each side, {os.cpu_count()} cores"], "bench-overhead")
 
 

@@ -34,10 +34,14 @@ HERE = Path(__file__).parent
 SHIFT = (4, -4)
 SPEED_GENOME = {"chr1": 40_000_000, "chr2": 30_000_000, "chr3": 20_000_000, "chr10": 10_000_000}
 LONG_CHROMOSOME = {"chr1": 250_000_000}
-BACKGROUND_GENOME = ({f"chr{at}": 1_000_000 * size for at, size in enumerate((120, 100, 80, 70, 60, 40, 20, 8), start=1)}
-                     | {f"scaffold{at}": 20_000 for at in range(100)})
-BACKGROUND_FOLD = {"train": ["chr1", "chr2", "chr5", "chr6", *(f"scaffold{at}" for at in range(100))],
-                   "valid": ["chr3", "chr7"], "test": ["chr4", "chr8"]}
+BACKGROUND_GENOME = {f"chr{at}": 1_000_000 * size for at, size in enumerate((120, 100, 80, 70, 60, 40, 20, 8), start=1)} | {
+    f"scaffold{at}": 20_000 for at in range(100)
+}
+BACKGROUND_FOLD = {
+    "train": ["chr1", "chr2", "chr5", "chr6", *(f"scaffold{at}" for at in range(100))],
+    "valid": ["chr3", "chr7"],
+    "test": ["chr4", "chr8"],
+}
 LARGE_GENOME = {f"chr{at}": 248_000_000 - 10_000_000 * at for at in range(1, 23)} | {"chrX": 174_000_000}
 
 # A process inherits the peak memory of the one that forked it: a small one must do that, and takes the time too.
@@ -92,8 +96,9 @@ def timed(command: Sequence[str | Path] | str) -> Run:
     """Run a command (a string goes to bash) and measure it; a failure ends the benchmark."""
     given = ["bash", "-o", "pipefail", "-c", command] if isinstance(command, str) else [str(part) for part in command]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    watched = subprocess.run([sys.executable, "-I", "-S", "-c", _WATCH, *given], env=environment, stdout=subprocess.PIPE,
-                             check=False, text=True)
+    watched = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _WATCH, *given], env=environment, stdout=subprocess.PIPE, check=False, text=True
+    )
     if watched.returncode:
         sys.exit(f"{' '.join(given)} failed")
     seconds, peak = watched.stdout.split()[-2:]
@@ -124,9 +129,16 @@ def compared(step: str, runs: dict[str, list[Run]], bounds: dict[str, float]) ->
         median = statistics.median(seconds)
         ratio = f", {median / mine:.2f} × ours" if name != "ours" else ""
         bound = bounds.get(name)
-        rows.append(Row(step, name, f"{median:6.2f} s ({min(seconds):.2f} to {max(seconds):.2f}), peak "
-                        f"{max(run.peak for run in several):,.0f} MB{ratio}", f"≥ {bound} ×" if bound else "",
-                        median / mine >= bound if bound else None))
+        rows.append(
+            Row(
+                step,
+                name,
+                f"{median:6.2f} s ({min(seconds):.2f} to {max(seconds):.2f}), peak "
+                f"{max(run.peak for run in several):,.0f} MB{ratio}",
+                f"≥ {bound} ×" if bound else "",
+                median / mine >= bound if bound else None,
+            )
+        )
     return rows
 
 
@@ -140,8 +152,15 @@ def same_counts(step: str, bigwig: Path, others: dict[str, Path]) -> list[Row]:
                 mine = np.nan_to_num(file.values(chrom, 0, size, numpy=True))
                 total += int(mine.sum(dtype=np.float64))
                 equal &= np.array_equal(mine, _dense(path, chrom, size))
-        rows.append(Row(step, f"counts of {name}", f"{total:,} insertions, {'the same' if equal else 'NOT the same'}",
-                        "the same", equal))
+        rows.append(
+            Row(
+                step,
+                f"counts of {name}",
+                f"{total:,} insertions, {'the same' if equal else 'NOT the same'}",
+                "the same",
+                equal,
+            )
+        )
     return rows
 
 
@@ -163,10 +182,11 @@ def _dense(path: Path, chrom: str, size: int) -> np.ndarray:
 def bedtools_pipeline(bam: Path, sizes: Path, output: Path) -> str:
     """The reference program's own pipeline, up to its bedGraph: the conversion to bigWig comes on top and is not timed."""
     plus, minus = SHIFT
-    shift = (f'{{if ($6=="+"){{print $1,$2{plus:+},$3,$4,$5,$6}} else if ($6=="-") '
-             f'{{print $1,$2,$3{minus:+},$4,$5,$6}}}}')
-    return (f"bedtools bamtobed -i {bam} | awk -v OFS='\\t' '{shift}' | sort -k1,1 | bedtools genomecov -bg -5 -i stdin "
-            f"-g {sizes} | LC_COLLATE=C sort -k1,1 -k2,2n > {output}")
+    shift = f'{{if ($6=="+"){{print $1,$2{plus:+},$3,$4,$5,$6}} else if ($6=="-") {{print $1,$2,$3{minus:+},$4,$5,$6}}}}'
+    return (
+        f"bedtools bamtobed -i {bam} | awk -v OFS='\\t' '{shift}' | sort -k1,1 | bedtools genomecov -bg -5 -i stdin "
+        f"-g {sizes} | LC_COLLATE=C sort -k1,1 -k2,2n > {output}"
+    )
 
 
 def bam2bw(bench: Bench, sizes: Path, name: Path, reads: Path, *options: str) -> list[str | Path]:
@@ -177,36 +197,54 @@ def bam2bw(bench: Bench, sizes: Path, name: Path, reads: Path, *options: str) ->
 def _speed_data(bench: Bench) -> tuple[Path, Path, Path]:
     reads = data.make_fragments(SPEED_GENOME, bench.reads(5_000_000), seed=1)
     sizes = bench.made("speed.sizes", lambda path: data.write_sizes(reads, path))
-    return (sizes, bench.made("speed.bam", lambda path: data.write_bam(reads, path)),
-            bench.made("speed.fragments.tsv.gz", lambda path: data.write_fragments(reads, path)))
+    return (
+        sizes,
+        bench.made("speed.bam", lambda path: data.write_bam(reads, path)),
+        bench.made("speed.fragments.tsv.gz", lambda path: data.write_fragments(reads, path)),
+    )
 
 
 def bam_speed(bench: Bench) -> list[Row]:
     """BAM → bigWig."""
     sizes, bam, _ = _speed_data(bench)
     out = bench.folder / "out"
-    sides = {"ours": ours("bam", sizes, out / "ours.bw", bam),
-             "bedtools (bedGraph only)": bedtools_pipeline(bam, sizes, out / "bedtools.bedGraph"),
-             "bam2bw": bam2bw(bench, sizes, out / "bam2bw", bam)}
+    sides = {
+        "ours": ours("bam", sizes, out / "ours.bw", bam),
+        "bedtools (bedGraph only)": bedtools_pipeline(bam, sizes, out / "bedtools.bedGraph"),
+        "bam2bw": bam2bw(bench, sizes, out / "bam2bw", bam),
+    }
     timed(sides["ours"])
     runs = in_turns(sides, bench.repeats)
     step = f"{2 * bench.reads(5_000_000):,} paired reads, BAM → bigWig"
-    alone = [timed([sys.executable, "-c", "import sys; from chrombpnet_core.inflate import inflated\n"
-                    "for _ in inflated(sys.argv[1]): pass", bam]) for _ in range(bench.repeats)]
+    alone = [
+        timed(
+            [
+                sys.executable,
+                "-c",
+                "import sys; from chrombpnet_core.formats.bgzf import inflated\nfor _ in inflated(sys.argv[1]): pass",
+                bam,
+            ]
+        )
+        for _ in range(bench.repeats)
+    ]
     limit = statistics.median(run.seconds for run in alone)
     mine = statistics.median(run.seconds for run in runs["ours"])
     bench.found |= {"bam s": mine, "reads": 2 * bench.reads(5_000_000), "bam bytes": bam.stat().st_size}
-    return [*compared(step, runs, {"bedtools (bedGraph only)": 8, "bam2bw": 2.2}),
-            Row(step, "limit: decompressing the BAM alone", f"{limit:6.2f} s, {limit / mine:.2f} × ours"),
-            *same_counts(step, out / "ours.bw", {"bedtools": out / "bedtools.bedGraph", "bam2bw": out / "bam2bw.bw"})]
+    return [
+        *compared(step, runs, {"bedtools (bedGraph only)": 8, "bam2bw": 2.2}),
+        Row(step, "limit: decompressing the BAM alone", f"{limit:6.2f} s, {limit / mine:.2f} × ours"),
+        *same_counts(step, out / "ours.bw", {"bedtools": out / "bedtools.bedGraph", "bam2bw": out / "bam2bw.bw"}),
+    ]
 
 
 def fragments_speed(bench: Bench) -> list[Row]:
     """Fragments → bigWig."""
     sizes, _, fragments = _speed_data(bench)
     out = bench.folder / "out"
-    sides = {"ours": ours("fragments", sizes, out / "ours.bw", fragments),
-             "bam2bw": bam2bw(bench, sizes, out / "bam2bw", fragments, "-f")}
+    sides = {
+        "ours": ours("fragments", sizes, out / "ours.bw", fragments),
+        "bam2bw": bam2bw(bench, sizes, out / "bam2bw", fragments, "-f"),
+    }
     timed(sides["ours"])
     runs = in_turns(sides, bench.repeats)
     step = f"{bench.reads(5_000_000):,} fragments → bigWig"
@@ -214,11 +252,18 @@ def fragments_speed(bench: Bench) -> list[Row]:
     started = [timed(ours("fragments", sizes, out / "tiny.bw", tiny)) for _ in range(bench.repeats)]
     least = statistics.median(run.seconds for run in started)
     mine = statistics.median(run.seconds for run in runs["ours"])
-    bench.found |= {"fragments s": mine, "start s": least, "fragments": bench.reads(5_000_000),
-                    "fragments bytes": fragments.stat().st_size, "bigwig bytes": (out / "ours.bw").stat().st_size}
-    return [*compared(step, runs, {"bam2bw": 4.5}),
-            Row(step, "limit: our start and end alone, one fragment", f"{least:6.2f} s, {least / mine:.2f} × ours"),
-            *same_counts(step, out / "ours.bw", {"bam2bw": out / "bam2bw.bw"})]
+    bench.found |= {
+        "fragments s": mine,
+        "start s": least,
+        "fragments": bench.reads(5_000_000),
+        "fragments bytes": fragments.stat().st_size,
+        "bigwig bytes": (out / "ours.bw").stat().st_size,
+    }
+    return [
+        *compared(step, runs, {"bam2bw": 4.5}),
+        Row(step, "limit: our start and end alone, one fragment", f"{least:6.2f} s, {least / mine:.2f} × ours"),
+        *same_counts(step, out / "ours.bw", {"bam2bw": out / "bam2bw.bw"}),
+    ]
 
 
 def memory(bench: Bench) -> list[Row]:
@@ -227,26 +272,53 @@ def memory(bench: Bench) -> list[Row]:
     for millions in (10, 40):
         count = bench.reads(millions * 500_000)
         name = f"memory{millions}"
-        bam = bench.made(f"{name}.bam", lambda path, count=count: data.write_bam(
-            data.make_fragments(LONG_CHROMOSOME, count, seed=2), path, whole=False))
-        sizes = bench.made("long.sizes", lambda path: data.write_sizes(
-            data.Reads(LONG_CHROMOSOME, np.empty(0), np.empty(0), np.empty(0)), path))
+        bam = bench.made(
+            f"{name}.bam",
+            lambda path, count=count: data.write_bam(data.make_fragments(LONG_CHROMOSOME, count, seed=2), path, whole=False),
+        )
+        sizes = bench.made(
+            "long.sizes",
+            lambda path: data.write_sizes(data.Reads(LONG_CHROMOSOME, np.empty(0), np.empty(0), np.empty(0)), path),
+        )
         run = timed(ours("bam", sizes, out / "memory.bw", bam))
         peaks[millions] = run.peak
-        rows.append(Row("250 Mb chromosome", f"{2 * count:,} reads, BAM", f"{run.seconds:6.2f} s, peak {run.peak:,.0f} MB",
-                        "< 2 GB", run.peak < 2048))
-    rows.append(Row("250 Mb chromosome", "four times the reads", f"{peaks[40] / peaks[10]:.2f} × the memory", "≤ 1.20 ×",
-                    peaks[40] <= 1.2 * peaks[10]))
+        rows.append(
+            Row(
+                "250 Mb chromosome",
+                f"{2 * count:,} reads, BAM",
+                f"{run.seconds:6.2f} s, peak {run.peak:,.0f} MB",
+                "< 2 GB",
+                run.peak < 2048,
+            )
+        )
+    rows.append(
+        Row(
+            "250 Mb chromosome",
+            "four times the reads",
+            f"{peaks[40] / peaks[10]:.2f} × the memory",
+            "≤ 1.20 ×",
+            peaks[40] <= 1.2 * peaks[10],
+        )
+    )
     reads = data.shuffled(data.make_fragments(LARGE_GENOME, bench.reads(5_000_000), seed=3), seed=4)
     sizes = bench.made("large.sizes", lambda path: data.write_sizes(reads, path))
     bam = bench.made("by_name.bam", lambda path: data.write_bam(reads, path, by_name=True, whole=False))
     first = bench.made("unsorted1.tsv.gz", lambda path: data.write_fragments(reads, path))
     second = bench.made("unsorted2.tsv.gz", lambda path: data.write_fragments(data.shuffled(reads, seed=5), path))
-    for what, kind, files in (("name-sorted BAM", "bam", [bam]), ("two unsorted fragment files", "fragments",
-                                                                  [first, second])):
+    for what, kind, files in (
+        ("name-sorted BAM", "bam", [bam]),
+        ("two unsorted fragment files", "fragments", [first, second]),
+    ):
         run = timed(ours(kind, sizes, out / "memory.bw", *files))
-        rows.append(Row("3.1 Gb genome", f"{2 * len(files) * len(reads.starts):,} reads, {what}",
-                        f"{run.seconds:6.2f} s, peak {run.peak:,.0f} MB", "< 4 GB", run.peak < 4096))
+        rows.append(
+            Row(
+                "3.1 Gb genome",
+                f"{2 * len(files) * len(reads.starts):,} reads, {what}",
+                f"{run.seconds:6.2f} s, peak {run.peak:,.0f} MB",
+                "< 4 GB",
+                run.peak < 4096,
+            )
+        )
         bench.found["large MB"] = max(run.peak, bench.found.get("large MB", 0))
     bench.found |= {"unsorted s": run.seconds, "unsorted fragments": 2 * len(reads.starts)}
     return rows + _empty_large_genome(bench, sizes)
@@ -270,32 +342,47 @@ def background(bench: Bench) -> list[Row]:
     fold = bench.made("background.json", lambda path: path.write_text(json.dumps(BACKGROUND_FOLD)))
     out, theirs = bench.folder / "out", bench.folder / "out" / "candidates.bedtools.bed"
     width, stride = 2114, 1000
-    sides = {"ours": [sys.executable, HERE / "draw_nonpeaks.py", fasta, peaks, fold, out],
-             "bedtools (bins and candidates only)":
-             f"bedtools makewindows -g {index} -w {width} -s {stride} | awk '$3-$2=={width}' "
-             f"| bedtools nuc -fi {fasta} -bed stdin | tail -n +2 | cut -f1-3,5 "
-             f"| bedtools intersect -v -a stdin -b <(bedtools slop -i {peaks} -g {index} -b {width // 2}) > {theirs}"}
+    sides = {
+        "ours": [sys.executable, HERE / "draw_nonpeaks.py", fasta, peaks, fold, out],
+        "bedtools (bins and candidates only)": f"bedtools makewindows -g {index} -w {width} -s {stride} "
+        f"| awk '$3-$2=={width}' "
+        f"| bedtools nuc -fi {fasta} -bed stdin | tail -n +2 | cut -f1-3,5 "
+        f"| bedtools intersect -v -a stdin -b <(bedtools slop -i {peaks} -g {index} -b {width // 2}) > {theirs}",
+    }
     runs = in_turns(sides, bench.repeats)
     step = f"{count:,} peaks, {sum(sizes.values()):,} bp → nonpeaks"
     numbers = json.loads((out / "numbers.json").read_text())
     slowest, peak = max(run.seconds for run in runs["ours"]), max(run.peak for run in runs["ours"])
     _note_background(bench, numbers, peak, sum(sizes.values()), count)
     parts = ", ".join(f"{part} {seconds:.1f}" for part, seconds in numbers["seconds"].items())
-    return [*compared(step, runs, {}), Row(step, "ours, slowest", f"{slowest:6.2f} s: {parts}", "< 60 s", slowest < 60),
-            Row(step, "nonpeaks", f"{numbers['wanted']:,} wanted, {numbers['candidates']:,} candidates; "
-                f"{numbers['found']:,} found, {numbers['same_gc']:,} of the same GC; {numbers['missing']:,} missing"),
-            _same_candidates(step, out / "candidates.bed", theirs)]
+    return [
+        *compared(step, runs, {}),
+        Row(step, "ours, slowest", f"{slowest:6.2f} s: {parts}", "< 60 s", slowest < 60),
+        Row(
+            step,
+            "nonpeaks",
+            f"{numbers['wanted']:,} wanted, {numbers['candidates']:,} candidates; "
+            f"{numbers['found']:,} found, {numbers['same_gc']:,} of the same GC; {numbers['missing']:,} missing",
+        ),
+        _same_candidates(step, out / "candidates.bed", theirs),
+    ]
 
 
 def _note_background(bench: Bench, numbers: dict, peak: float, bases: int, peaks: int) -> None:
     """Seconds that grow with bases and with peaks, for the extrapolation."""
     seconds = numbers["seconds"]
-    imported = timed([sys.executable, "-c", "import chrombpnet_core.background, chrombpnet_core.folds"])
-    bench.found |= {"index s": seconds["index"], "import s": seconds["import"], "import MB": imported.peak,
-                    "by base s": sum(seconds[part] for part in ("GC of peaks", "GC of bins", "candidates")),
-                    "by peak s": sum(seconds[part] for part in ("read peaks", "draw", "write")),
-                    "bases": bases, "peaks": peaks, "background MB": peak,
-                    "nonpeak bytes": (bench.folder / "out" / "nonpeaks.bed").stat().st_size / max(numbers["found"], 1)}
+    imported = timed([sys.executable, "-c", "import chrombpnet_core.training_data.nonpeaks, chrombpnet_core.genome.folds"])
+    bench.found |= {
+        "index s": seconds["index"],
+        "import s": seconds["import"],
+        "import MB": imported.peak,
+        "by base s": sum(seconds[part] for part in ("GC of peaks", "GC of bins", "candidates")),
+        "by peak s": sum(seconds[part] for part in ("read peaks", "draw", "write")),
+        "bases": bases,
+        "peaks": peaks,
+        "background MB": peak,
+        "nonpeak bytes": (bench.folder / "out" / "nonpeaks.bed").stat().st_size / max(numbers["found"], 1),
+    }
 
 
 def _same_candidates(step: str, mine: Path, theirs: Path) -> Row:
@@ -305,9 +392,11 @@ def _same_candidates(step: str, mine: Path, theirs: Path) -> Row:
     tables = [pd.read_csv(path, sep="\t", header=None, names=["chrom", "start", "end", "gc"]) for path in (mine, theirs)]
     first, second = (table.sort_values(["chrom", "start"], ignore_index=True) for table in tables)
     equal = first[["chrom", "start", "end"]].equals(second[["chrom", "start", "end"]]) and bool(
-        (np.abs(first["gc"] - second["gc"]) <= 0.005001).all())
-    return Row(step, "candidates of bedtools", f"{len(second):,} bins, {'the same' if equal else 'NOT the same'}",
-               "the same", equal)
+        (np.abs(first["gc"] - second["gc"]) <= 0.005001).all()
+    )
+    return Row(
+        step, "candidates of bedtools", f"{len(second):,} bins, {'the same' if equal else 'NOT the same'}", "the same", equal
+    )
 
 
 def shard_records(bench: Bench) -> list[Row]:
@@ -315,8 +404,13 @@ def shard_records(bench: Bench) -> list[Row]:
     return shards(bench.folder / "shards", bench.scale, bench.found)
 
 
-STEPS: dict[str, Callable[[Bench], list[Row]]] = {"bam": bam_speed, "fragments": fragments_speed, "memory": memory,
-                                                  "background": background, "shards": shard_records}
+STEPS: dict[str, Callable[[Bench], list[Row]]] = {
+    "bam": bam_speed,
+    "fragments": fragments_speed,
+    "memory": memory,
+    "background": background,
+    "shards": shard_records,
+}
 
 
 def main() -> int:

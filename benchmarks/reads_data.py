@@ -69,14 +69,21 @@ def write_fragments(reads: Reads, path: Path) -> Path:
     names = [*reads.sizes]
     barcodes = ["".join(letters) + "-1" for letters in np.random.default_rng(0).choice([*"ACGT"], (5000, 16))]
     cells = np.random.default_rng(1).integers(0, 5000, len(reads.starts))
+
     def blocks() -> Iterator[bytes]:
         for first in range(0, len(reads.starts), _AT_ONCE):
             part = slice(first, first + _AT_ONCE)
-            rows = zip(reads.chroms[part].tolist(), reads.starts[part].tolist(), reads.ends[part].tolist(),
-                       cells[part].tolist(), strict=True)
-            text = "".join(f"{names[chrom]}\t{start}\t{end}\t{barcodes[cell]}\t1\n"
-                           for chrom, start, end, cell in rows).encode()
-            yield from (text[at:at + _BLOCK] for at in range(0, len(text), _BLOCK))
+            rows = zip(
+                reads.chroms[part].tolist(),
+                reads.starts[part].tolist(),
+                reads.ends[part].tolist(),
+                cells[part].tolist(),
+                strict=True,
+            )
+            text = "".join(
+                f"{names[chrom]}\t{start}\t{end}\t{barcodes[cell]}\t1\n" for chrom, start, end, cell in rows
+            ).encode()
+            yield from (text[at : at + _BLOCK] for at in range(0, len(text), _BLOCK))
 
     return _write_blocks(path, blocks(), 6)
 
@@ -103,7 +110,7 @@ def write_bam(reads: Reads, path: Path, by_name: bool = False, whole: bool = Tru
             part = slice(first, first + _AT_ONCE)
             records = _records(reads, number[part], minus[part], rng, whole)
             step = _BLOCK // records.itemsize  # a block holds whole records, as htslib has it
-            yield from (records[at:at + step].tobytes() for at in range(0, len(records), step))
+            yield from (records[at : at + step].tobytes() for at in range(0, len(records), step))
 
     return _write_blocks(path, blocks(), 6 if whole else 1)
 
@@ -114,8 +121,12 @@ def _write_blocks(path: Path, blocks: Iterable[bytes], level: int) -> Path:
 
     def packed(block: bytes) -> bytes:
         body = zlib.compress(block, level, wbits=-15)
-        return (bytes.fromhex("1f8b08040000000000ff060042430200") + struct.pack("<H", len(body) + 25) + body
-                + struct.pack("<II", zlib.crc32(block), len(block)))
+        return (
+            bytes.fromhex("1f8b08040000000000ff060042430200")
+            + struct.pack("<H", len(body) + 25)
+            + body
+            + struct.pack("<II", zlib.crc32(block), len(block))
+        )
 
     with open(unfinished, "wb") as handle, ThreadPoolExecutor() as pool:
         some: list[bytes] = []
@@ -133,10 +144,27 @@ def _write_blocks(path: Path, blocks: Iterable[bytes], level: int) -> Path:
 def _records(reads: Reads, number: np.ndarray, minus: np.ndarray, rng: np.random.Generator, whole: bool) -> np.ndarray:
     """BAM records of alignments of one cigar, ``50M``."""
     bases = READ if whole else 0
-    record = np.dtype([("size", "<i4"), ("reference", "<i4"), ("start", "<i4"), ("name_size", "u1"), ("quality", "u1"),
-                       ("bin", "<u2"), ("operations", "<u2"), ("flag", "<u2"), ("bases", "<i4"), ("mate", "<i4"),
-                       ("mate_start", "<i4"), ("insert", "<i4"), ("name", "u1", len(_NAME)), ("cigar", "<u4"),
-                       ("sequence", "u1", bases // 2), ("qualities", "u1", bases), ("tags", "u1", len(_TAGS) * whole)])
+    record = np.dtype(
+        [
+            ("size", "<i4"),
+            ("reference", "<i4"),
+            ("start", "<i4"),
+            ("name_size", "u1"),
+            ("quality", "u1"),
+            ("bin", "<u2"),
+            ("operations", "<u2"),
+            ("flag", "<u2"),
+            ("bases", "<i4"),
+            ("mate", "<i4"),
+            ("mate_start", "<i4"),
+            ("insert", "<i4"),
+            ("name", "u1", len(_NAME)),
+            ("cigar", "<u4"),
+            ("sequence", "u1", bases // 2),
+            ("qualities", "u1", bases),
+            ("tags", "u1", len(_TAGS) * whole),
+        ]
+    )
     rows = np.zeros(len(number), dtype=record)
     starts, ends = reads.starts[number], reads.ends[number]
     rows["size"], rows["reference"] = record.itemsize - 4, reads.chroms[number]

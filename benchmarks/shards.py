@@ -37,8 +37,8 @@ def make_data(folder: Path, scale: float) -> None:
 
     A trial run takes ``scale`` of the genome and of the regions.
     """
-    from chrombpnet_core.genome import open_genome
-    from chrombpnet_core.regions import regions_at
+    from chrombpnet_core.genome.fasta import open_genome
+    from chrombpnet_core.genome.regions import regions_at
 
     rng = np.random.default_rng(1)
     shape = 0.3 / BIN + 0.7 * _bell()
@@ -51,7 +51,7 @@ def make_data(folder: Path, scale: float) -> None:
             totals = rng.lognormal(np.log(MEDIAN), 0.9, size // BIN)
             loci += [(name, at) for at in range(2 * BIN, size - 2 * BIN, BIN)]
             for first in range(0, len(totals), 1 << 12):
-                counts = rng.poisson((totals[first:first + (1 << 12), None] * shape).astype(np.float32).ravel())
+                counts = rng.poisson((totals[first : first + (1 << 12), None] * shape).astype(np.float32).ravel())
                 where = np.flatnonzero(counts)
                 bigwig.addEntries(name, where + first * BIN, values=counts[where].astype(np.float64), span=1)
     open_genome(folder / "g.fa", folder / "cache").close()
@@ -63,7 +63,7 @@ def make_data(folder: Path, scale: float) -> None:
 
 def _bell() -> np.ndarray:
     at = np.arange(BIN) - BIN / 2
-    height = np.exp(-at**2 / (2 * 120**2))
+    height = np.exp(-(at**2) / (2 * 120**2))
     return height / height.sum()
 
 
@@ -71,26 +71,31 @@ def write(folder: Path) -> dict[str, float]:
     """Write the shards; seconds are those of the call, processes' start included."""
     import pandas as pd
 
-    from chrombpnet_core.coverage import Coverage
-    from chrombpnet_core.genome import open_genome
-    from chrombpnet_core.shards import Layout, write_shards
+    from chrombpnet_core.genome.fasta import open_genome
+    from chrombpnet_core.tracks.coverage import Coverage
+    from chrombpnet_core.training_data.shards import Layout, write_shards
 
     regions = pd.read_pickle(folder / "regions.pkl")
     shutil.rmtree(folder / "shards", ignore_errors=True)
     (folder / "shards").mkdir()
     with open_genome(folder / "g.fa", folder / "cache") as genome, Coverage(folder / "c.bw") as coverage:
         begun = time.perf_counter()
-        index = write_shards(folder / "shards", genome, coverage, regions, regions[:0], Layout(*LENGTHS),
-                             cache=folder / "cache")
+        index = write_shards(
+            folder / "shards", genome, coverage, regions, regions[:0], Layout(*LENGTHS), cache=folder / "cache"
+        )
     seconds = time.perf_counter() - begun
-    return {"regions": len(index), "per_second": len(index) / seconds, "median": float(index["counts"].median()),
-            "mb": sum(path.stat().st_size for path in (folder / "shards").iterdir()) / 1e6}
+    return {
+        "regions": len(index),
+        "per_second": len(index) / seconds,
+        "median": float(index["counts"].median()),
+        "mb": sum(path.stat().st_size for path in (folder / "shards").iterdir()) / 1e6,
+    }
 
 
 def read(folder: Path, share: float) -> dict[str, float]:
     """Batches of 64 of an epoch's plan over a share of the regions: jitter, reverse complement, one-hot."""
-    from chrombpnet_core.sampling import batches, training_plan
-    from chrombpnet_core.shards import ShardSet
+    from chrombpnet_core.training_data.sampling import batches, training_plan
+    from chrombpnet_core.training_data.shards import ShardSet
 
     with ShardSet(folder / "shards") as shards:
         plan = training_plan(np.arange(int(share * len(shards))), np.arange(0), 0, LENGTHS[2], LENGTHS[2], 1, 0)
@@ -102,7 +107,7 @@ def read(folder: Path, share: float) -> dict[str, float]:
 
 def peers(folder: Path) -> dict[str, float]:
     """Bytes a record and microseconds to decode one in batches of 64: ours, ours under zlib, plain bytes under zlib."""
-    from chrombpnet_core.shards import ShardSet, decode, encode
+    from chrombpnet_core.training_data.shards import ShardSet, decode, encode
 
     with ShardSet(folder / "shards") as shards:
         ids = np.random.default_rng(2).choice(len(shards), min(4096, len(shards)), replace=False)
@@ -122,12 +127,13 @@ def peers(folder: Path) -> dict[str, float]:
     ways: dict[str, tuple[list[bytes], Callable[[list[bytes]], object]]] = {
         "packed": (packed, lambda records: decode(records, layout)),
         "packed + zlib": (squeezed, lambda records: decode([zlib.decompress(record) for record in records], layout)),
-        "plain + zlib": (plain, stacked)}
+        "plain + zlib": (plain, stacked),
+    }
     found = {}
     for name, (records, work) in ways.items():
         begun = time.perf_counter()
         for at in range(0, len(records), 64):
-            work(records[at:at + 64])
+            work(records[at : at + 64])
         found[f"{name}, us"] = (time.perf_counter() - begun) / len(records) * 1e6
         found[f"{name}, bytes"] = sum(map(len, records)) / len(records)
     return found
@@ -173,19 +179,32 @@ def shards(folder: Path, scale: float, found: dict[str, float]) -> list[Row]:
     compared = measured("peers", str(folder))
     number = int(written["regions"])
     step = f"{number:,} shard records, median {written['median']:.0f} cuts"
-    rows = [_bounded(step, "size", written["mb"], "MB", "≤", MAX_MB),
-            _bounded(step, "written", written["per_second"], "regions/s", "≥", MIN_WRITTEN),
-            _bounded(step, "read at random", full["per_second"], "examples/s", "≥", MIN_READ),
-            _bounded(step, "peak while writing", written["memory"], "MB", "≤", MAX_MEMORY_MB),
-            _bounded(step, "peak while reading", full["memory"], "MB", "≤", MAX_MEMORY_MB),
-            _bounded(step, f"peak, {number // 25:,} → {2 * number // 5:,} read", many["memory"] - few["memory"], "MB",
-                     "≤", MAX_GROWTH_MB)]
+    rows = [
+        _bounded(step, "size", written["mb"], "MB", "≤", MAX_MB),
+        _bounded(step, "written", written["per_second"], "regions/s", "≥", MIN_WRITTEN),
+        _bounded(step, "read at random", full["per_second"], "examples/s", "≥", MIN_READ),
+        _bounded(step, "peak while writing", written["memory"], "MB", "≤", MAX_MEMORY_MB),
+        _bounded(step, "peak while reading", full["memory"], "MB", "≤", MAX_MEMORY_MB),
+        _bounded(
+            step,
+            f"peak, {number // 25:,} → {2 * number // 5:,} read",
+            many["memory"] - few["memory"],
+            "MB",
+            "≤",
+            MAX_GROWTH_MB,
+        ),
+    ]
     for way in ("packed", "packed + zlib", "plain + zlib"):
         size, spent = compared[f"{way}, bytes"], compared[f"{way}, us"]
-        rows.append(Row(step, f"a record, {way}", f"{size:,.0f} bytes, {size / compared['packed, bytes']:.2f} × packed; "
-                        f"decoded in {spent:.0f} µs, {spent / compared['packed, us']:.1f} × packed"))
-    found |= {"shards/s": written["per_second"], "shard bytes": written["mb"] * 1e6 / number,
-              "shards MB": written["memory"]}
+        rows.append(
+            Row(
+                step,
+                f"a record, {way}",
+                f"{size:,.0f} bytes, {size / compared['packed, bytes']:.2f} × packed; "
+                f"decoded in {spent:.0f} µs, {spent / compared['packed, us']:.1f} × packed",
+            )
+        )
+    found |= {"shards/s": written["per_second"], "shard bytes": written["mb"] * 1e6 / number, "shards MB": written["memory"]}
     return rows
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from prefect import flow
 
-from flows.failures import FoldsFailed, Job
-from flows.folds import by_deployment
+from flows.dataset.failures import FoldsFailed, Job
+from flows.dataset.fan_out import by_deployment
 from flows.spec import make_spec
 
 SECONDS = float(os.environ.get("STUB_SECONDS", "1"))

@@ -28,6 +28,8 @@ def report(rows: Sequence[Row], computed: Sequence[str] = (), name: str = "bench
         print(line)
     bounded = [row for row in rows if row.ok is not None]
     missed = [row for row in bounded if not row.ok]
-    print(f"{name}: {len(bounded) - len(missed)} of {len(bounded)} bounds met"
-          + "".join(f"; missed: {row.step}, {row.what}: {row.bound}" for row in missed))
+    print(
+        f"{name}: {len(bounded) - len(missed)} of {len(bounded)} bounds met"
+        + "".join(f"; missed: {row.step}, {row.what}: {row.bound}" for row in missed)
+    )
     return 1 if missed else 0

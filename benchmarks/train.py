@@ -45,8 +45,12 @@ def say(text: str) -> None:
 
 def measured(python: Path | str, *arguments: object, backend: str = "tensorflow") -> dict:
     """What a program prints as JSON in its last line; a failure ends the benchmark."""
-    environment = os.environ | {"KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu",
-                                "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = os.environ | {
+        "KERAS_BACKEND": backend,
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "JAX_PLATFORMS": "cpu",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
     command = [str(python), *map(str, arguments)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -56,15 +60,21 @@ def measured(python: Path | str, *arguments: object, backend: str = "tensorflow"
 
 def ours(bench: Bench, part: str, *arguments: object, backend: str = "tensorflow") -> dict:
     """A part of our side."""
-    return measured(sys.executable, HERE / "train_ours.py", part, bench.folder, "--seconds", bench.seconds, *arguments,
-                    backend=backend)
+    return measured(
+        sys.executable, HERE / "train_ours.py", part, bench.folder, "--seconds", bench.seconds, *arguments, backend=backend
+    )
 
 
 def peer(bench: Bench, name: str, size: str) -> dict:
     """A peer's side; ends the benchmark where it computes another loss than ours."""
     program, kind = PEERS[name]
-    found = measured(bench.pythons[kind], HERE / "train_peers" / program, bench.folder / "regions.npz",
-                     bench.folder / f"model_{size}.npz", bench.seconds)
+    found = measured(
+        bench.pythons[kind],
+        HERE / "train_peers" / program,
+        bench.folder / "regions.npz",
+        bench.folder / f"model_{size}.npz",
+        bench.seconds,
+    )
     if not abs(found["loss"] - 1) < MOST_APART:
         sys.exit(f"{name}, {size}: its loss before the first step is {found['loss']:.5f} × ours: not the same model")
     return found
@@ -76,8 +86,9 @@ def speed(bench: Bench, size: str) -> None:
     for turn in range(bench.repeats):
         for name, found in runs.items():
             say(f"{size}, {name}, run {turn + 1} of {bench.repeats}")
-            found.append(ours(bench, "speed", "--sizes", size, backend=OURS[name]) if name in OURS
-                         else peer(bench, name, size))
+            found.append(
+                ours(bench, "speed", "--sizes", size, backend=OURS[name]) if name in OURS else peer(bench, name, size)
+            )
     rates = {name: [run["rate"] for run in found] for name, found in runs.items()}
     medians = {name: statistics.median(several) for name, several in rates.items()}
     fastest = max(PEERS, key=medians.__getitem__)
@@ -85,9 +96,15 @@ def speed(bench: Bench, size: str) -> None:
         bench.versions[name] = runs[name][0]["version"]
         ratio = medians[name] / medians[fastest]
         bound = name == "ours, TensorFlow"
-        bench.rows.append(Row(f"train {size}", name, f"{medians[name]:7.1f} examples/s ({min(several):.1f} to "
-                              f"{max(several):.1f}), {ratio:.2f} × {fastest}", f"≥ {LEAST_RATIO} × the fastest peer"
-                              if bound else "", ratio >= LEAST_RATIO if bound else None))
+        bench.rows.append(
+            Row(
+                f"train {size}",
+                name,
+                f"{medians[name]:7.1f} examples/s ({min(several):.1f} to {max(several):.1f}), {ratio:.2f} × {fastest}",
+                f"≥ {LEAST_RATIO} × the fastest peer" if bound else "",
+                ratio >= LEAST_RATIO if bound else None,
+            )
+        )
     for name, backend in OURS.items():
         say(f"{size}, {name}, profile")
         bench.rows.append(_profiled(f"train {size}", name, ours(bench, "profile", "--sizes", size, backend=backend)))
@@ -95,9 +112,13 @@ def speed(bench: Bench, size: str) -> None:
 
 def _profiled(step: str, name: str, found: dict) -> Row:
     computed = found["flops"] / found["step"]
-    return Row(step, f"{name}, a step", f"{1e3 * found['input']:.1f} ms waiting for input, {1e3 * found['step']:,.0f} ms in "
-               f"the compiled step ({computed / 1e9:,.0f} GFLOP/s, {computed / found['matrix']:.0%} of a matrix product's), "
-               f"{1e3 * found['elsewhere']:.1f} ms elsewhere")
+    return Row(
+        step,
+        f"{name}, a step",
+        f"{1e3 * found['input']:.1f} ms waiting for input, {1e3 * found['step']:,.0f} ms in "
+        f"the compiled step ({computed / 1e9:,.0f} GFLOP/s, {computed / found['matrix']:.0%} of a matrix product's), "
+        f"{1e3 * found['elsewhere']:.1f} ms elsewhere",
+    )
 
 
 def read(bench: Bench) -> None:
@@ -109,8 +130,15 @@ def read(bench: Bench) -> None:
     for key, what in (("codes", "bases as bytes, as training takes them"), ("sequences", "one-hot on the host")):
         several = [run[key] for run in runs]
         rate = statistics.median(several)
-        bench.rows.append(Row("input alone", what, f"{rate:7,.0f} examples/s ({min(several):,.0f} to {max(several):,.0f})",
-                              f"≥ {LEAST_INPUT:,} examples/s", rate >= LEAST_INPUT))
+        bench.rows.append(
+            Row(
+                "input alone",
+                what,
+                f"{rate:7,.0f} examples/s ({min(several):,.0f} to {max(several):,.0f})",
+                f"≥ {LEAST_INPUT:,} examples/s",
+                rate >= LEAST_INPUT,
+            )
+        )
 
 
 def memory(bench: Bench) -> None:
@@ -120,15 +148,23 @@ def memory(bench: Bench) -> None:
         say(f"memory, {shards} regions")
         held[shards] = ours(bench, "memory", "--shards", shards)["memory"]
     growth = held["many"] - held["few"]
-    bench.rows.append(Row("host memory", "training, 10,000 → 100,000 regions", f"{held['few']:,.0f} → {held['many']:,.0f} MB"
-                          f", {growth:+,.0f} MB", f"< {MOST_GROWTH_MB} MB more", growth < MOST_GROWTH_MB))
+    bench.rows.append(
+        Row(
+            "host memory",
+            "training, 10,000 → 100,000 regions",
+            f"{held['few']:,.0f} → {held['many']:,.0f} MB, {growth:+,.0f} MB",
+            f"< {MOST_GROWTH_MB} MB more",
+            growth < MOST_GROWTH_MB,
+        )
+    )
 
 
 def main() -> int:
     """Run the parts asked for, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path(".bench/train"),
-                        help="where generated data is kept (%(default)s)")
+    parser.add_argument(
+        "--folder", type=Path, default=Path(".bench/train"), help="where generated data is kept (%(default)s)"
+    )
     parser.add_argument("--only", nargs="+", choices=[*SIZES, "input", "memory"], default=[*SIZES, "input", "memory"])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=12.0, help="that a run is timed for")
@@ -140,8 +176,9 @@ def main() -> int:
         if not python.exists():
             print(f"bench-train: {python} is not there; make bench-train makes it", file=sys.stderr)
             return 1
-    bench = Bench(given.folder.resolve(), given.repeats, given.seconds,
-                  {name: python.absolute() for name, python in pythons.items()})
+    bench = Bench(
+        given.folder.resolve(), given.repeats, given.seconds, {name: python.absolute() for name, python in pythons.items()}
+    )
     bench.folder.mkdir(parents=True, exist_ok=True)
     if not (bench.folder / "made").exists():
         say("making the data")

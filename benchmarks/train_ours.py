@@ -30,10 +30,10 @@ def data(folder: Path, models: list[tuple[int, int]]) -> dict:
     """Genome, bigWig, both sets of shards; for the peers the regions, and weights of each model with their loss."""
     from genome_data import write_genome
 
-    from chrombpnet_core.coverage import Coverage
-    from chrombpnet_core.genome import open_genome
-    from chrombpnet_core.regions import regions_at
-    from chrombpnet_core.shards import Layout, ShardSet, write_shards
+    from chrombpnet_core.genome.fasta import open_genome
+    from chrombpnet_core.genome.regions import regions_at
+    from chrombpnet_core.tracks.coverage import Coverage
+    from chrombpnet_core.training_data.shards import Layout, ShardSet, write_shards
 
     rng = np.random.default_rng(1)
     write_genome(SIZES, folder / "g.fa", seed=1)
@@ -45,8 +45,7 @@ def data(folder: Path, models: list[tuple[int, int]]) -> dict:
             shutil.rmtree(folder / name, ignore_errors=True)
             (folder / name).mkdir()
             regions = regions_at(names[chroms[:number]], starts[:number], L)
-            write_shards(folder / name, genome, coverage, regions, regions[:0], Layout(L, W, JITTER),
-                         cache=folder / "cache")
+            write_shards(folder / name, genome, coverage, regions, regions[:0], Layout(L, W, JITTER), cache=folder / "cache")
     with ShardSet(folder / "few") as shards:
         codes, counts = shards.read(np.arange(TRAINED))
         np.savez(folder / "regions.npz", codes=codes, counts=counts, lengths=(L, W), weight=_weight(shards))
@@ -59,7 +58,7 @@ def _write_insertions(path: Path, rng: np.random.Generator) -> None:
     """In each kilobase a number drawn from a log-normal, most of them around its middle."""
     import pyBigWig
 
-    bell = np.exp(-(np.arange(BIN) - BIN / 2)**2 / (2 * 120**2))
+    bell = np.exp(-((np.arange(BIN) - BIN / 2) ** 2) / (2 * 120**2))
     shape = 0.3 / BIN + 0.7 * bell / bell.sum()
     with pyBigWig.open(str(path), "w") as bigwig:
         bigwig.addHeader([*SIZES.items()], maxZooms=0)
@@ -75,7 +74,8 @@ def _weight(shards) -> float:
 
 def _model(size: tuple[int, int]):
     """A main model around a frozen bias model, and its floating-point operations for an example of training."""
-    from chrombpnet_core.models import ACCESSIBILITY_PREFIX, Architecture, bpnet, chrombpnet, draw_weights
+    from chrombpnet_core.models.bpnet import bpnet, chrombpnet, draw_weights
+    from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture
 
     body, bias = (Architecture(*each, L, W) for each in (size, BIAS))
     parts = bpnet(body, ACCESSIBILITY_PREFIX, "model_wo_bias"), bpnet(bias, name="bias")
@@ -87,13 +87,17 @@ def _model(size: tuple[int, int]):
 def _export(path: Path, size: tuple[int, int], shards) -> None:
     import keras
 
-    from chrombpnet_core.engine import make_engine
-    from chrombpnet_core.models import accessibility_part, bias_part
-    from chrombpnet_core.sampling import centred_plan, load_batch
+    from chrombpnet_core.models.bpnet import accessibility_part, bias_part
+    from chrombpnet_core.training.backends import make_engine
+    from chrombpnet_core.training_data.sampling import centred_plan, load_batch
 
     model, _ = _model(size)
-    ends = ["_1st_conv", *(f"_{i}conv" for i in range(1, max(size[1], BIAS[1]) + 1)), "prof_out_precrop",
-            "logcount_predictions"]
+    ends = [
+        "_1st_conv",
+        *(f"_{i}conv" for i in range(1, max(size[1], BIAS[1]) + 1)),
+        "prof_out_precrop",
+        "logcount_predictions",
+    ]
     arrays = {}
     for name, part in (("main", accessibility_part(model)), ("bias", bias_part(model))):
         found = [layer.get_weights() for end in ends for layer in part.layers if layer.name.endswith(end)]
@@ -107,11 +111,12 @@ def _export(path: Path, size: tuple[int, int], shards) -> None:
 def _train(folder: Path, name: str, regions: int, size: tuple[int, int], stop: Callable[[], bool]) -> float:
     """Train as ``chrombpnet train`` does until ``stop`` says so; floating-point operations of an example."""
     from chrombpnet_core.devices import find_device
-    from chrombpnet_core.engine import Compute, set_precision
     from chrombpnet_core.errors import Stopped
-    from chrombpnet_core.sampling import Plan, centred_plan, training_plan
-    from chrombpnet_core.shards import ShardSet
-    from chrombpnet_core.training import Checkpoint, TrainingOptions, Watch, fit, make_reproducible
+    from chrombpnet_core.training.checkpoint import Checkpoint
+    from chrombpnet_core.training.compute import Compute, set_precision
+    from chrombpnet_core.training.fit import TrainingOptions, Watch, fit, make_reproducible
+    from chrombpnet_core.training_data.sampling import Plan, centred_plan, training_plan
+    from chrombpnet_core.training_data.shards import ShardSet
 
     device = find_device()
     set_precision(Compute().precision)
@@ -121,8 +126,16 @@ def _train(folder: Path, name: str, regions: int, size: tuple[int, int], stop: C
     plans = [training_plan(ids, none, 0, JITTER, JITTER, 1, epoch) for epoch in range(max(1, 400_000 // regions))]
     endless = Plan(*(np.concatenate([getattr(plan, part) for plan in plans]) for part in ("ids", "offsets", "flipped")))
     with ShardSet(folder / name) as shards, tempfile.TemporaryDirectory() as scratch, suppress(Stopped):
-        fit(model, shards, lambda epoch: endless, centred_plan(ids[:BATCH], JITTER), _weight(shards),
-            TrainingOptions(batch_size=BATCH), Checkpoint(Path(scratch) / "state.npz"), watch=Watch(stop))
+        fit(
+            model,
+            shards,
+            lambda epoch: endless,
+            centred_plan(ids[:BATCH], JITTER),
+            _weight(shards),
+            TrainingOptions(batch_size=BATCH),
+            Checkpoint(Path(scratch) / "state.npz"),
+            watch=Watch(stop),
+        )
     return flops
 
 
@@ -133,16 +146,19 @@ def speed(folder: Path, size: tuple[int, int], seconds: float) -> dict:
     clock = Clock(seconds)
     _train(folder, "few", TRAINED, size, clock.step)
     backend = {"tensorflow": "TensorFlow", "jax": "JAX"}[keras.backend.backend()]
-    return {"rate": clock.rate, "steps": clock.steps, "version": f"Keras {keras.__version__}, {backend} "
-            f"{sys.modules[keras.backend.backend()].__version__}"}
+    return {
+        "rate": clock.rate,
+        "steps": clock.steps,
+        "version": f"Keras {keras.__version__}, {backend} {sys.modules[keras.backend.backend()].__version__}",
+    }
 
 
 def profile(folder: Path, size: tuple[int, int], seconds: float) -> dict:
     """Seconds a step: waiting for the input, in the compiled step (which is waited for), elsewhere."""
     from matrix_rate import matrix_rate
 
-    from chrombpnet_core import training
-    from chrombpnet_core.engine import Engine
+    from chrombpnet_core.training import fit as training
+    from chrombpnet_core.training.step import Engine
 
     clock, spent = Clock(seconds), {"input": 0.0, "step": 0.0}
     plain_batches, plain_train = training.batches, Engine.train
@@ -165,8 +181,11 @@ def profile(folder: Path, size: tuple[int, int], seconds: float) -> dict:
     Engine.train = lambda engine, batch: timed("step", lambda: np.asarray(plain_train(engine, batch)))
     flops = _train(folder, "few", TRAINED, size, clock.step)
     parts = {name: value / clock.steps for name, value in spent.items()}
-    return parts | {"elsewhere": clock.seconds / clock.steps - sum(parts.values()), "flops": flops * BATCH,
-                    "matrix": matrix_rate("float32", 2048, 5)}
+    return parts | {
+        "elsewhere": clock.seconds / clock.steps - sum(parts.values()),
+        "flops": flops * BATCH,
+        "matrix": matrix_rate("float32", 2048, 5),
+    }
 
 
 def memory(folder: Path, name: str) -> dict:
@@ -178,8 +197,8 @@ def memory(folder: Path, name: str) -> dict:
 
 def read(folder: Path, seconds: float) -> dict:
     """Examples a second of the input alone: base codes and profiles, and one-hot on the host as well."""
-    from chrombpnet_core.sampling import batches, training_plan
-    from chrombpnet_core.shards import ShardSet
+    from chrombpnet_core.training_data.sampling import batches, training_plan
+    from chrombpnet_core.training_data.shards import ShardSet
 
     found = {}
     with ShardSet(folder / "many") as shards:
@@ -204,9 +223,13 @@ def main() -> None:
     parser.add_argument("--shards", choices=("few", "many"))
     given = parser.parse_args()
     sizes = [tuple(map(int, size.split("x"))) for size in given.sizes]
-    parts = {"data": lambda: data(given.folder, sizes), "speed": lambda: speed(given.folder, sizes[0], given.seconds),
-             "profile": lambda: profile(given.folder, sizes[0], given.seconds),
-             "memory": lambda: memory(given.folder, given.shards), "read": lambda: read(given.folder, given.seconds)}
+    parts = {
+        "data": lambda: data(given.folder, sizes),
+        "speed": lambda: speed(given.folder, sizes[0], given.seconds),
+        "profile": lambda: profile(given.folder, sizes[0], given.seconds),
+        "memory": lambda: memory(given.folder, given.shards),
+        "read": lambda: read(given.folder, given.seconds),
+    }
     print(json.dumps(parts[given.part]()))
 
 

@@ -31,7 +31,7 @@ def simulated(folder: Path, number: int, size: int):
     rng = np.random.default_rng(SEED)
     codes = rng.integers(0, 4, size).astype(np.uint8)
     letters = np.frombuffer(b"ACGT", np.uint8)[codes].tobytes().decode()
-    (folder / "genome.fa").write_text(">chr1\n" + "\n".join(letters[at:at + 60] for at in range(0, size, 60)) + "\n")
+    (folder / "genome.fa").write_text(">chr1\n" + "\n".join(letters[at : at + 60] for at in range(0, size, 60)) + "\n")
     picked = np.sort(rng.choice(3 * (size - 5000), number, replace=False))
     with open(folder / "list.tsv", "w") as file:
         for number_, each in enumerate(picked):
@@ -45,8 +45,9 @@ def whole_run(number: int) -> dict:
     from chrombpnet_core.devices import configure
 
     configure(device="cpu")
-    from chrombpnet_core.model_files import save_model
-    from chrombpnet_core.models import Architecture, bpnet, draw_weights
+    from chrombpnet_core.models.bpnet import bpnet, draw_weights
+    from chrombpnet_core.models.files import save_model
+    from chrombpnet_core.models.sizes import Architecture
     from flows.variants import VariantsRequest, score_variants
 
     with tempfile.TemporaryDirectory() as name:
@@ -57,11 +58,17 @@ def whole_run(number: int) -> dict:
         draw_weights(model, SEED)
         save_model(model, folder / "model.h5")
         begin = time.perf_counter()
-        score_variants(VariantsRequest(variants=str(folder / "list.tsv"), genome=str(folder / "genome.fa"), top=0,
-                                       models=[str(folder / "model.h5")], output_prefix=str(folder / "out" / "x")),
-                       str(folder / "store"))
-        return {"seconds": time.perf_counter() - begin,
-                "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+        score_variants(
+            VariantsRequest(
+                variants=str(folder / "list.tsv"),
+                genome=str(folder / "genome.fa"),
+                top=0,
+                models=[str(folder / "model.h5")],
+                output_prefix=str(folder / "out" / "x"),
+            ),
+            str(folder / "store"),
+        )
+        return {"seconds": time.perf_counter() - begin, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
 def speed(seconds: float, repeats: int) -> dict:
@@ -74,12 +81,14 @@ def speed(seconds: float, repeats: int) -> dict:
     device = find_device()
     from scipy.spatial.distance import jensenshannon
 
-    from chrombpnet_core.genome import one_hot, reverse_complement
-    from chrombpnet_core.models import Architecture, bpnet, draw_weights
-    from chrombpnet_core.variant_scores import score_alleles
-    from chrombpnet_core.variant_scoring import BothStrands, predict_alleles
-    from chrombpnet_core.variant_windows import allele_windows
-    from chrombpnet_core.variants import read_variants
+    from chrombpnet_core.genome.sequence import one_hot, reverse_complement
+    from chrombpnet_core.models.bpnet import bpnet, draw_weights
+    from chrombpnet_core.models.predict import BothStrands
+    from chrombpnet_core.models.sizes import Architecture
+    from chrombpnet_core.variants.files import read_variants
+    from chrombpnet_core.variants.predict import predict_alleles
+    from chrombpnet_core.variants.scores import score_alleles
+    from chrombpnet_core.variants.windows import allele_windows
 
     model = bpnet(Architecture(64, 8), "wo_bias_", "model_wo_bias")
     draw_weights(model, SEED)
@@ -97,8 +106,9 @@ def speed(seconds: float, repeats: int) -> dict:
         for row in range(rows):
             counts, profiles = [], []
             for codes in allele_windows(sequence, table.iloc[[row]].reset_index(drop=True), 2114):
-                (one, log_one), (two, log_two) = (model.predict(one_hot(each), verbose=0)
-                                                  for each in (codes, reverse_complement(codes)))
+                (one, log_one), (two, log_two) = (
+                    model.predict(one_hot(each), verbose=0) for each in (codes, reverse_complement(codes))
+                )
                 counts.append((np.exp(log_one[0, 0]) + np.exp(log_two[0, 0])) / 2)
                 logits = (one[0] + two[0, ::-1]) / 2
                 profiles.append(np.exp(logits - logits.max()))
@@ -139,12 +149,16 @@ def main() -> int:
     ratio = rates["ours"] / rates["theirs"]
     few, many = (in_process("--side", "memory", "--variants", number, number) for number in given.variants)
     growth = many["peak"] - few["peak"]
-    rows = [Row("speed", "ours", f"{rates['ours']:.1f} variants/s"),
-            Row("speed", "allele by allele, model.predict", f"{rates['theirs']:.1f} variants/s"),
-            Row("speed", "ratio", f"{ratio:.1f}", f">= {LEAST_RATIO:g}", ratio >= LEAST_RATIO),
-            Row("speed", "largest difference of a score", f"{found['apart']:.1e}", "<= 2e-05", found["apart"] <= 2e-5)]
-    rows += [Row("memory", f"{number:,} variants", f"{side['peak']:,.0f} MB, {number / side['seconds']:,.0f} variants/s")
-             for number, side in zip(given.variants, (few, many), strict=True)]
+    rows = [
+        Row("speed", "ours", f"{rates['ours']:.1f} variants/s"),
+        Row("speed", "allele by allele, model.predict", f"{rates['theirs']:.1f} variants/s"),
+        Row("speed", "ratio", f"{ratio:.1f}", f">= {LEAST_RATIO:g}", ratio >= LEAST_RATIO),
+        Row("speed", "largest difference of a score", f"{found['apart']:.1e}", "<= 2e-05", found["apart"] <= 2e-5),
+    ]
+    rows += [
+        Row("memory", f"{number:,} variants", f"{side['peak']:,.0f} MB, {number / side['seconds']:,.0f} variants/s")
+        for number, side in zip(given.variants, (few, many), strict=True)
+    ]
     rows.append(Row("memory", "growth", f"{growth:,.0f} MB", f"<= {MOST_GROWTH_MB} MB", growth <= MOST_GROWTH_MB))
     return report(rows, name="bench-variants")
 

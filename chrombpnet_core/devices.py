@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import psutil
 
+from chrombpnet_core.concurrency import cores
 from chrombpnet_core.errors import InputError
 
-__all__ = ["BACKENDS", "Device", "backend_name", "configure", "cores", "find_device", "is_out_of_memory",
-           "require_fast_enough"]
+__all__ = ["BACKENDS", "Device", "backend_name", "configure", "find_device", "is_out_of_memory", "require_fast_enough"]
 
 BACKENDS = ("tensorflow", "jax")
 CPU_FLOPS_PER_CORE = 4e10
@@ -56,23 +56,21 @@ def configure(backend: str | None = None, device: str = "auto") -> None:
     os.environ.setdefault("TF_ENABLE_DEPRECATION_WARNINGS", "0")
     if backend:
         if "keras" in sys.modules and backend_name() != backend:
-            raise InputError(f"Keras runs on {backend_name()} already", expected=backend,
-                             remedy="start a new process with --backend")
+            raise InputError(
+                f"Keras runs on {backend_name()} already", expected=backend, remedy="start a new process with --backend"
+            )
         os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend_name() not in BACKENDS:
         raise InputError(f"KERAS_BACKEND {backend_name()}", expected=" or ".join(BACKENDS))
     if importlib.util.find_spec(backend_name()) is None:
-        raise InputError(f"the {backend_name()} backend is not installed",
-                         remedy="pip install 'chrombpnet-flows[jax]'" if backend_name() == "jax" else "")
+        raise InputError(
+            f"the {backend_name()} backend is not installed",
+            remedy="pip install 'chrombpnet-flows[jax]'" if backend_name() == "jax" else "",
+        )
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
         os.environ["JAX_PLATFORMS"] = "cpu"
-
-
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextlib.contextmanager
@@ -155,13 +153,18 @@ def require_fast_enough(device: Device, filters: int, flops_per_example: float, 
         Naming the estimate and the ways out.
     """
     if asked == "gpu" and device.kind != "gpu":
-        raise InputError("--device gpu: Keras sees no GPU", found=str(device),
-                         remedy="run 'chrombpnet doctor'; install 'chrombpnet-flows[gpu]' on a machine with an NVIDIA "
-                         "driver, or give --device cpu")
+        raise InputError(
+            "--device gpu: Keras sees no GPU",
+            found=str(device),
+            remedy="run 'chrombpnet doctor'; install 'chrombpnet-flows[gpu]' on a machine with an NVIDIA "
+            "driver, or give --device cpu",
+        )
     if device.kind != "cpu" or asked == "cpu":
         return
     hours = 3 * flops_per_example * examples / (CPU_FLOPS_PER_CORE * cores()) / 3600
     if filters >= FULL_SIZE_FILTERS or hours > LONGEST_CPU_HOURS:
-        raise InputError(f"no GPU found: training {filters} filters on this {device} would take about {hours:,.0f} "
-                         "hours at most", remedy="use a machine with a GPU ('chrombpnet doctor' shows what Keras "
-                         "sees), a smaller -fil, or say --device cpu to do it all the same")
+        raise InputError(
+            f"no GPU found: training {filters} filters on this {device} would take about {hours:,.0f} hours at most",
+            remedy="use a machine with a GPU ('chrombpnet doctor' shows what Keras "
+            "sees), a smaller -fil, or say --device cpu to do it all the same",
+        )

@@ -35,11 +35,23 @@ class _Lines(tqdm):
 def bar(description: str, total: float | None = None, unit: str = "it", initial: float = 0) -> tqdm:
     """A progress bar on standard error; where that is no terminal, a line every ten seconds instead."""
     form = "{desc}: {n_fmt}/{total_fmt} " + unit + ", {rate_noinv_fmt}, {remaining} left{postfix}"
-    options = {"desc": f"  {description}", "total": total, "initial": initial, "unit": "", "unit_scale": True,
-               "file": sys.stderr, "delay": 2}
+    options = {
+        "desc": f"  {description}",
+        "total": total,
+        "initial": initial,
+        "unit": "",
+        "unit_scale": True,
+        "file": sys.stderr,
+        "delay": 2,
+    }
     if sys.stderr.isatty():
-        return tqdm(**options, dynamic_ncols=True, leave=False, mininterval=0.2,
-                    bar_format="{desc}: {percentage:3.0f}%|{bar}| " + form.removeprefix("{desc}: "))
+        return tqdm(
+            **options,
+            dynamic_ncols=True,
+            leave=False,
+            mininterval=0.2,
+            bar_format="{desc}: {percentage:3.0f}%|{bar}| " + form.removeprefix("{desc}: "),
+        )
     return _Lines(**options, mininterval=10, maxinterval=20, bar_format=form)
 
 

@@ -24,10 +24,23 @@ from pydantic import (
 )
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.textfiles import require_file
+from chrombpnet_core.formats.text import require_file
 
-__all__ = ["Background", "BiasModel", "Chromosomes", "DatasetSpec", "FoldChromosomes", "MainModel", "Reads", "Training",
-           "absolute_spec", "make_part", "make_spec", "read_spec", "resolve_paths"]
+__all__ = [
+    "Background",
+    "BiasModel",
+    "Chromosomes",
+    "DatasetSpec",
+    "FoldChromosomes",
+    "MainModel",
+    "Reads",
+    "Training",
+    "absolute_spec",
+    "make_part",
+    "make_spec",
+    "read_spec",
+    "resolve_paths",
+]
 
 Part = TypeVar("Part", bound=BaseModel)
 Positive = Annotated[int, Field(ge=1)]
@@ -54,19 +67,25 @@ class Reads(_Strict):
     bam: list[str] = Field(default=[], description="BAM files, filtered as wanted; no index needed")
     fragments: list[str] = Field(default=[], description="fragment files (chrom, start, end, …), plain or gzip")
     tagalign: list[str] = Field(default=[], description="tagAlign files (BED6), plain or gzip")
-    bigwig: list[str] = Field(default=[], description="bigWig of unstranded insertions per base, shift-corrected, in "
-                                                      "place of reads; several are added up")
-    plus_shift: Shift | None = Field(default=None, description="shift of + reads already in the input, in bp; "
-                                                             "estimated where absent")
+    bigwig: list[str] = Field(
+        default=[],
+        description="bigWig of unstranded insertions per base, shift-corrected, in place of reads; several are added up",
+    )
+    plus_shift: Shift | None = Field(
+        default=None, description="shift of + reads already in the input, in bp; estimated where absent"
+    )
     minus_shift: Shift | None = Field(default=None, description="shift of − reads already in the input, in bp")
-    reference_matrices: str | None = Field(default=None, description="enzyme matrices for the shift estimate in place "
-                                                                     "of the built-in ones")
+    reference_matrices: str | None = Field(
+        default=None, description="enzyme matrices for the shift estimate in place of the built-in ones"
+    )
     num_samples: Positive = Field(default=10_000, description="reads of each strand that the shift is estimated from")
     min_mapq: Annotated[int, Field(ge=0, le=255)] = Field(default=0, description="least mapping quality (BAM)")
     exclude_flags: Annotated[int, Field(ge=0, lt=1 << 16)] = Field(
-        default=0, description="alignments with any of these SAM flags are left out (BAM), such as 780 or 1804")
-    dedup: bool = Field(default=False, description="count duplicates once: one chromosome, strand, 5' end and other end "
-                                                   "of the fragment")
+        default=0, description="alignments with any of these SAM flags are left out (BAM), such as 780 or 1804"
+    )
+    dedup: bool = Field(
+        default=False, description="count duplicates once: one chromosome, strand, 5' end and other end of the fragment"
+    )
     use_counts: bool = Field(default=False, description="count a fragment as often as its column 5 says")
 
     @model_validator(mode="after")
@@ -100,28 +119,35 @@ class FoldChromosomes(_Strict):
 
 FoldChoice = Annotated[
     Annotated[str, Tag("=path")] | Annotated[FoldChromosomes, Tag("=chromosomes")],
-    Discriminator(lambda fold: "=path" if isinstance(fold, str) else "=chromosomes")]
+    Discriminator(lambda fold: "=path" if isinstance(fold, str) else "=chromosomes"),
+]
 
 
 Folds = Annotated[
-    Annotated[int, Field(strict=True, ge=2), Tag("=number")] |
-    Annotated[list[FoldChoice], Field(min_length=1), Tag("=list")],
-    Discriminator(lambda folds: "=number" if isinstance(folds, int) else "=list")]
+    Annotated[int, Field(strict=True, ge=2), Tag("=number")]
+    | Annotated[list[FoldChoice], Field(min_length=1), Tag("=list")],
+    Discriminator(lambda folds: "=number" if isinstance(folds, int) else "=list"),
+]
 
 Factor = Annotated[float, Field(gt=0)]
 Factors = Annotated[
-    Annotated[Factor, Tag("=number")] |
-    Annotated[list[Factor], Field(min_length=1), AfterValidator(_all_differ), Tag("=list")],
-    Discriminator(lambda factors: "=list" if isinstance(factors, list) else "=number")]
+    Annotated[Factor, Tag("=number")]
+    | Annotated[list[Factor], Field(min_length=1), AfterValidator(_all_differ), Tag("=list")],
+    Discriminator(lambda factors: "=list" if isinstance(factors, list) else "=number"),
+]
 
 
 class Chromosomes(_Strict):
     """What chromosomes are called in other files than the genome, and which are left out."""
 
-    alias: str | None = Field(default=None, description="auto: chr1 and 1, chrM and MT are the same; or a table of two "
-                                                        "columns, a name and the genome's name for it")
-    exclude: list[Chromosome] = Field(default=[], description="chromosomes of the genome to leave out with their reads "
-                                                              "and regions, such as chrM")
+    alias: str | None = Field(
+        default=None,
+        description="auto: chr1 and 1, chrM and MT are the same; or a table of two "
+        "columns, a name and the genome's name for it",
+    )
+    exclude: list[Chromosome] = Field(
+        default=[], description="chromosomes of the genome to leave out with their reads and regions, such as chrM"
+    )
 
 
 class Background(_Strict):
@@ -136,8 +162,10 @@ class BiasModel(_Strict):
 
     model: str | None = Field(default=None, description="a bias.h5 to use; nothing is trained then")
     threshold_factor: Factors = Field(
-        default=0.5, description="nonpeaks below quantile(peak counts, 0.01) × this train the model; 0.5 for ATAC, "
-                                 "0.8 for DNASE as a start. Of several the best on the first fold is taken for all")
+        default=0.5,
+        description="nonpeaks below quantile(peak counts, 0.01) × this train the model; 0.5 for ATAC, "
+        "0.8 for DNASE as a start. Of several the best on the first fold is taken for all",
+    )
     filters: Positive = 128
     layers: Positive = 4
     epochs: Positive = 50
@@ -156,8 +184,9 @@ class MainModel(_Strict):
     epochs: Positive = 50
     jitter: Count = Field(default=500, description="largest shift of a peak each epoch, in bp")
     negative_sampling_ratio: Annotated[float, Field(ge=0)] = Field(default=0.1, description="nonpeaks per peak an epoch")
-    architecture: str | None = Field(default=None, description="a Python file that defines build(filters, "
-                                                               "n_dil_layers, inputlen, outputlen); it is run")
+    architecture: str | None = Field(
+        default=None, description="a Python file that defines build(filters, n_dil_layers, inputlen, outputlen); it is run"
+    )
 
 
 class Training(_Strict):
@@ -170,7 +199,8 @@ class Training(_Strict):
     seed: Seed = 1234
     device: Literal["auto", "cpu", "gpu"] = "auto"
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
-        default="tf32", description="of products on a GPU; bfloat16 keeps weights, heads and losses in float32")
+        default="tf32", description="of products on a GPU; bfloat16 keeps weights, heads and losses in float32"
+    )
     xla: bool = Field(default=False, description="compile TensorFlow's steps with XLA; JAX always does")
     gpus: Positive = Field(default=1, description="GPUs of this host that share each batch")
 
@@ -178,34 +208,44 @@ class Training(_Strict):
 class Explanation(_Strict):
     """What each base adds to the predictions, and the motifs in that."""
 
-    peaks: Count = Field(default=30_000, description="peaks that are explained at most, drawn by the seed; 0: nothing is "
-                                                     "explained")
+    peaks: Count = Field(
+        default=30_000, description="peaks that are explained at most, drawn by the seed; 0: nothing is explained"
+    )
     counts: bool = Field(default=False, description="explain the main model's counts too; the bias model's always are")
     max_seqlets: Positive = Field(default=50_000, description="sites of each sign that TF-MoDISco clusters at most")
     window: Positive = Field(default=500, description="bp around each peak's summit that are searched for motifs")
-    motifs: str = Field(default="jaspar:vertebrates", description="known motifs to compare with: jaspar:<taxon>, such as "
-                                                                  "fungi, insects, plants, or a file in MEME's format")
+    motifs: str = Field(
+        default="jaspar:vertebrates",
+        description="known motifs to compare with: jaspar:<taxon>, such as "
+        "fungi, insects, plants, or a file in MEME's format",
+    )
 
 
 class DatasetSpec(_Strict):
     """One data set: everything from reads and peaks to a report."""
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = Field(
-        default="dataset", description="name of the data set in reports")
+        default="dataset", description="name of the data set in reports"
+    )
     assay: Literal["ATAC", "DNASE"]
     reads: Reads
     genome: str = Field(description="FASTA, plain, gzip or bgzip")
-    chrom_sizes: str | None = Field(default=None, description="names and lengths of the chromosomes to use; all of the "
-                                                              "FASTA where absent")
+    chrom_sizes: str | None = Field(
+        default=None, description="names and lengths of the chromosomes to use; all of the FASTA where absent"
+    )
     peaks: str = Field(description="narrowPeak, or BED (the middle of the interval is the summit then)")
     nonpeaks: str | None = Field(default=None, description="narrowPeak of background regions; drawn where absent")
     blacklist: str | None = Field(default=None, description="BED of regions that nonpeaks must not touch")
-    exclude_blacklisted_peaks: bool = Field(default=False, description="leave out peaks near the blacklist too: within "
-                                                                       "half the input length")
-    folds: Folds = Field(description="chromosome splits: paths of fold JSON files, or written out; or the number of folds "
-                                     "to make, balanced by length and peaks")
-    folds_at_once: Positive = Field(default=1, description="folds that run at a time, each in a process and on a GPU of its "
-                                                           "own")
+    exclude_blacklisted_peaks: bool = Field(
+        default=False, description="leave out peaks near the blacklist too: within half the input length"
+    )
+    folds: Folds = Field(
+        description="chromosome splits: paths of fold JSON files, or written out; or the number of folds "
+        "to make, balanced by length and peaks"
+    )
+    folds_at_once: Positive = Field(
+        default=1, description="folds that run at a time, each in a process and on a GPU of its own"
+    )
     input_length: Positive = 2114
     output_length: Positive = 1000
     chromosomes: Chromosomes = Chromosomes()
@@ -214,8 +254,9 @@ class DatasetSpec(_Strict):
     model: MainModel = MainModel()
     training: Training = Training()
     explanation: Explanation = Explanation()
-    assembly: str | None = Field(default=None, description="name of the genome in browsers, such as hg38: sessions and a "
-                                                           "track hub then use theirs")
+    assembly: str | None = Field(
+        default=None, description="name of the genome in browsers, such as hg38: sessions and a track hub then use theirs"
+    )
     truth: str | None = Field(default=None, description="truth.json of simulated data: the report compares with it")
     output: str = Field(description="folder for the results")
     publish: str | None = Field(default=None, description="folder or address for a bundle in the shape of the ENCODE portal")
@@ -265,9 +306,11 @@ def make_part(kind: type[Part], content: dict[str, Any], where: str, flags: dict
         key = (flags or {}).get(key.rsplit(".", 1)[-1], key)
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         whole = first["type"] == "missing" or isinstance(first["input"], dict | list)
-        raise InputError(": ".join(filter(None, (where, key, first["msg"].removeprefix("Value error, ") + more))),
-                         found="" if whole else json.dumps(first["input"], default=str)[:80],
-                         remedy="see --help" if flags else "see 'chrombpnet run --schema'") from error
+        raise InputError(
+            ": ".join(filter(None, (where, key, first["msg"].removeprefix("Value error, ") + more))),
+            found="" if whole else json.dumps(first["input"], default=str)[:80],
+            remedy="see --help" if flags else "see 'chrombpnet run --schema'",
+        ) from error
 
 
 def absolute_spec(spec: DatasetSpec) -> DatasetSpec:
@@ -284,12 +327,10 @@ def resolve_paths(content: dict[str, Any], folder: Path) -> dict[str, Any]:
         return str(folder / Path(value).expanduser()) if isinstance(value, str) and "://" not in value else value
 
     content = content | {key: absolute(content[key]) for key in _PATHS if key in content}
-    nested = {"reads": (*_KINDS, "reference_matrices"), "bias": ("model",),
-              "model": ("architecture",)}
+    nested = {"reads": (*_KINDS, "reference_matrices"), "bias": ("model",), "model": ("architecture",)}
     for section, keys in nested.items():
         if isinstance(content.get(section), dict):
-            content[section] = content[section] | {k: absolute(content[section][k]) for k in keys
-                                                   if k in content[section]}
+            content[section] = content[section] | {k: absolute(content[section][k]) for k in keys if k in content[section]}
     explanation = content.get("explanation")
     if isinstance(explanation, dict) and not str(explanation.get("motifs", "jaspar:")).startswith("jaspar:"):
         content["explanation"] = explanation | {"motifs": absolute(explanation["motifs"])}

@@ -12,18 +12,18 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chrombpnet_core.errors import InputError
+from flows.dataset.failures import FoldsFailed
+from flows.dataset.fan_out import by_deployment, cancel_folds
+from flows.dataset.fold_steps import call_here
 from flows.environment import stoppable
-from flows.failures import FoldsFailed
-from flows.folds import by_deployment, cancel_folds
-from flows.parts import call_here
 from flows.spec import Chromosomes, Count, Positive, Seed, make_part
-from tasks.inputs import naming_of
-from tasks.publishing import place_files
-from tasks.steps import Result
-from tasks.store import redact, require, require_place, split_prefix
-from tasks.variant_contributions import explain_chromosome, report_variants
-from tasks.variant_tables import bundle_models, tabulate, unpack_models, variant_files
-from tasks.variants import model_lengths, predict_peaks, read_list, score_background, score_chromosome, variants_of
+from tasks.runner import Result
+from tasks.steps.genome import naming_of
+from tasks.storage.place import place_files
+from tasks.storage.store import redact, require, require_place, split_prefix
+from tasks.variants.contributions import explain_chromosome, report_variants
+from tasks.variants.score import model_lengths, predict_peaks, read_list, score_background, score_chromosome, variants_of
+from tasks.variants.tables import bundle_models, tabulate, unpack_models, variant_files
 
 __all__ = ["REPORT", "VariantsRequest", "score_variants", "variants", "variants_part"]
 
@@ -57,8 +57,9 @@ class VariantsRequest(BaseModel):
     shuffles_each: Count = Field(default=0, description="the same for each variant of the list, where shuffles is 0")
     top: Annotated[int, Field(ge=0, le=500)] = Field(default=20, description="variants in the report; 0: no report")
     profiles: bool = Field(default=False, description="write both alleles' predictions as HDF5")
-    contributions: list[Literal["counts", "profile"]] = Field(default=[], description="write both alleles' contributions to "
-                                                              "these heads as HDF5")
+    contributions: list[Literal["counts", "profile"]] = Field(
+        default=[], description="write both alleles' contributions to these heads as HDF5"
+    )
     precision: Literal["float32", "tf32"] = "float32"
     seed: Seed = 1234
     chromosomes: Chromosomes = Chromosomes()
@@ -71,6 +72,7 @@ class VariantsRequest(BaseModel):
 
     def absolute(self) -> VariantsRequest:
         """The same for processes in other folders: local paths made absolute."""
+
         def there(path: str) -> str:
             return path if "://" in path else f"{Path(path).expanduser().absolute()}{'/' * path.endswith('/')}"
 
@@ -92,8 +94,12 @@ class _Part:
         return self.name
 
 
-@flow(name="variants", validate_parameters=False, task_runner=ThreadPoolTaskRunner(max_workers=_AT_ONCE),
-      on_cancellation=[cancel_folds])
+@flow(
+    name="variants",
+    validate_parameters=False,
+    task_runner=ThreadPoolTaskRunner(max_workers=_AT_ONCE),
+    on_cancellation=[cancel_folds],
+)
 @stoppable
 def variants(request: VariantsRequest | dict[str, Any], store: str, part_deployment: str | None = None) -> list[str]:
     """Score variants with all models, chromosomes and models side by side; addresses of the files, the report's last.
@@ -114,8 +120,12 @@ def variants(request: VariantsRequest | dict[str, Any], store: str, part_deploym
     return score_variants(request, store, _submit)
 
 
-@flow(name="variants-part", flow_run_name="variants-{part}", validate_parameters=False,
-      task_runner=ThreadPoolTaskRunner(max_workers=_AT_ONCE))
+@flow(
+    name="variants-part",
+    flow_run_name="variants-{part}",
+    validate_parameters=False,
+    task_runner=ThreadPoolTaskRunner(max_workers=_AT_ONCE),
+)
 @stoppable
 def variants_part(request: VariantsRequest | dict[str, Any], store: str, part: str) -> None:
     """A part of :func:`variants`: the scores of one model, by its name such as ``fold_0``, or ``report``, the rest.
@@ -186,32 +196,74 @@ class _Scoring:
         self._request, self._store, self._call = request, store, call
         self.models = _models(request, store, call)
         self._naming = naming_of(request.chromosomes.model_dump()).to_json()
-        self.listed = call(read_list, store, request.variants, request.genome, request.chrom_sizes,
-                           model_lengths([*self.models.values()]), request.table, request.swap_ref, request.chroms or None,
-                           self._naming).result()
+        self.listed = call(
+            read_list,
+            store,
+            request.variants,
+            request.genome,
+            request.chrom_sizes,
+            model_lengths([*self.models.values()]),
+            request.table,
+            request.swap_ref,
+            request.chroms or None,
+            self._naming,
+        ).result()
         self.by_chromosome: dict[str, dict[str, list[Result]]] = {}
 
     def of_model(self, *names: str) -> None:
         """Score, and explain, all chromosomes with some models, side by side."""
         begun = {name: self._begin(name) for name in names}
-        self.by_chromosome |= {name: {chrom: [future.result() for future in futures] for chrom, futures in chroms.items()}
-                               for name, chroms in begun.items()}
+        self.by_chromosome |= {
+            name: {chrom: [future.result() for future in futures] for chrom, futures in chroms.items()}
+            for name, chroms in begun.items()
+        }
 
     def _begin(self, name: str) -> dict[str, list[Any]]:
         request, store, model, call = self._request, self._store, self.models[name], self._call
         number = request.shuffles or request.shuffles_each * self.listed.facts["variants"]
-        peaks = call(predict_peaks, store, model, request.peaks, request.genome, request.chrom_sizes, request.max_peaks,
-                     request.seed, self._naming, request.precision) if request.peaks else None
-        background = call(score_background, store, model, self.listed, request.genome, number, request.seed, peaks,
-                          request.precision) if number else None
+        peaks = (
+            call(
+                predict_peaks,
+                store,
+                model,
+                request.peaks,
+                request.genome,
+                request.chrom_sizes,
+                request.max_peaks,
+                request.seed,
+                self._naming,
+                request.precision,
+            )
+            if request.peaks
+            else None
+        )
+        background = (
+            call(score_background, store, model, self.listed, request.genome, number, request.seed, peaks, request.precision)
+            if number
+            else None
+        )
         found = {}
         for chrom in self.listed.facts["chroms"]:
             here = variants_of(self.listed, chrom)
-            found[chrom] = [call(score_chromosome, store, model, here, chrom, request.genome, peaks, background,
-                                 request.profiles, request.precision, self._as_snp_score)]
+            found[chrom] = [
+                call(
+                    score_chromosome,
+                    store,
+                    model,
+                    here,
+                    chrom,
+                    request.genome,
+                    peaks,
+                    background,
+                    request.profiles,
+                    request.precision,
+                    self._as_snp_score,
+                )
+            ]
             if request.contributions:
-                found[chrom].append(call(explain_chromosome, store, model, here, chrom, request.genome,
-                                         request.contributions, request.seed))
+                found[chrom].append(
+                    call(explain_chromosome, store, model, here, chrom, request.genome, request.contributions, request.seed)
+                )
         return found
 
     @property
@@ -223,13 +275,37 @@ class _Scoring:
         """All scores together, and the report."""
         request = self._request
         self.of_model(*self.models)
-        done = {name: {chrom: results[0] for chrom, results in chroms.items()}
-                for name, chroms in self.by_chromosome.items()}
-        tables = self._call(tabulate, self._store, request.variants, self.listed, done, request.table, request.peaks,
-                            request.genes, request.hits, max(request.top, 1), self._naming).result()
+        done = {
+            name: {chrom: results[0] for chrom, results in chroms.items()} for name, chroms in self.by_chromosome.items()
+        }
+        tables = self._call(
+            tabulate,
+            self._store,
+            request.variants,
+            self.listed,
+            done,
+            request.table,
+            request.peaks,
+            request.genes,
+            request.hits,
+            max(request.top, 1),
+            self._naming,
+        ).result()
         title = redact(request.variants).rsplit("/", 1)[-1]
-        report = self._call(report_variants, self._store, [*self.models.values()], tables, request.genome, title,
-                            request.seed, request.precision).result() if request.top else None
+        report = (
+            self._call(
+                report_variants,
+                self._store,
+                [*self.models.values()],
+                tables,
+                request.genome,
+                title,
+                request.seed,
+                request.precision,
+            ).result()
+            if request.top
+            else None
+        )
         return tables, report
 
 

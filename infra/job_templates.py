@@ -46,8 +46,9 @@ def pool_template(pool_type: str, gpu: bool, given: dict[str, str] | None = None
         if name not in variables:
             raise InputError(f"job variable {name}", expected=f"one of {', '.join(sorted(variables))}")
         variables[name]["default"] = _value(name, text, variables[name])
-    template["variables"]["required"] = [name for name in template["variables"]["required"]
-                                         if "default" not in variables[name]]
+    template["variables"]["required"] = [
+        name for name in template["variables"]["required"] if "default" not in variables[name]
+    ]
     return template
 
 
@@ -64,7 +65,10 @@ def _value(name: str, text: str, schema: dict[str, Any]) -> Any:
     except ValueError:
         value = text
     wanted = {"integer": int, "number": int | float, "boolean": bool, "object": dict}
-    if not any(isinstance(value, wanted[kind]) and (kind == "boolean") == isinstance(value, bool)
-               for kind in kinds if kind in wanted):
+    if not any(
+        isinstance(value, wanted[kind]) and (kind == "boolean") == isinstance(value, bool)
+        for kind in kinds
+        if kind in wanted
+    ):
         raise InputError(f"job variable {name}", expected=" or ".join(kinds), found=text)
     return value

@@ -28,12 +28,14 @@ class Counts(nn.Module):
         dilations = [1, *(2**i for i in range(1, len(body) // 2))]
         self.convolutions = nn.ModuleList(
             nn.Conv1d(kernel.shape[1], kernel.shape[2], kernel.shape[0], dilation=dilation)
-            for kernel, dilation in zip(body[::2], dilations, strict=True))
+            for kernel, dilation in zip(body[::2], dilations, strict=True)
+        )
         self.relus = nn.ModuleList(nn.ReLU() for _ in self.convolutions)
         self.counts = nn.Linear(*arrays[-2].shape)
         with torch.no_grad():
-            for layer, kernel, bias in zip([*self.convolutions, self.counts], [*body[::2], arrays[-2]],
-                                           [*body[1::2], arrays[-1]], strict=True):
+            for layer, kernel, bias in zip(
+                [*self.convolutions, self.counts], [*body[::2], arrays[-2]], [*body[1::2], arrays[-1]], strict=True
+            ):
                 layer.weight.copy_(torch.from_numpy(kernel.transpose()))
                 layer.bias.copy_(torch.from_numpy(bias))
 
@@ -58,20 +60,41 @@ def main(path: str, seconds: float) -> None:
         arrays = [file[f"weights_{i}"] for i in range(sum(name.startswith("weights_") for name in file.files))]
         codes, references, wanted = file["codes"], file["references"], file["counts"]
     model = Counts(arrays).eval()
-    found = deep_lift_shap(model, one_hot(codes[:2]), references=one_hot(references[:2]), hypothetical=True, device="cpu",
-                           batch_size=21).detach().numpy().swapaxes(1, 2)
+    found = (
+        deep_lift_shap(
+            model, one_hot(codes[:2]), references=one_hot(references[:2]), hypothetical=True, device="cpu", batch_size=21
+        )
+        .detach()
+        .numpy()
+        .swapaxes(1, 2)
+    )
     apart = float(np.linalg.norm(found - wanted[:2]) / np.linalg.norm(wanted[:2]))
     rates = {}
     for batch in BATCHES:
         done, begun = 0, time.perf_counter()
         while time.perf_counter() - begun < seconds / len(BATCHES):
             rows = np.arange(done, done + 4) % len(codes)
-            deep_lift_shap(model, one_hot(codes[rows]), n_shuffles=references.shape[1], hypothetical=True, device="cpu",
-                           batch_size=batch, random_state=done)
+            deep_lift_shap(
+                model,
+                one_hot(codes[rows]),
+                n_shuffles=references.shape[1],
+                hypothetical=True,
+                device="cpu",
+                batch_size=batch,
+                random_state=done,
+            )
             done += 4
         rates[batch] = done / (time.perf_counter() - begun)
-    print(json.dumps({"rate": max(rates.values()), "rates": rates, "apart": apart,
-                      "version": f"tangermeme {version('tangermeme')}, PyTorch {torch.__version__}"}))
+    print(
+        json.dumps(
+            {
+                "rate": max(rates.values()),
+                "rates": rates,
+                "apart": apart,
+                "version": f"tangermeme {version('tangermeme')}, PyTorch {torch.__version__}",
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

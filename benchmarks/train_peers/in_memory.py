@@ -70,15 +70,19 @@ class Regions:
     def centred(self) -> tuple[np.ndarray, np.ndarray]:
         """The first batch, not augmented: one-hot ``(n, L, 4)``, counts ``(n, W)``."""
         middle = np.full(BATCH, (self._counts.shape[1] - self._lengths[1]) // 2)
-        return tuple(_cropped(values[:BATCH], middle, length)
-                     for values, length in zip((self._one_hot, self._counts), self._lengths, strict=True))
+        return tuple(
+            _cropped(values[:BATCH], middle, length)
+            for values, length in zip((self._one_hot, self._counts), self._lengths, strict=True)
+        )
 
     def epoch(self) -> tuple[np.ndarray, np.ndarray]:
         """Fresh crops of all regions, one half reverse-complemented, shuffled; shapes as in :meth:`centred`."""
         number, rng = len(self), self._rng
         offsets = rng.integers(0, self._counts.shape[1] - self._lengths[1], number, endpoint=True)
-        one_hot, counts = (_cropped(values, offsets, length)
-                           for values, length in zip((self._one_hot, self._counts), self._lengths, strict=True))
+        one_hot, counts = (
+            _cropped(values, offsets, length)
+            for values, length in zip((self._one_hot, self._counts), self._lengths, strict=True)
+        )
         flipped = rng.choice(number, number // 2, replace=False)
         one_hot[flipped], counts[flipped] = one_hot[flipped, ::-1, ::-1], counts[flipped, ::-1]
         order = rng.permutation(number)
@@ -92,6 +96,8 @@ def _cropped(values: np.ndarray, offsets: np.ndarray, length: int) -> np.ndarray
 def weights(path: Path) -> tuple[dict[str, list[np.ndarray]], float]:
     """Kernel and bias of every layer of ``main`` and ``bias``, first to last, and the loss that ours has with them."""
     with np.load(path) as file:
-        arrays = {name: [file[f"{name}/{i}"] for i in range(sum(key.startswith(name + "/") for key in file.files))]
-                  for name in ("main", "bias")}
+        arrays = {
+            name: [file[f"{name}/{i}"] for i in range(sum(key.startswith(name + "/") for key in file.files))]
+            for name in ("main", "bias")
+        }
         return arrays, float(file["loss"])

@@ -27,7 +27,7 @@ def bpnet(arrays: list[np.ndarray], length: int, width: int, name: str) -> keras
     logits = layers.Flatten()(layers.Cropping1D((profile.shape[1] - width) // 2)(profile))
     counts = made[-1](layers.GlobalAveragePooling1D()(x))
     for at, layer in enumerate(made):
-        layer.set_weights(arrays[2 * at:2 * at + 2])
+        layer.set_weights(arrays[2 * at : 2 * at + 2])
     return keras.Model(sequence, [logits, counts], name=name)
 
 
@@ -91,8 +91,16 @@ def main(regions_path: Path, model_path: Path, seconds: float) -> None:
     clock = Clock(seconds)
     model.compile(keras.optimizers.Adam(1e-3), loss=[multinomial_nll, "mse"], loss_weights=[1.0, regions.weight])
     model.fit(Generator(regions), epochs=1_000_000, verbose=0, callbacks=[Timed(clock)])
-    print(json.dumps({"rate": clock.rate, "steps": clock.steps, "loss": loss / expected,
-                      "version": f"tf_keras {keras.__version__}, TensorFlow {tf.__version__}"}))
+    print(
+        json.dumps(
+            {
+                "rate": clock.rate,
+                "steps": clock.steps,
+                "loss": loss / expected,
+                "version": f"tf_keras {keras.__version__}, TensorFlow {tf.__version__}",
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ class BPNet(nn.Module):
         dilations = [1, *(2**i for i in range(1, len(arrays) // 2 - 2)), 1]
         self.convolutions = nn.ModuleList(
             nn.Conv1d(kernel.shape[1], kernel.shape[2], kernel.shape[0], dilation=dilation)
-            for kernel, dilation in zip(arrays[:-2:2], dilations, strict=True))
+            for kernel, dilation in zip(arrays[:-2:2], dilations, strict=True)
+        )
         self.counts = nn.Linear(*arrays[-2].shape)
         with torch.no_grad():
             for layer, kernel, bias in zip([*self.convolutions, self.counts], arrays[::2], arrays[1::2], strict=True):
@@ -38,7 +39,7 @@ class BPNet(nn.Module):
             x = y + x[:, :, crop:-crop]
         logits = profile(x)[:, 0]
         crop = (logits.shape[1] - self._width) // 2
-        return logits[:, crop:crop + self._width], self.counts(x.mean(dim=2))
+        return logits[:, crop : crop + self._width], self.counts(x.mean(dim=2))
 
 
 def loss_of(body: BPNet, bias: BPNet, sequences: Tensor, counts: Tensor, weight: float) -> Tensor:
@@ -73,12 +74,15 @@ def main(regions_path: Path, model_path: Path, seconds: float) -> None:
         sequences, counts = tensors(*regions.epoch())
         for at in range(0, len(regions) - BATCH + 1, BATCH):
             optimizer.zero_grad()
-            loss_of(body, bias, sequences[at:at + BATCH].float(), counts[at:at + BATCH], regions.weight).backward()
+            loss_of(body, bias, sequences[at : at + BATCH].float(), counts[at : at + BATCH], regions.weight).backward()
             optimizer.step()
             if done := clock.step():
                 break
-    print(json.dumps({"rate": clock.rate, "steps": clock.steps, "loss": loss / expected,
-                      "version": f"PyTorch {torch.__version__}"}))
+    print(
+        json.dumps(
+            {"rate": clock.rate, "steps": clock.steps, "loss": loss / expected, "version": f"PyTorch {torch.__version__}"}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -16,16 +16,10 @@ import h5py
 import numpy as np
 import pytest
 
-from chrombpnet_core.ensemble import average_models
-from chrombpnet_core.model_files import load_model, save_model
-from chrombpnet_core.models import (
-    ACCESSIBILITY_PREFIX,
-    Architecture,
-    bpnet,
-    chrombpnet,
-    draw_weights,
-    shift_log_counts,
-)
+from chrombpnet_core.models.bpnet import bpnet, chrombpnet, draw_weights, shift_log_counts
+from chrombpnet_core.models.ensemble import average_models
+from chrombpnet_core.models.files import load_model, save_model
+from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = Path(__file__).parent / "clients"
@@ -60,11 +54,20 @@ def run_client(environment: str | None, program: str, *arguments: object) -> Non
         folder = ROOT / f".venv-{environment}"
         if not (folder / "installed").exists():
             log = folder / "log"
-            pytest.fail(f"{folder.name} could not be made (make clients): "
-                        + (log.read_text()[-2000:] if log.exists() else "see what it says"), pytrace=False)
+            pytest.fail(
+                f"{folder.name} could not be made (make clients): "
+                + (log.read_text()[-2000:] if log.exists() else "see what it says"),
+                pytrace=False,
+            )
         python = folder / "bin" / "python"
-    run = subprocess.run([python, CLIENTS / program, *map(str, arguments)], capture_output=True, text=True, check=False,
-                         cwd=CLIENTS, env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"})
+    run = subprocess.run(
+        [python, CLIENTS / program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=CLIENTS,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
     assert run.returncode == 0, run.stderr[-4000:]
 
 
@@ -75,7 +78,7 @@ def compare(found: Path, wanted: dict[str, np.ndarray], names: list[str], client
             for kind in ("logits", "log_counts"):
                 ours, theirs = wanted[f"{name}_{kind}"], predicted[f"{name}_{kind}"]
                 spare = theirs.shape[1] - ours.shape[1]
-                theirs = theirs[:, spare // 2:theirs.shape[1] - spare // 2]
+                theirs = theirs[:, spare // 2 : theirs.shape[1] - spare // 2]
                 assert theirs.shape == ours.shape
                 difference = np.abs(theirs - ours).max()
                 print(f"{client:10} {name:20} {kind:10} largest difference {difference:.1e} of {np.abs(ours).max():.2f}")
@@ -111,8 +114,11 @@ def files(request, tmp_path_factory) -> Files:
         models["chrombpnet"] = chrombpnet(models["chrombpnet_nobias"], models["bias_model_scaled"])
         np.save(folder / "sequences.npy", np.load(golden / "forward.npz")["seqs"].astype(np.float32))
         with np.load(golden / "forward_float64.npz") as data:
-            wanted = {f"{name}_{kind}": data[f"{name}_{kind.replace('_', '')}"] for name in NAMES
-                      for kind in ("logits", "log_counts")}
+            wanted = {
+                f"{name}_{kind}": data[f"{name}_{kind.replace('_', '')}"]
+                for name in NAMES
+                for kind in ("logits", "log_counts")
+            }
     else:
         models, wanted = small_models(), {}
         bases = np.random.default_rng(4).integers(0, 5, (16, 2114))  # the fifth is N
@@ -151,19 +157,33 @@ def test_keras_2_opens_the_mean_of_folds_and_writes_it_again(environment, tmp_pa
         wanted[f"{name}_logits"], wanted[f"{name}_log_counts"] = (np.mean(of, axis=0) for of in zip(*each, strict=True))
         save_model(average_models([fold[name] for fold in folds]), tmp_path / f"{name}.h5")
     out = tmp_path / "predictions.npz"
-    run_client(environment, "keras2.py", "predict", sequences, out,
-               *(f"{name}={tmp_path / f'{name}.h5'}" for name in ("chrombpnet", "chrombpnet_nobias")))
+    run_client(
+        environment,
+        "keras2.py",
+        "predict",
+        sequences,
+        out,
+        *(f"{name}={tmp_path / f'{name}.h5'}" for name in ("chrombpnet", "chrombpnet_nobias")),
+    )
     compare(out, wanted, ["chrombpnet", "chrombpnet_nobias"], environment)
     for name in ("chrombpnet", "chrombpnet_nobias"):
-        for one, other in zip(predict(tmp_path / f"{name}.h5", sequences), predict(tmp_path / f"{name}.again.h5", sequences),
-                              strict=True):
+        for one, other in zip(
+            predict(tmp_path / f"{name}.h5", sequences), predict(tmp_path / f"{name}.again.h5", sequences), strict=True
+        ):
             np.testing.assert_array_equal(one, other, err_msg=name)
 
 
 def test_bpnet_lite_opens_bias_and_accessibility_models(files, tmp_path):
     out = tmp_path / "predictions.npz"
-    run_client("bpnet-lite", "bpnet_lite.py", files.sequences, out, files.path("bias"), files.path("bias_model_scaled"),
-               files.path("chrombpnet_nobias"))
+    run_client(
+        "bpnet-lite",
+        "bpnet_lite.py",
+        files.sequences,
+        out,
+        files.path("bias"),
+        files.path("bias_model_scaled"),
+        files.path("chrombpnet_nobias"),
+    )
     compare(out, files.wanted, NAMES, "bpnet-lite")
     with np.load(out) as found:
         assert found["bias_logits"].shape[1] == 1960
@@ -196,8 +216,9 @@ def test_files_with_a_lambda_are_read_and_their_code_is_never_run(written, tmp_p
         with h5py.File(path) as file:
             assert '"class_name": "Lambda"' in file.attrs["model_config"]
         logits, log_counts = predict(path, folder / "sequences.npy")
-        np.savez(tmp_path / "ours.npz", **{f"chrombpnet_{number}_logits": logits,
-                                           f"chrombpnet_{number}_log_counts": log_counts})
+        np.savez(
+            tmp_path / "ours.npz", **{f"chrombpnet_{number}_logits": logits, f"chrombpnet_{number}_log_counts": log_counts}
+        )
         with np.load(folder / "predictions.npz") as theirs:
             compare(tmp_path / "ours.npz", theirs, [f"chrombpnet_{number}"], "ours")
         save_model(load_model(path), tmp_path / "again.h5")
@@ -216,8 +237,11 @@ def test_names_numbered_on_from_other_models_are_read_and_written_anew(written, 
         out = tmp_path / "predictions.npz"
         run_client("bpnet-lite", "bpnet_lite.py", folder / "sequences.npy", out, scaled, scaled, ours)
         with np.load(folder / "predictions.npz") as theirs:
-            wanted = {f"{name}_{kind}": theirs[f"{name}_{number}_{kind}"] for name in ("chrombpnet", "chrombpnet_nobias")
-                      for kind in ("logits", "log_counts")}
+            wanted = {
+                f"{name}_{kind}": theirs[f"{name}_{number}_{kind}"]
+                for name in ("chrombpnet", "chrombpnet_nobias")
+                for kind in ("logits", "log_counts")
+            }
         compare(out, wanted, ["chrombpnet", "chrombpnet_nobias"], "bpnet-lite")
     assert last[1] > last[0] >= 7
 

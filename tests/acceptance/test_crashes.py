@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 import pytest
 
-from chrombpnet_core.simulate import TINY, simulate
+from chrombpnet_core.simulation.simulate import TINY, simulate
 
 TRIALS, EPOCHS = 20, 150
 SMALL = 30_000  # bytes that a file may have once the disk is full: less than a checkpoint
@@ -34,16 +34,45 @@ def inputs(tmp_path_factory):
     common = ("-g", simulation.genome, "-c", simulation.sizes, "-p", simulation.peaks, "-fl", simulation.fold)
     store = ("--store", folder / "store")
     _finish(_start("prep", "nonpeaks", *common, "-o", folder / "my", "-il", 600, "-st", 200, *store))
-    sizes = (*common, "-n", folder / "my_negatives.bed", "-ifrag", simulation.fragments, "-d", "ATAC", "-il", 600, "-ol",
-             200, "-bs", 16, "--device", "cpu")
+    sizes = (
+        *common,
+        "-n",
+        folder / "my_negatives.bed",
+        "-ifrag",
+        simulation.fragments,
+        "-d",
+        "ATAC",
+        "-il",
+        600,
+        "-ol",
+        200,
+        "-bs",
+        16,
+        "--device",
+        "cpu",
+    )
     _finish(_start("bias", "train", *sizes, "-b", 0.5, "-fil", 4, "-dil", 3, "-e", 2, "-o", folder / "bias", *store))
-    return ("pipeline", *sizes, "-b", folder / "bias/models/bias.h5", "-fil", 8, "-dil", 4, "-j", 50, "-e", EPOCHS, "-es",
-            EPOCHS)
+    return (
+        "pipeline",
+        *sizes,
+        "-b",
+        folder / "bias/models/bias.h5",
+        "-fil",
+        8,
+        "-dil",
+        4,
+        "-j",
+        50,
+        "-e",
+        EPOCHS,
+        "-es",
+        EPOCHS,
+    )
 
 
 def _start(*arguments, log: Path | None = None) -> subprocess.Popen:
     where = open(log, "a") if log else subprocess.DEVNULL  # noqa: SIM115 (the process keeps it)
-    return subprocess.Popen([sys.executable, "-m", "flows.cli", *map(str, arguments)], stdout=where, stderr=where)
+    return subprocess.Popen([sys.executable, "-m", "flows.cli.main", *map(str, arguments)], stdout=where, stderr=where)
 
 
 def _finish(process: subprocess.Popen) -> None:
@@ -81,8 +110,7 @@ def _interrupt(process: subprocess.Popen, how: str) -> None:
 def _weights(path: Path) -> list[np.ndarray]:
     found = []
     with h5py.File(path) as file:
-        file["model_weights"].visititems(
-            lambda _, item: found.append(item[()]) if isinstance(item, h5py.Dataset) else None)
+        file["model_weights"].visititems(lambda _, item: found.append(item[()]) if isinstance(item, h5py.Dataset) else None)
     return found
 
 

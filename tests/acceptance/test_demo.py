@@ -10,17 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chrombpnet_core.genome import codes_of, reverse_complement
-from chrombpnet_core.motif_hits import HIT_COLUMNS
-from chrombpnet_core.motifs import read_rows
-from chrombpnet_core.simulate import MOTIFS
+from chrombpnet_core.genome.sequence import codes_of, reverse_complement
+from chrombpnet_core.motifs.hits import HIT_COLUMNS
+from chrombpnet_core.motifs.patterns import read_rows
+from chrombpnet_core.simulation.simulate import MOTIFS
 
 
 @pytest.fixture(scope="module")
 def output(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
-    run = subprocess.run([sys.executable, "-m", "flows.cli", "demo", "-o", str(folder), "--store", str(folder / "store")],
-                         check=False)
+    run = subprocess.run(
+        [sys.executable, "-m", "flows.cli.main", "demo", "-o", str(folder), "--store", str(folder / "store")], check=False
+    )
     assert run.returncode == 0
     return folder
 
@@ -41,8 +42,11 @@ def core_of(consensus):
 def holds(row, consensus):
     """Whether the pattern's strongest letters spell the core of a consensus."""
     letters = np.asarray(row.pfm).argmax(axis=1)
-    return any((letters[at:at + core.size] == core).all() for core in core_of(consensus)
-               for at in range(len(letters) - core.size + 1))
+    return any(
+        (letters[at : at + core.size] == core).all()
+        for core in core_of(consensus)
+        for at in range(len(letters) - core.size + 1)
+    )
 
 
 def test_every_planted_motif_is_found_and_matched(output):
@@ -73,8 +77,14 @@ def test_hits_lie_on_planted_sites(output):
 
 def test_reports_tell_it(output):
     fold = output / "fold_0"
-    for name in ("overall_report.html", "overall_report.pdf", "report.json", "main/evaluation/overall_report.pdf",
-                 "bias/evaluation/overall_report.pdf", "main/igv_session.json"):
+    for name in (
+        "overall_report.html",
+        "overall_report.pdf",
+        "report.json",
+        "main/evaluation/overall_report.pdf",
+        "bias/evaluation/overall_report.pdf",
+        "main/igv_session.json",
+    ):
         assert (fold / name).stat().st_size > 1000, name
     report = json.loads((fold / "main" / "evaluation" / "report.json").read_text())
     assert [verdict["status"] for verdict in report["verdicts"] if verdict["key"].startswith("corrected_motifs")] == ["pass"]

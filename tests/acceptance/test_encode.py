@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chrombpnet_core.simulate import TINY, simulate
-from flows.cli import main
-from tasks.catalogue import Catalogue
+from chrombpnet_core.simulation.simulate import TINY, simulate
+from flows.cli.main import main
+from tasks.encode.catalogue import Catalogue
 from tests.emulators.encode_experiments import Maker
 from tests.emulators.portal import Bucket, PortalSite, serving
 
@@ -23,8 +23,9 @@ def simulated(tmp_path):
 
 def _untrained(path: Path) -> str:
     """A bias model that nobody trained."""
-    from chrombpnet_core.model_files import save_model
-    from chrombpnet_core.models import Architecture, bpnet, draw_weights
+    from chrombpnet_core.models.bpnet import bpnet, draw_weights
+    from chrombpnet_core.models.files import save_model
+    from chrombpnet_core.models.sizes import Architecture
 
     model = bpnet(Architecture(filters=4, layers=3, input_length=600, output_length=200))
     draw_weights(model, 2)
@@ -33,12 +34,22 @@ def _untrained(path: Path) -> str:
 
 
 def _template(simulated, path: Path) -> Path:
-    path.write_text(yaml.safe_dump({
-        "genome": str(simulated.genome), "chrom_sizes": str(simulated.sizes), "folds": [str(simulated.fold)],
-        "input_length": 600, "output_length": 200, "background": {"stride": 200},
-        "bias": {"model": _untrained(path.with_name("bias.h5"))},
-        "model": {"filters": 8, "layers": 4, "epochs": 1, "jitter": 50},
-        "training": {"batch_size": 64, "device": "cpu"}, "explanation": {"peaks": 0}}))
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "genome": str(simulated.genome),
+                "chrom_sizes": str(simulated.sizes),
+                "folds": [str(simulated.fold)],
+                "input_length": 600,
+                "output_length": 200,
+                "background": {"stride": 200},
+                "bias": {"model": _untrained(path.with_name("bias.h5"))},
+                "model": {"filters": 8, "layers": 4, "epochs": 1, "jitter": 50},
+                "training": {"batch_size": 64, "device": "cpu"},
+                "explanation": {"peaks": 0},
+            }
+        )
+    )
     return path
 
 
@@ -58,9 +69,25 @@ def test_an_experiment_is_done_here_to_its_report_and_its_row_tells(simulated, t
         wanted = maker.wanted[name]
         _put(portal, bucket, name, wanted.reads[0], simulated.bam.read_bytes())
         _put(portal, bucket, name, wanted.peaks, gzip.compress(simulated.peaks.read_bytes()))
-        command = ["encode", "run", "--here", "--template", str(_template(simulated, tmp_path / "human.yaml")),
-                   "-o", str(tmp_path / "out"), "--store", str(tmp_path / "store"), "--contact", "tests@example.org",
-                   "--price", "2.5", "--portal", portal.url, "--bucket", bucket.url]
+        command = [
+            "encode",
+            "run",
+            "--here",
+            "--template",
+            str(_template(simulated, tmp_path / "human.yaml")),
+            "-o",
+            str(tmp_path / "out"),
+            "--store",
+            str(tmp_path / "store"),
+            "--contact",
+            "tests@example.org",
+            "--price",
+            "2.5",
+            "--portal",
+            portal.url,
+            "--bucket",
+            bucket.url,
+        ]
         assert main(command) == 0
         said = capsys.readouterr().out
         assert "     1  done\n     1  started now\npage: " in said

@@ -29,19 +29,35 @@ ROOT = INFRA.parent
 BIN = Path(sys.executable).parent
 VERTEX = ROOT / ".venv-vertex" / "bin" / "python"
 CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
-NEEDED = {"image": "europe-docker.pkg.dev/p/r/chrombpnet:0.1.0", "region": "europe-west4",
-          "service_account_name": "job@p.iam.gserviceaccount.com"}
+NEEDED = {
+    "image": "europe-docker.pkg.dev/p/r/chrombpnet:0.1.0",
+    "region": "europe-west4",
+    "service_account_name": "job@p.iam.gserviceaccount.com",
+}
 
 
 @pytest.fixture
 def google_account(tmp_path) -> Path:
     """A key made here, which opens nothing: the configuration wants to read one."""
-    key = rsa.generate_private_key(65537, 2048).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+    key = (
+        rsa.generate_private_key(65537, 2048)
+        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        .decode()
+    )
     file = tmp_path / "account.json"
-    file.write_text(json.dumps({"type": "service_account", "project_id": "p", "private_key_id": "1", "private_key": key,
-                                "client_email": "worker@p.iam.gserviceaccount.com", "client_id": "1",
-                                "token_uri": "http://127.0.0.1:9/"}))
+    file.write_text(
+        json.dumps(
+            {
+                "type": "service_account",
+                "project_id": "p",
+                "private_key_id": "1",
+                "private_key": key,
+                "client_email": "worker@p.iam.gserviceaccount.com",
+                "client_id": "1",
+                "token_uri": "http://127.0.0.1:9/",
+            }
+        )
+    )
     return file
 
 
@@ -52,17 +68,21 @@ def _vertex(account: Path, gpu: bool, **given: str) -> dict[str, Any]:
     template, variables = account.parent / "template.json", account.parent / "variables.json"
     template.write_text(json.dumps(pool_template("vertex-ai", gpu, NEEDED | given)))
     variables.write_text(json.dumps({"env": {"A": "1"}}))
-    run = subprocess.run([str(VERTEX), str(Path(__file__).parent / "clients" / "vertex_spec.py"), str(template),
-                          str(variables)], capture_output=True, text=True, check=False, cwd=account.parent,
-                         env={"PATH": os.environ["PATH"], "HOME": str(account.parent),
-                              "GOOGLE_APPLICATION_CREDENTIALS": str(account)})
+    run = subprocess.run(
+        [str(VERTEX), str(Path(__file__).parent / "clients" / "vertex_spec.py"), str(template), str(variables)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=account.parent,
+        env={"PATH": os.environ["PATH"], "HOME": str(account.parent), "GOOGLE_APPLICATION_CREDENTIALS": str(account)},
+    )
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
 
 
 def test_a_vertex_job_with_a_gpu(google_account):
     spec = _vertex(google_account, gpu=True, backend="jax", gpus="2")
-    pool, = spec["workerPoolSpecs"]
+    (pool,) = spec["workerPoolSpecs"]
     assert pool["machineSpec"]["machineType"] == "g2-standard-8"
     assert (pool["machineSpec"]["acceleratorType"], pool["machineSpec"]["acceleratorCount"]) == ("NVIDIA_L4", 2)
     command = pool["containerSpec"]["command"]
@@ -79,7 +99,7 @@ def test_a_vertex_job_with_a_gpu(google_account):
 
 def test_a_vertex_job_without_a_gpu(google_account):
     spec = _vertex(google_account, gpu=False, strategy="STANDARD")
-    pool, = spec["workerPoolSpecs"]
+    (pool,) = spec["workerPoolSpecs"]
     assert not pool["machineSpec"].get("acceleratorCount")
     assert pool["machineSpec"].get("acceleratorType", "ACCELERATOR_TYPE_UNSPECIFIED") == "ACCELERATOR_TYPE_UNSPECIFIED"
     assert pool["machineSpec"]["machineType"] == "n2-standard-4"
@@ -93,15 +113,19 @@ def _checked(*where: str) -> list[dict[str, Any]]:
     """Reports of checkov's default checks, offline, one for each kind of file."""
     if not CHECKOV.exists():
         pytest.fail(f"{CHECKOV.parent.parent} is not there: make .venv-checkov/installed")
-    run = subprocess.run([str(CHECKOV), *where, "--skip-download", "--output", "json"], capture_output=True, text=True,
-                         check=False)
-    told = json.loads(run.stdout[run.stdout.index("[" if run.stdout.lstrip().startswith("[") else "{"):])
+    run = subprocess.run(
+        [str(CHECKOV), *where, "--skip-download", "--output", "json"], capture_output=True, text=True, check=False
+    )
+    told = json.loads(run.stdout[run.stdout.index("[" if run.stdout.lstrip().startswith("[") else "{") :])
     return [each for each in (told if isinstance(told, list) else [told]) if "results" in each]
 
 
 def _faults(reports: list[dict[str, Any]]) -> list[str]:
-    return [f"{each['check_id']} {each['resource']}: {each['check_name']}" for report in reports
-            for each in report["results"]["failed_checks"]]
+    return [
+        f"{each['check_id']} {each['resource']}: {each['check_name']}"
+        for report in reports
+        for each in report["results"]["failed_checks"]
+    ]
 
 
 def test_checkov_finds_nothing_in_terraform_and_the_image_file():
@@ -147,7 +171,7 @@ def _unit(name: str) -> str:
 
 def _command(name: str, **placeholders: str) -> list[str]:
     """What a unit starts, of this environment in place of /opt/chrombpnet."""
-    text, = re.findall(r"^ExecStart=(.*)$", _unit(name), re.MULTILINE)
+    (text,) = re.findall(r"^ExecStart=(.*)$", _unit(name), re.MULTILINE)
     for placeholder, value in placeholders.items():
         text = text.replace(f"%{placeholder}", value)
     return shlex.split(text.replace("/opt/chrombpnet/bin", str(BIN)))
@@ -185,8 +209,11 @@ def test_the_units_of_one_host_work_together(tmp_path, postgresql):
 
     def start(name: str, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
         with open(tmp_path / f"{name}.log", "wb") as log:
-            started.append(subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=tmp_path,
-                                            start_new_session=True))
+            started.append(
+                subprocess.Popen(
+                    command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=tmp_path, start_new_session=True
+                )
+            )
         return started[-1]
 
     def asked(path: str, body: bytes | None = None, authorized: bool = True) -> Any:
@@ -205,20 +232,39 @@ def test_the_units_of_one_host_work_together(tmp_path, postgresql):
     server = _command("chrombpnet-server.service")
     server[server.index("--port") + 1] = str(port)
     try:
-        start("server", server, _environment("chrombpnet-server.service", tmp_path / "server", **{
-            "PREFECT_SERVER_DATABASE_CONNECTION_URL": postgresql, "PREFECT_SERVER_API_AUTH_STRING": secret}))
+        start(
+            "server",
+            server,
+            _environment(
+                "chrombpnet-server.service",
+                tmp_path / "server",
+                **{"PREFECT_SERVER_DATABASE_CONNECTION_URL": postgresql, "PREFECT_SERVER_API_AUTH_STRING": secret},
+            ),
+        )
         _until(healthy)
         with pytest.raises(OSError, match="401"):
             asked("/work_pools/filter", b"{}", authorized=False)
         client = {"PREFECT_API_URL": api, "PREFECT_API_AUTH_STRING": secret, "PREFECT_WORKER_QUERY_SECONDS": "2"}
-        deployed = subprocess.run([sys.executable, "-c", "import argparse\nfrom flows import deploy_commands, deploy_flags\n"
-                                   "parser = argparse.ArgumentParser()\ndeploy_flags.add_deploy(parser)\n"
-                                   f"deploy_commands.deploy(parser.parse_args(['--store', {str(tmp_path / 'store')!r}]))"],
-                                  env=os.environ | client | {"PREFECT_HOME": str(tmp_path / "deploy")}, cwd=ROOT,
-                                  capture_output=True, text=True, check=False)
+        deployed = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import argparse\nfrom flows import deploy_commands, deploy_flags\n"
+                "parser = argparse.ArgumentParser()\ndeploy_flags.add_deploy(parser)\n"
+                f"deploy_commands.deploy(parser.parse_args(['--store', {str(tmp_path / 'store')!r}]))",
+            ],
+            env=os.environ | client | {"PREFECT_HOME": str(tmp_path / "deploy")},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert deployed.returncode == 0, deployed.stderr
-        worker = start("worker", _command("chrombpnet-worker@.service", i="gpu", H="host"),
-                       _environment("chrombpnet-worker@.service", tmp_path / "worker") | client)
+        worker = start(
+            "worker",
+            _command("chrombpnet-worker@.service", i="gpu", H="host"),
+            _environment("chrombpnet-worker@.service", tmp_path / "worker") | client,
+        )
 
         def online() -> bool:
             found = asked("/work_pools/chrombpnet-gpu/workers/filter", b"{}")

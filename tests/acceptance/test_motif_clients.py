@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 import pytest
 
-from chrombpnet_core.contributions import ContributionsFile
-from chrombpnet_core.motif_discovery import find_patterns
-from chrombpnet_core.own_process import in_own_process
+from chrombpnet_core.concurrency import in_own_process
+from chrombpnet_core.interpret.contributions import ContributionsFile
+from chrombpnet_core.motifs.modisco import find_patterns
 from tests.acceptance.test_clients import run_client
 
 WORD, REGIONS, LENGTH, WINDOW = "CAGATAAGGACC", 200, 500, 300
@@ -27,15 +27,16 @@ def written(tmp_path_factory):
     scores = rng.normal(0, 0.02, (REGIONS, LENGTH, 4)).astype(np.float32)
     motif = np.array(["ACGT".index(letter) for letter in WORD], dtype=np.uint8)
     for row, at in enumerate(rng.integers(120, 360, REGIONS)):
-        codes[row, at:at + len(motif)] = motif
-        scores[row, at:at + len(motif)] += rng.uniform(0.8, 1.2) * (np.eye(4)[motif] - 0.25)
+        codes[row, at : at + len(motif)] = motif
+        scores[row, at : at + len(motif)] += rng.uniform(0.8, 1.2) * (np.eye(4)[motif] - 0.25)
     codes[:, :40] = 4  # N
     file = ContributionsFile(folder / "counts_scores.h5", LENGTH)
     for at in range(0, REGIONS, 64):
-        file.append(codes[at:at + 64], scores[at:at + 64])
+        file.append(codes[at : at + 64], scores[at : at + 64])
     file.close()
-    (folder / "regions.bed").write_text("".join(
-        f"chr1\t{1000 * row + 700}\t{1000 * row + 900}\t.\t.\t.\t.\t.\t.\t100\n" for row in range(REGIONS)))
+    (folder / "regions.bed").write_text(
+        "".join(f"chr1\t{1000 * row + 700}\t{1000 * row + 900}\t.\t.\t.\t.\t.\t.\t100\n" for row in range(REGIONS))
+    )
     return folder, codes, scores
 
 
@@ -49,12 +50,23 @@ def content(path: Path) -> dict[str, np.ndarray]:
 def test_modisco_motifs_reads_ours_and_finds_what_we_find(written, tmp_path):
     """The command of modisco-lite, with its defaults, against our call of the library with regions in their order."""
     folder, *_ = written
-    command = [Path(sys.executable).with_name("modisco"), "motifs", "-i", folder / "counts_scores.h5", "-n", 5000, "-w",
-               WINDOW, "-o", tmp_path / "theirs.h5"]
+    command = [
+        Path(sys.executable).with_name("modisco"),
+        "motifs",
+        "-i",
+        folder / "counts_scores.h5",
+        "-n",
+        5000,
+        "-w",
+        WINDOW,
+        "-o",
+        tmp_path / "theirs.h5",
+    ]
     run = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-2000:]
-    in_own_process(find_patterns, folder / "counts_scores.h5", tmp_path / "ours.h5", 5000, WINDOW, 2, None,
-                   what="TF-MoDISco")
+    in_own_process(
+        find_patterns, folder / "counts_scores.h5", tmp_path / "ours.h5", 5000, WINDOW, 2, None, what="TF-MoDISco"
+    )
     theirs, ours = content(tmp_path / "theirs.h5"), content(tmp_path / "ours.h5")
     assert theirs.keys() == ours.keys()
     assert sum(name.endswith("n_seqlets") and name.count("/") == 3 for name in theirs) >= 1

@@ -24,16 +24,18 @@ import pytest
 import s3fs
 import yaml
 
-from chrombpnet_core.simulate import TINY, simulate
-from tasks.addresses import is_local
-from tasks.objects import objects_of
-from tasks.steps import MANIFEST
-from tasks.store import Store
+from chrombpnet_core.simulation.simulate import TINY, simulate
+from tasks.runner import MANIFEST
+from tasks.storage.addresses import is_local
+from tasks.storage.objects import objects_of
+from tasks.storage.store import Store
 from tests.emulators import gcs_emulator, s3_emulator
 
-TELLS_ITSELF = re.compile(r"overall_report\.(html|pdf)$|report\.json$|args\.json$|\.args\.json$|events\.out\.tfevents|"
-                          r"igv_session\.(json|xml)$|run\.json$|_report\.html$|_report\.json$|/manifest\.json$|"
-                          r"/README\.md$|/checksums\.(md5|sha256)$")
+TELLS_ITSELF = re.compile(
+    r"overall_report\.(html|pdf)$|report\.json$|args\.json$|\.args\.json$|events\.out\.tfevents|"
+    r"igv_session\.(json|xml)$|run\.json$|_report\.html$|_report\.json$|/manifest\.json$|"
+    r"/README\.md$|/checksums\.(md5|sha256)$"
+)
 """Results that name their own place or time."""
 
 
@@ -41,23 +43,43 @@ TELLS_ITSELF = re.compile(r"overall_report\.(html|pdf)$|report\.json$|args\.json
 def inputs(tmp_path_factory) -> dict[str, Path]:
     """Key of the data set file → file of a tiny genome."""
     found = simulate(tmp_path_factory.mktemp("tiny"), TINY, bgzip=True)
-    return {"fragments": found.fragments, "genome": found.genome, "chrom_sizes": found.sizes, "peaks": found.peaks,
-            "fold": found.fold}
+    return {
+        "fragments": found.fragments,
+        "genome": found.genome,
+        "chrom_sizes": found.sizes,
+        "peaks": found.peaks,
+        "fold": found.fold,
+    }
 
 
 def _spec(inputs: Mapping[str, Path | str], output: str, path: Path) -> Path:
     given = {key: str(value) for key, value in inputs.items()}
-    path.write_text(yaml.safe_dump({
-        "id": "tiny", "assay": "ATAC", "reads": {"fragments": [given["fragments"]]}, "genome": given["genome"],
-        "chrom_sizes": given["chrom_sizes"], "peaks": given["peaks"], "folds": [given["fold"]], "input_length": 600,
-        "output_length": 200, "background": {"stride": 200}, "bias": {"filters": 4, "layers": 3, "epochs": 2},
-        "model": {"filters": 8, "layers": 4, "epochs": 12, "jitter": 50}, "training": {"batch_size": 16},
-        "explanation": {"peaks": 24, "max_seqlets": 100}, "output": output}))
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "id": "tiny",
+                "assay": "ATAC",
+                "reads": {"fragments": [given["fragments"]]},
+                "genome": given["genome"],
+                "chrom_sizes": given["chrom_sizes"],
+                "peaks": given["peaks"],
+                "folds": [given["fold"]],
+                "input_length": 600,
+                "output_length": 200,
+                "background": {"stride": 200},
+                "bias": {"filters": 4, "layers": 3, "epochs": 2},
+                "model": {"filters": 8, "layers": 4, "epochs": 12, "jitter": 50},
+                "training": {"batch_size": 16},
+                "explanation": {"peaks": 24, "max_seqlets": 100},
+                "output": output,
+            }
+        )
+    )
     return path
 
 
 def _command(spec: Path, store: str | Path) -> list[str]:
-    return [sys.executable, "-m", "flows.cli", "run", str(spec), "--store", str(store), "--device", "cpu"]
+    return [sys.executable, "-m", "flows.cli.main", "run", str(spec), "--store", str(store), "--device", "cpu"]
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +118,8 @@ def _weights(data: bytes) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     with h5py.File(io.BytesIO(data)) as file:
         file["model_weights"].visititems(
-            lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+            lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+        )
     return found
 
 
@@ -168,29 +191,48 @@ def test_a_run_under_faults_ends_as_an_undisturbed_one(rate, inputs, undisturbed
 @pytest.fixture(scope="module")
 def five_folds(yeast, tmp_path_factory) -> dict[str, Path]:
     """The yeast data, by key of the data set file; folds are made."""
-    return {"fragments": yeast / "fragments.tsv.gz", "genome": yeast / "genome.fa.gz", "chrom_sizes": yeast / "chrom.sizes",
-            "peaks": yeast / "peaks.narrowPeak"}
+    return {
+        "fragments": yeast / "fragments.tsv.gz",
+        "genome": yeast / "genome.fa.gz",
+        "chrom_sizes": yeast / "chrom.sizes",
+        "peaks": yeast / "peaks.narrowPeak",
+    }
 
 
 def _spec_of_yeast(inputs: Mapping[str, Path | str], output: str, path: Path) -> Path:
     """Small models of five folds, and of what they say together."""
     given = {key: str(value) for key, value in inputs.items()}
-    path.write_text(yaml.safe_dump({
-        "id": "yeast", "assay": "ATAC", "reads": {"fragments": [given["fragments"]]}, "genome": given["genome"],
-        "chrom_sizes": given["chrom_sizes"], "peaks": given["peaks"], "folds": 5, "background": {"stride": 200},
-        "bias": {"filters": 8, "layers": 3, "epochs": 3}, "model": {"filters": 16, "layers": 4, "epochs": 3},
-        "explanation": {"peaks": 40, "max_seqlets": 200, "motifs": "jaspar:fungi"}, "output": output,
-        "publish": f"{output.rsplit('/', 1)[0]}/public"}))
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "id": "yeast",
+                "assay": "ATAC",
+                "reads": {"fragments": [given["fragments"]]},
+                "genome": given["genome"],
+                "chrom_sizes": given["chrom_sizes"],
+                "peaks": given["peaks"],
+                "folds": 5,
+                "background": {"stride": 200},
+                "bias": {"filters": 8, "layers": 3, "epochs": 3},
+                "model": {"filters": 16, "layers": 4, "epochs": 3},
+                "explanation": {"peaks": 40, "max_seqlets": 200, "motifs": "jaspar:fungi"},
+                "output": output,
+                "publish": f"{output.rsplit('/', 1)[0]}/public",
+            }
+        )
+    )
     return path
 
 
 def test_five_folds_that_are_killed_three_times_end_as_undisturbed_ones(five_folds, emulator, tmp_path):
     """kill -9 at random moments; each attempt goes on on another machine: with an empty cache."""
-    local = _command(_spec_of_yeast(five_folds, str(tmp_path / "here" / "out"), tmp_path / "local.yaml"),
-                     tmp_path / "here" / "store")
+    local = _command(
+        _spec_of_yeast(five_folds, str(tmp_path / "here" / "out"), tmp_path / "local.yaml"), tmp_path / "here" / "store"
+    )
     begin = time.monotonic()
-    run = subprocess.run(local, env=os.environ | {"CHROMBPNET_CACHE": str(tmp_path / "cache")}, capture_output=True,
-                         text=True, check=False)
+    run = subprocess.run(
+        local, env=os.environ | {"CHROMBPNET_CACHE": str(tmp_path / "cache")}, capture_output=True, text=True, check=False
+    )
     assert run.returncode == 0, run.stderr
     seconds, rng, place = time.monotonic() - begin, random.Random(3), "gs://data/killed"
     steps = run.stderr.count(": started")
@@ -200,8 +242,9 @@ def test_five_folds_that_are_killed_three_times_end_as_undisturbed_ones(five_fol
     for trial, moment in enumerate(sorted(rng.sample(range(2, steps - 5), 3))):  # by steps, however fast the machine is
         log = tmp_path / f"log-{trial}"
         with open(log, "w") as file:
-            running = subprocess.Popen(there, env=os.environ | {"CHROMBPNET_CACHE": str(tmp_path / f"cache-{trial}")},
-                                       stdout=file, stderr=file)
+            running = subprocess.Popen(
+                there, env=os.environ | {"CHROMBPNET_CACHE": str(tmp_path / f"cache-{trial}")}, stdout=file, stderr=file
+            )
         while before + log.read_text().count(": started") < moment:
             assert running.poll() is None, log.read_text()
             time.sleep(0.05)
@@ -211,8 +254,13 @@ def test_five_folds_that_are_killed_three_times_end_as_undisturbed_ones(five_fol
         before += log.read_text().count(": started")
         print(f"trial {trial + 1}: killed in {log.read_text().splitlines()[-1]!r}")
         _assert_whole(f"{place}/store")
-    last = subprocess.run(there, env=os.environ | {"CHROMBPNET_CACHE": str(tmp_path / "cache-last")}, capture_output=True,
-                          text=True, check=False)
+    last = subprocess.run(
+        there,
+        env=os.environ | {"CHROMBPNET_CACHE": str(tmp_path / "cache-last")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert last.returncode == 0, last.stderr
     assert "nonpeaks: found in the store" in last.stderr
     for what in ("out", "public"):
@@ -233,8 +281,9 @@ def test_a_lasting_fault_ends_with_one_clear_error(inputs, undisturbed, emulator
     assert "Traceback" not in run.stderr
     errors = [line for line in run.stderr.splitlines() if line.startswith("chrombpnet: ")]
     assert len(errors) == 1
-    assert re.search(r"gs://data/lasting/store/\w+/\w+/manifest\.json: .*503.*; tried 6 times; the same command goes on",
-                     errors[0])
+    assert re.search(
+        r"gs://data/lasting/store/\w+/\w+/manifest\.json: .*503.*; tried 6 times; the same command goes on", errors[0]
+    )
     assert not [name for name in Store(f"{place}/store").sizes() if name.endswith(MANIFEST)]
     assert Store(f"{place}/out").sizes().keys() == {"run.json"}  # what was asked
     assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0

@@ -28,16 +28,18 @@ import psutil
 import pytest
 import yaml
 
-from chrombpnet_core.genome import open_genome
-from chrombpnet_core.simulate import TINY, simulate
-from tasks.store import Store
+from chrombpnet_core.genome.fasta import open_genome
+from chrombpnet_core.simulation.simulate import TINY, simulate
+from tasks.storage.store import Store
 from tests.emulators import gcs_emulator
 from tests.emulators.postgres import postgres_server
 
 HEARTBEAT, PAUSE, ATTEMPTS = 30, 30, 3
 TOKEN = "a-token-of-this-test"
-FOLDS = [{"train": ["chr1", "chr2", "chr4", "chr6", "chr7"], "valid": ["chr5"], "test": ["chr3"]},
-         {"train": ["chr1", "chr2", "chr5", "chr6", "chr7"], "valid": ["chr4"], "test": ["chr3"]}]
+FOLDS = [
+    {"train": ["chr1", "chr2", "chr4", "chr6", "chr7"], "valid": ["chr5"], "test": ["chr3"]},
+    {"train": ["chr1", "chr2", "chr5", "chr6", "chr7"], "valid": ["chr4"], "test": ["chr3"]},
+]
 EPOCHS = 200
 """More than pass between the first checkpoint and the kill."""
 
@@ -81,15 +83,27 @@ class Production:
         """A process in a session of its own, which ends with the test; what it says goes to a file of its own."""
         self._number += 1
         with open(self._folder / f"log-{self._number}", "w") as log:
-            process = subprocess.Popen([sys.executable, *arguments], env=self.environment, cwd=self._folder, text=True,
-                                       start_new_session=True, **{"stdout": log, "stderr": log} | options)
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                env=self.environment,
+                cwd=self._folder,
+                text=True,
+                start_new_session=True,
+                **{"stdout": log, "stderr": log} | options,
+            )
         self._processes.callback(_end, process)
         return process
 
     def command(self, *arguments: str) -> str:
         """What a command of ours prints; it must succeed."""
-        done = subprocess.run([sys.executable, "-m", "flows.cli", *arguments], env=self.environment, cwd=self._folder,
-                              capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "flows.cli.main", *arguments],
+            env=self.environment,
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -102,8 +116,10 @@ class Production:
         from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 
         found = self.client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])))
-        return sorted((run for run in found if all(getattr(run, key) == value for key, value in wanted.items())),
-                      key=lambda run: run.created)
+        return sorted(
+            (run for run in found if all(getattr(run, key) == value for key, value in wanted.items())),
+            key=lambda run: run.created,
+        )
 
     def run(self, run: Any) -> Any:
         """The same run as it is now."""
@@ -180,7 +196,8 @@ def _save_block(url: str) -> str:
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
 
     CustomWebhookNotificationBlock(name="alerts", url=url, json_data={"subject": "{{subject}}", "body": "{{body}}"}).save(
-        "alerts")
+        "alerts"
+    )
     return "custom-webhook/alerts"
 
 
@@ -189,15 +206,37 @@ def production(emulator, notices, tmp_path_factory) -> Iterator[Production]:
     """Everything up and deployed."""
     folder = tmp_path_factory.mktemp("production")
     environment = os.environ | {
-        "STORAGE_EMULATOR_HOST": emulator, "CHROMBPNET_CACHE": str(folder / "cache"), "CHROMBPNET_THREADS": "1",
-        "CHROMBPNET_BRIDGE_TOKEN": TOKEN, "PREFECT_HOME": str(folder / "prefect"), "PREFECT_WORKER_QUERY_SECONDS": "2",
-        "PREFECT_SERVER_LOGGING_LEVEL": "WARNING", "PREFECT_LOGGING_LEVEL": "INFO"}
+        "STORAGE_EMULATOR_HOST": emulator,
+        "CHROMBPNET_CACHE": str(folder / "cache"),
+        "CHROMBPNET_THREADS": "1",
+        "CHROMBPNET_BRIDGE_TOKEN": TOKEN,
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+        "PREFECT_LOGGING_LEVEL": "INFO",
+    }
     with contextlib.ExitStack() as processes:
         environment["PREFECT_API_DATABASE_CONNECTION_URL"] = processes.enter_context(postgres_server())
         found = Production(folder, environment, processes)
-        deploy = ("deploy", "--store", "gs://data/store", "--drops", "gs://data/datasets", "--results", "gs://data/results",
-                  "--gpus", "2", "--attempts", str(ATTEMPTS), "--heartbeat", str(HEARTBEAT), "--pause",
-                  str(PAUSE), "--notify", _save_block(notices[0]))
+        deploy = (
+            "deploy",
+            "--store",
+            "gs://data/store",
+            "--drops",
+            "gs://data/datasets",
+            "--results",
+            "gs://data/results",
+            "--gpus",
+            "2",
+            "--attempts",
+            str(ATTEMPTS),
+            "--heartbeat",
+            str(HEARTBEAT),
+            "--pause",
+            str(PAUSE),
+            "--notify",
+            _save_block(notices[0]),
+        )
         told = found.command(*deploy)
         assert re.findall(r": (\w+)$", told, re.M).count("created") == 14, told
         assert set(re.findall(r": (\w+)(?=$|,)", found.command(*deploy), re.M)) == {"unchanged"}
@@ -209,14 +248,22 @@ def production(emulator, notices, tmp_path_factory) -> Iterator[Production]:
 @pytest.fixture(scope="module")
 def tell(production) -> Callable[[str], int]:
     """Does what Pub/Sub does when an object was written: pushes the bucket's notification."""
-    service = production.start("-m", "flows.cli", "bridge", "gs://data/datasets", "--port", "0", stdout=subprocess.PIPE)
+    service = production.start("-m", "flows.cli.main", "bridge", "gs://data/datasets", "--port", "0", stdout=subprocess.PIPE)
     url = service.stdout.readline().strip()
 
     def push(name: str, generation: str = "1", token: str = TOKEN) -> int:
         content = {"bucket": "data", "name": name, "generation": generation, "size": "900"}
-        message = {"attributes": {"eventType": "OBJECT_FINALIZE", "bucketId": "data", "objectId": name,
-                                  "objectGeneration": generation, "payloadFormat": "JSON_API_V1"},
-                   "data": base64.b64encode(json.dumps(content).encode()).decode(), "messageId": "7"}
+        message = {
+            "attributes": {
+                "eventType": "OBJECT_FINALIZE",
+                "bucketId": "data",
+                "objectId": name,
+                "objectGeneration": generation,
+                "payloadFormat": "JSON_API_V1",
+            },
+            "data": base64.b64encode(json.dumps(content).encode()).decode(),
+            "messageId": "7",
+        }
         body = json.dumps({"message": message, "subscription": "projects/lab/subscriptions/data"}).encode()
         try:
             with urllib.request.urlopen(urllib.request.Request(f"{url}/?token={token}", body), timeout=60) as answer:
@@ -231,8 +278,13 @@ def tell(production) -> Callable[[str], int]:
 def inputs(emulator, tmp_path_factory) -> dict[str, Path]:
     """Key of the data set file → file of a tiny genome; the same files lie in the bucket."""
     found = simulate(tmp_path_factory.mktemp("tiny"), TINY, bgzip=True)
-    given = {"fragments": found.fragments, "genome": found.genome, "chrom_sizes": found.sizes, "peaks": found.peaks,
-             "bias": _untrained(found.peaks.with_name("bias.h5"))}
+    given = {
+        "fragments": found.fragments,
+        "genome": found.genome,
+        "chrom_sizes": found.sizes,
+        "peaks": found.peaks,
+        "bias": _untrained(found.peaks.with_name("bias.h5")),
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORAGE_EMULATOR_HOST", emulator)
         Store("gs://data/in").upload_all({path.name: path for path in given.values()})
@@ -244,8 +296,9 @@ def _untrained(path: Path) -> Path:
     from chrombpnet_core.devices import find_device
 
     find_device()
-    from chrombpnet_core.model_files import save_model
-    from chrombpnet_core.models import Architecture, bpnet, draw_weights
+    from chrombpnet_core.models.bpnet import bpnet, draw_weights
+    from chrombpnet_core.models.files import save_model
+    from chrombpnet_core.models.sizes import Architecture
 
     model = bpnet(Architecture(filters=4, layers=3, input_length=600, output_length=200))
     draw_weights(model, 2)
@@ -255,12 +308,23 @@ def _untrained(path: Path) -> Path:
 
 def _spec(inputs: Mapping[str, Path], name: str, output: str, remote: bool = True, seed: int = 1) -> dict[str, Any]:
     given = {key: f"gs://data/in/{path.name}" if remote else str(path) for key, path in inputs.items()}
-    return {"id": name, "assay": "ATAC", "reads": {"fragments": [given["fragments"]]}, "genome": given["genome"],
-            "chrom_sizes": given["chrom_sizes"], "peaks": given["peaks"], "folds": FOLDS, "input_length": 600,
-            "output_length": 200, "background": {"stride": 200}, "bias": {"model": given["bias"]},
-            "model": {"filters": 8, "layers": 4, "epochs": EPOCHS, "jitter": 50},
-            "explanation": {"peaks": 0}, "output": output,
-            "training": {"batch_size": 16, "device": "cpu", "patience": EPOCHS, "seed": seed}}
+    return {
+        "id": name,
+        "assay": "ATAC",
+        "reads": {"fragments": [given["fragments"]]},
+        "genome": given["genome"],
+        "chrom_sizes": given["chrom_sizes"],
+        "peaks": given["peaks"],
+        "folds": FOLDS,
+        "input_length": 600,
+        "output_length": 200,
+        "background": {"stride": 200},
+        "bias": {"model": given["bias"]},
+        "model": {"filters": 8, "layers": 4, "epochs": EPOCHS, "jitter": 50},
+        "explanation": {"peaks": 0},
+        "output": output,
+        "training": {"batch_size": 16, "device": "cpu", "patience": EPOCHS, "seed": seed},
+    }
 
 
 @pytest.fixture
@@ -281,6 +345,7 @@ def drop(production, tell, inputs, emulator, tmp_path, monkeypatch) -> Callable[
 
 def _both_train(production: Production, run: Any) -> Callable[[], bool]:
     """Whether the main models of both folds are in training, with an epoch or more in their checkpoints."""
+
     def look() -> bool:
         state = production.run(run).state
         assert not state.is_final(), state.message
@@ -380,8 +445,10 @@ def test_a_run_that_crashes_again_and_again_is_left_alone(production, drop, noti
     _until(_both_train(production, run), 400)
     first, _ = _folds_of(production, run)
     for attempt in range(1, ATTEMPTS + 1):
-        _until(lambda attempt=attempt: production.run(first).run_count == attempt
-               and production.run(first).state.is_running(), 240)
+        _until(
+            lambda attempt=attempt: production.run(first).run_count == attempt and production.run(first).state.is_running(),
+            240,
+        )
         production.process_of(first).kill()
         _until(lambda: not production.run(first).state.is_running(), 60)
     time.sleep(2 * PAUSE)  # for an automation that should not act
@@ -423,18 +490,41 @@ def test_variants_are_scored_over_a_bundle_a_run_for_each_model(production, inpu
     listed, genome = tmp_path / "list.tsv", f"gs://data/in/{inputs['genome'].name}"
     with open_genome(inputs["genome"], tmp_path / "index") as opened:
         codes = {chrom: opened.codes(chrom) for chrom in ("chr3", "chr5")}
-    listed.write_text("".join(f"{chrom}\t{at + 1}\t{'ACGT'[of[at]]}\t{'CGTA'[of[at]]}\t{chrom}-{at}\n"
-                              for chrom, of in codes.items() for at in range(1000, 3000, 100)))
+    listed.write_text(
+        "".join(
+            f"{chrom}\t{at + 1}\t{'ACGT'[of[at]]}\t{'CGTA'[of[at]]}\t{chrom}-{at}\n"
+            for chrom, of in codes.items()
+            for at in range(1000, 3000, 100)
+        )
+    )
     Store("gs://data/in").upload(listed, listed.name)
-    asked = {"variants": "gs://data/in/list.tsv", "genome": genome, "bundle": "gs://data/bundles/lost", "top": 3,
-             "output_prefix": "gs://data/variants/cloud"}
+    asked = {
+        "variants": "gs://data/in/list.tsv",
+        "genome": genome,
+        "bundle": "gs://data/bundles/lost",
+        "top": 3,
+        "output_prefix": "gs://data/variants/cloud",
+    }
     run = run_deployment("variants/variants", parameters={"request": asked}, timeout=600)
     assert run.state.is_completed(), run.state.message
     parts = production.runs("variants-part")
     assert [each.parameters["part"] for each in parts] == ["fold_0", "fold_1", "report"]
     assert all(each.state.is_completed() for each in parts)
-    production.command("variants", "-l", str(listed), "-g", str(inputs["genome"]), "--bundle", "gs://data/bundles/lost",
-                       "--top", "3", "-op", str(tmp_path / "cloud"), "--store", str(tmp_path / "store"))
+    production.command(
+        "variants",
+        "-l",
+        str(listed),
+        "-g",
+        str(inputs["genome"]),
+        "--bundle",
+        "gs://data/bundles/lost",
+        "--top",
+        "3",
+        "-op",
+        str(tmp_path / "cloud"),
+        "--store",
+        str(tmp_path / "store"),
+    )
     found = Store("gs://data/variants")
     assert found.sizes().keys() == {path.name for path in tmp_path.glob("cloud.*")}
     for name in ("cloud.mean.variant_scores.tsv", "cloud.fold_1.variant_scores.tsv", "cloud.variants.html"):

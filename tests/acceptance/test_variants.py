@@ -15,12 +15,13 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import kstest
 
-from chrombpnet_core.genome import codes_of, one_hot, open_genome, reverse_complement
-from chrombpnet_core.metrics import auroc
-from chrombpnet_core.model_files import load_model, save_model
-from chrombpnet_core.truth import read_truth
+from chrombpnet_core.evaluation.metrics import auroc
+from chrombpnet_core.genome.fasta import open_genome
+from chrombpnet_core.genome.sequence import codes_of, one_hot, reverse_complement
+from chrombpnet_core.models.files import load_model, save_model
+from chrombpnet_core.simulation.planted_truth import read_truth
 from flows.variants import VariantsRequest, score_variants
-from tasks.steps import MANIFEST
+from tasks.runner import MANIFEST
 
 ROOT = Path(__file__).resolve().parents[2]
 PEER = ROOT / ".venv-variant-scorer"
@@ -50,18 +51,25 @@ def _draw(letters: dict[str, str], masked: dict[str, int]) -> list[tuple]:
         number, chrom = len(rows), chroms[rng.integers(len(chroms))]
         text, kind = letters[chrom], ["snv", "insertion", "deletion", "replacement", "bare"][len(rows) % 5]
         size = len(text)
-        where = [rng.integers(FLANK + 1, size - FLANK - 30), FLANK + 1 + rng.integers(3),
-                 size - FLANK - 20 - rng.integers(3),
-                 masked[chrom] + rng.integers(-FLANK, FLANK)]
+        where = [
+            rng.integers(FLANK + 1, size - FLANK - 30),
+            FLANK + 1 + rng.integers(3),
+            size - FLANK - 20 - rng.integers(3),
+            masked[chrom] + rng.integers(-FLANK, FLANK),
+        ]
         at = int(where[max(0, number % 10 - 6)])
-        there = text[at - 1:at + 11]
+        there = text[at - 1 : at + 11]
         if "N" in there and kind != "snv":
             continue
         first = there[0] if there[0] != "N" else "A"
         long = int(rng.integers(2, 12))
-        one, two = {"snv": (first, OTHER[first]), "insertion": (first, first + "GATTACAGATTACA"[:long]),
-                    "deletion": (there[:long], first), "replacement": (there[:long], OTHER[first] + "AC"),
-                    "bare": ("-", "ACGTGCA"[:long]) if number % 2 else (there[:long], "-")}[kind]
+        one, two = {
+            "snv": (first, OTHER[first]),
+            "insertion": (first, first + "GATTACAGATTACA"[:long]),
+            "deletion": (there[:long], first),
+            "replacement": (there[:long], OTHER[first] + "AC"),
+            "bare": ("-", "ACGTGCA"[:long]) if number % 2 else (there[:long], "-"),
+        }[kind]
         if (chrom, at, one, two) not in taken and one != two:
             taken.add((chrom, at, one, two))
             rows.append((chrom, at, one, two, f"{kind}{number}"))
@@ -74,21 +82,32 @@ def case(yeast, golden, tmp_path_factory) -> Case:
     with open_genome(yeast / "genome.fa.gz", folder / "index") as genome:
         letters = {chrom: "".join("ACGTN"[code] for code in genome.codes(chrom)) for chrom in genome.sizes}
     masked = {chrom: len(text) // 2 for chrom, text in letters.items()}
-    letters = {chrom: text[:masked[chrom]] + "N" * 200 + text[masked[chrom] + 200:] for chrom, text in letters.items()}
+    letters = {chrom: text[: masked[chrom]] + "N" * 200 + text[masked[chrom] + 200 :] for chrom, text in letters.items()}
     (folder / "genome.fa").write_text("".join(f">{chrom}\n{text}\n" for chrom, text in letters.items()))
     (folder / "sizes").write_text("".join(f"{chrom}\t{len(text)}\n" for chrom, text in letters.items()))
     lines = (yeast / "peaks.narrowPeak").read_text().splitlines()
     places = [(line.split("\t")[0], int(line.split("\t")[1])) for line in lines]
-    inner = [line for line, (chrom, start) in zip(lines, places, strict=True)
-             if 2 * LENGTH < start < len(letters[chrom]) - 2 * LENGTH]
-    (folder / "peaks.bed").write_text("\n".join(inner[::len(inner) // PEAKS][:PEAKS]) + "\n")
+    inner = [
+        line
+        for line, (chrom, start) in zip(lines, places, strict=True)
+        if 2 * LENGTH < start < len(letters[chrom]) - 2 * LENGTH
+    ]
+    (folder / "peaks.bed").write_text("\n".join(inner[:: len(inner) // PEAKS][:PEAKS]) + "\n")
     rows = sorted(_draw(letters, masked), key=lambda row: [*letters].index(row[0]))
     (folder / "list.tsv").write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
     model = folder / "model.h5"
     _save_louder(golden / "models" / "chrombpnet_nobias.h5", model)
-    score_variants(VariantsRequest(
-        variants=str(folder / "list.tsv"), genome=str(folder / "genome.fa"), models=[str(model)], top=0,
-        peaks=str(folder / "peaks.bed"), output_prefix=str(folder / "ours")), str(folder / "store"))
+    score_variants(
+        VariantsRequest(
+            variants=str(folder / "list.tsv"),
+            genome=str(folder / "genome.fa"),
+            models=[str(model)],
+            top=0,
+            peaks=str(folder / "peaks.bed"),
+            output_prefix=str(folder / "ours"),
+        ),
+        str(folder / "store"),
+    )
     scores = pd.read_csv(folder / "ours.variant_scores.tsv", sep="\t").set_index("variant_id")
     return Case(folder, letters, rows, model, scores)
 
@@ -105,8 +124,9 @@ def _save_louder(source: Path, target: Path) -> None:
 def _predicted(model, letters: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Counts and logits, means of both strands, in float64 from the model's float32 outputs."""
     codes = codes_of("".join(letters)).reshape(len(letters), -1)
-    (one, log_one), (two, log_two) = (model.predict(one_hot(each), batch_size=16, verbose=0)
-                                      for each in (codes, reverse_complement(codes)))
+    (one, log_one), (two, log_two) = (
+        model.predict(one_hot(each), batch_size=16, verbose=0) for each in (codes, reverse_complement(codes))
+    )
     counts = (np.exp(log_one[:, 0].astype(np.float64)) + np.exp(log_two[:, 0].astype(np.float64))) / 2
     return counts, (one.astype(np.float64) + two[:, ::-1].astype(np.float64)) / 2
 
@@ -132,24 +152,33 @@ def test_scores_are_those_of_the_definitions(case):
     windows = []
     for chrom, pos, one, two, _ in case.rows:
         text, one, two = case.letters[chrom], one.replace("-", ""), two.replace("-", "")
-        left, right = text[pos - 1 - FLANK:pos - 1], text[pos - 1 + len(one):pos - 1 + FLANK + 30]
+        left, right = text[pos - 1 - FLANK : pos - 1], text[pos - 1 + len(one) : pos - 1 + FLANK + 30]
         windows += [(left + allele + right)[:LENGTH] for allele in (one, two)]
     counts, logits = _predicted(model, windows)
     peaks = [line.split("\t") for line in (case.folder / "peaks.bed").read_text().splitlines()]
     begins = [int(peak[1]) + int(peak[9]) - FLANK - 1 for peak in peaks]
-    among, _ = _predicted(model, [case.letters[peak[0]][at:at + LENGTH] for peak, at in zip(peaks, begins, strict=True)])
+    among, _ = _predicted(model, [case.letters[peak[0]][at : at + LENGTH] for peak, at in zip(peaks, begins, strict=True)])
     worst = dict.fromkeys(("logfc", "jsd", "original_jsd", "logfc_x_jsd", "abs_logfc_x_jsd"), 0.0)
     for row, (_, _, one, two, name) in enumerate(case.rows):
-        got, (first, second) = case.scores.loc[name], counts[2 * row:2 * row + 2]
-        jsd, original = _distances(*map(_softmax, logits[2 * row:2 * row + 2]), len(one.strip("-")), len(two.strip("-")))
+        got, (first, second) = case.scores.loc[name], counts[2 * row : 2 * row + 2]
+        jsd, original = _distances(*map(_softmax, logits[2 * row : 2 * row + 2]), len(one.strip("-")), len(two.strip("-")))
         logfc = np.log2(second / first)
-        wanted = {"logfc": logfc, "jsd": jsd, "original_jsd": original, "logfc_x_jsd": logfc * jsd,
-                  "abs_logfc_x_jsd": abs(logfc) * jsd}
+        wanted = {
+            "logfc": logfc,
+            "jsd": jsd,
+            "original_jsd": original,
+            "logfc_x_jsd": logfc * jsd,
+            "abs_logfc_x_jsd": abs(logfc) * jsd,
+        }
         worst = {score: max(worst[score], abs(got[score] - value)) for score, value in wanted.items()}
         for allele, value in (("allele1", first), ("allele2", second)):
             assert abs(got[f"{allele}_quantile"] - max(np.mean(among < value), 1 / PEAKS)) <= 1 / PEAKS + 1e-9
-    print("largest differences:", {score: f"{value:.1e}" for score, value in worst.items()}, "of values up to",
-          case.scores[[*worst]].abs().max().round(3).to_dict())
+    print(
+        "largest differences:",
+        {score: f"{value:.1e}" for score, value in worst.items()},
+        "of values up to",
+        case.scores[[*worst]].abs().max().round(3).to_dict(),
+    )
     assert np.isfinite(case.scores[[*worst]].to_numpy()).all()
     assert max(worst.values()) <= CLOSE
 
@@ -157,9 +186,26 @@ def test_scores_are_those_of_the_definitions(case):
 def test_a_killed_run_goes_on_at_the_chromosome_where_it_was(case, tmp_path):
     """kill -9 when some are scored: nothing is half-written, these are not scored again, and the table is the same."""
     store = tmp_path / "store"
-    command = [sys.executable, "-m", "flows.cli", "variants", "-l", case.folder / "list.tsv",
-               "-g", case.folder / "genome.fa", "-m", case.model, "-p", case.folder / "peaks.bed", "--top", "0",
-               "-op", tmp_path / "out" / "again", "--store", store]
+    command = [
+        sys.executable,
+        "-m",
+        "flows.cli.main",
+        "variants",
+        "-l",
+        case.folder / "list.tsv",
+        "-g",
+        case.folder / "genome.fa",
+        "-m",
+        case.model,
+        "-p",
+        case.folder / "peaks.bed",
+        "--top",
+        "0",
+        "-op",
+        tmp_path / "out" / "again",
+        "--store",
+        store,
+    ]
 
     def scored() -> dict[Path, int]:
         return {path: path.stat().st_mtime_ns for path in store.glob(f"variant_scores/*/{MANIFEST}")}
@@ -179,7 +225,8 @@ def test_a_killed_run_goes_on_at_the_chromosome_where_it_was(case, tmp_path):
     assert len(after) == chroms
     assert before.items() <= after.items()
     assert (tmp_path / "out" / "again.variant_scores.tsv").read_bytes() == (
-        case.folder / "ours.variant_scores.tsv").read_bytes()
+        case.folder / "ours.variant_scores.tsv"
+    ).read_bytes()
 
 
 def test_variant_scorer_says_the_same(case):
@@ -187,11 +234,34 @@ def test_variant_scorer_says_the_same(case):
         pytest.fail(f"{PEER.name} is not installed (make {PEER.name}/installed tells why)")
     out = case.folder / "theirs"
     run = subprocess.run(
-        [PEER / "bin" / "python", PEER / "variant-scorer" / "src" / "variant_scoring.py", "-l", case.folder / "list.tsv",
-         "-g", case.folder / "genome.fa", "-m", case.model, "-o", out, "-s", case.folder / "sizes",
-         "-p", case.folder / "peaks.bed", "-sc", "chrombpnet", "-t", "5", "-bs", "64",
-         "--no_hdf5"], check=False, capture_output=True, text=True,
-        env=os.environ | {"TF_USE_LEGACY_KERAS": "1", "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"})
+        [
+            PEER / "bin" / "python",
+            PEER / "variant-scorer" / "src" / "variant_scoring.py",
+            "-l",
+            case.folder / "list.tsv",
+            "-g",
+            case.folder / "genome.fa",
+            "-m",
+            case.model,
+            "-o",
+            out,
+            "-s",
+            case.folder / "sizes",
+            "-p",
+            case.folder / "peaks.bed",
+            "-sc",
+            "chrombpnet",
+            "-t",
+            "5",
+            "-bs",
+            "64",
+            "--no_hdf5",
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"TF_USE_LEGACY_KERAS": "1", "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"},
+    )
     assert run.returncode == 0, run.stderr[-2000:]
     theirs = pd.read_csv(f"{out}.variant_scores.tsv", sep="\t").set_index("variant_id")
     ours = case.scores.loc[theirs.index]
@@ -215,8 +285,9 @@ def test_variant_scorer_says_the_same(case):
 def demo(tmp_path_factory) -> Path:
     """The demo, trained."""
     folder = tmp_path_factory.mktemp("demo")
-    run = subprocess.run([sys.executable, "-m", "flows.cli", "demo", "-o", folder / "out", "--store", folder / "store"],
-                         check=False)
+    run = subprocess.run(
+        [sys.executable, "-m", "flows.cli.main", "demo", "-o", folder / "out", "--store", folder / "store"], check=False
+    )
     assert run.returncode == 0
     return folder / "out"
 
@@ -240,8 +311,17 @@ def test_variants_that_break_planted_motifs_rank_above_others(demo, tmp_path):
         one = "ACGT"[codes[at]]
         rows.append(f"chr3\t{at + 1}\t{one}\t{OTHER[one]}\t{kind}{number}\n")
     (tmp_path / "list.tsv").write_text("".join(rows))
-    score_variants(VariantsRequest(variants=str(tmp_path / "list.tsv"), genome=str(genome), models=[str(model)], top=3,
-                                   shuffles=2000, output_prefix=str(tmp_path / "x")), str(tmp_path / "store"))
+    score_variants(
+        VariantsRequest(
+            variants=str(tmp_path / "list.tsv"),
+            genome=str(genome),
+            models=[str(model)],
+            top=3,
+            shuffles=2000,
+            output_prefix=str(tmp_path / "x"),
+        ),
+        str(tmp_path / "store"),
+    )
     table = pd.read_csv(tmp_path / "x.variant_scores.tsv", sep="\t")
     broken = table["variant_id"].str.startswith("in").to_numpy()
     reached = auroc(table["abs_logfc_x_jsd"].to_numpy(), broken)

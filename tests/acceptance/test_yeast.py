@@ -12,20 +12,20 @@ import numpy as np
 import pyBigWig
 import pytest
 
-from chrombpnet_core.footprints import background_sequences
-from chrombpnet_core.genome import open_genome
-from chrombpnet_core.inference import predictor
-from chrombpnet_core.model_files import load_model
-from chrombpnet_core.motifs import read_rows
-from chrombpnet_core.regions import read_regions
-from chrombpnet_core.truth import motif_effect
+from chrombpnet_core.evaluation.footprints import background_sequences
+from chrombpnet_core.genome.fasta import open_genome
+from chrombpnet_core.genome.regions import read_regions
+from chrombpnet_core.models.files import load_model
+from chrombpnet_core.models.predict import predictor
+from chrombpnet_core.motifs.patterns import read_rows
+from chrombpnet_core.simulation.planted_truth import motif_effect
 
 SHORTEST = 5  # bp; the reference loses its whole bigWig on shorter fragments, so its figures are without them
 
 
 def _run(*arguments) -> None:
     print(*arguments)
-    run = subprocess.run([sys.executable, "-m", "flows.cli", *map(str, arguments)], check=False)
+    run = subprocess.run([sys.executable, "-m", "flows.cli.main", *map(str, arguments)], check=False)
     assert run.returncode == 0
 
 
@@ -45,18 +45,48 @@ def fragments(yeast, tmp_path_factory) -> Path:
 def runs(yeast, golden, fragments, tmp_path_factory) -> Path:
     """Bias and main model of fold 0, with the sizes that the reference was run with."""
     folder = tmp_path_factory.mktemp("yeast")
-    inputs = ("-ifrag", fragments, "-d", "ATAC", "-g", yeast / "genome.fa.gz", "-c", yeast / "chrom.sizes", "-p",
-              yeast / "peaks.narrowPeak", "-n", golden / "background" / "nonpeaks_ratio1_blacklist.bed", "-fl",
-              yeast / "fold_0.json", "--store", folder / "store")
-    _run("bias", "pipeline", *inputs, "-b", 0.5, "-fil", 32, "-dil", 4, "-e", 8, "-o", folder / "bias",
-         "--explain", 0)
-    _run("pipeline", *inputs, "-b", folder / "bias" / "models" / "bias.h5", "-fil", 64, "-dil", 8, "-e", 14, "-o",
-         folder / "main", "--motifs", "jaspar:fungi", "--assembly", "sacCer3")
+    inputs = (
+        "-ifrag",
+        fragments,
+        "-d",
+        "ATAC",
+        "-g",
+        yeast / "genome.fa.gz",
+        "-c",
+        yeast / "chrom.sizes",
+        "-p",
+        yeast / "peaks.narrowPeak",
+        "-n",
+        golden / "background" / "nonpeaks_ratio1_blacklist.bed",
+        "-fl",
+        yeast / "fold_0.json",
+        "--store",
+        folder / "store",
+    )
+    _run("bias", "pipeline", *inputs, "-b", 0.5, "-fil", 32, "-dil", 4, "-e", 8, "-o", folder / "bias", "--explain", 0)
+    _run(
+        "pipeline",
+        *inputs,
+        "-b",
+        folder / "bias" / "models" / "bias.h5",
+        "-fil",
+        64,
+        "-dil",
+        8,
+        "-e",
+        14,
+        "-o",
+        folder / "main",
+        "--motifs",
+        "jaspar:fungi",
+        "--assembly",
+        "sacCer3",
+    )
     return folder
 
 
 def _facts(folder: Path, step: str) -> dict:
-    manifest, = (folder / "store" / step).glob("*/manifest.json")
+    (manifest,) = (folder / "store" / step).glob("*/manifest.json")
     return json.loads(manifest.read_text())["facts"]
 
 
@@ -88,8 +118,10 @@ def test_the_report_is_there(runs):
     report = json.loads((runs / "main" / "evaluation" / "report.json").read_text())
     assert report["overall"] in ("pass", "warn")
     assert (runs / "main" / "evaluation" / "overall_report.html").stat().st_size > 1e5
-    assert len(read_regions(runs / "main" / "auxiliary" / "filtered.peaks.bed")) == _facts(runs, "select_main")[
-        "peaks_kept"] + 439
+    assert (
+        len(read_regions(runs / "main" / "auxiliary" / "filtered.peaks.bed"))
+        == _facts(runs, "select_main")["peaks_kept"] + 439
+    )
 
 
 def test_motifs_are_those_of_yeast_or_the_model_does_not_hold_them(runs, yeast, golden):
@@ -97,8 +129,11 @@ def test_motifs_are_those_of_yeast_or_the_model_does_not_hold_them(runs, yeast, 
     rows = read_rows(runs / "main" / "evaluation" / "modisco_profile" / "motifs.json")
     for row in rows:
         print(row.pattern, row.seqlets, row.kind, [(match.name, f"{match.q:.1e}") for match in row.matches])
-    found = [row for row in rows if row.kind == "tf" and any(
-        match.called and match.name.upper() in ("REB1", "ABF1") for match in row.matches)]
+    found = [
+        row
+        for row in rows
+        if row.kind == "tf" and any(match.called and match.name.upper() in ("REB1", "ABF1") for match in row.matches)
+    ]
     model = predictor(load_model(runs / "main" / "models" / "chrombpnet_nobias.h5"))
     with open_genome(yeast / "genome.fa.gz", runs / "genome") as genome:
         nonpeaks = read_regions(golden / "background" / "nonpeaks_ratio1_blacklist.bed", "nonpeaks", genome.sizes)
@@ -110,11 +145,21 @@ def test_motifs_are_those_of_yeast_or_the_model_does_not_hold_them(runs, yeast, 
 
 def test_cut_sites_are_the_references(yeast, golden, tmp_path):
     """Of all fragments: identical, but for those shorter than 5 bp, whose cut sites inside the chromosome ours keeps."""
-    from tasks.data import BIGWIG, count_insertions
+    from tasks.steps.data import BIGWIG, count_insertions
 
-    result = count_insertions.fn(str(tmp_path), "fragments", [str(yeast / "fragments.tsv.gz")],
-                                 str(yeast / "genome.fa.gz"), str(yeast / "chrom.sizes"), "ATAC", None, None, None,
-                                 10_000, 1234)
+    result = count_insertions.fn(
+        str(tmp_path),
+        "fragments",
+        [str(yeast / "fragments.tsv.gz")],
+        str(yeast / "genome.fa.gz"),
+        str(yeast / "chrom.sizes"),
+        "ATAC",
+        None,
+        None,
+        None,
+        10_000,
+        1234,
+    )
     assert (result.facts["plus_shift"], result.facts["minus_shift"]) == (0, 0)
     wanted = np.load(golden / "reads" / "insertions.auto.npz")
     with gzip.open(yeast / "fragments.tsv.gz", "rt") as lines:

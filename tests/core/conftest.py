@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chrombpnet_core.coverage import Coverage
-from chrombpnet_core.genome import open_genome
-from chrombpnet_core.regions import regions_at
-from chrombpnet_core.shards import Layout, ShardSet, write_shards
+from chrombpnet_core.genome.fasta import open_genome
+from chrombpnet_core.genome.regions import regions_at
+from chrombpnet_core.tracks.coverage import Coverage
+from chrombpnet_core.training_data.shards import Layout, ShardSet, write_shards
 
 LAYOUT = Layout(input_length=200, output_length=80, jitter=20)
 
@@ -21,8 +21,10 @@ class SmallData:
 
         rng = np.random.default_rng(7)
         self.sizes = {"chrA": 6000, "chrB": 4000}
-        self.letters = {chrom: "".join(rng.choice(list("ACGTN"), size, p=[0.3, 0.2, 0.2, 0.29, 0.01]))
-                        for chrom, size in self.sizes.items()}
+        self.letters = {
+            chrom: "".join(rng.choice(list("ACGTN"), size, p=[0.3, 0.2, 0.2, 0.29, 0.01]))
+            for chrom, size in self.sizes.items()
+        }
         self.counts = {chrom: rng.poisson(0.3, size).astype(np.float32) for chrom, size in self.sizes.items()}
         fasta = folder / "g.fa"
         fasta.write_text("".join(f">{chrom}\n{text}\n" for chrom, text in self.letters.items()))

@@ -52,15 +52,28 @@ class Object:
     def checksums(self) -> dict[str, str]:
         """``crc32c`` and ``md5``, base64."""
         crc = google_crc32c.Checksum(self.data).digest()
-        return {"crc32c": base64.b64encode(crc).decode(),
-                "md5": base64.b64encode(hashlib.md5(self.data, usedforsecurity=False).digest()).decode()}
+        return {
+            "crc32c": base64.b64encode(crc).decode(),
+            "md5": base64.b64encode(hashlib.md5(self.data, usedforsecurity=False).digest()).decode(),
+        }
 
     def resource(self) -> dict[str, Any]:
         """The object's metadata, as the API tells it."""
-        return {"kind": "storage#object", "name": self.name, "bucket": self.bucket, "size": str(len(self.data)),
-                "generation": str(self.generation), "metageneration": "1", "contentType": self.content_type,
-                "crc32c": self.checksums["crc32c"], "md5Hash": self.checksums["md5"], "etag": f"G{self.generation}",
-                "updated": self.updated, "timeCreated": self.updated, "id": f"{self.bucket}/{self.name}/{self.generation}"}
+        return {
+            "kind": "storage#object",
+            "name": self.name,
+            "bucket": self.bucket,
+            "size": str(len(self.data)),
+            "generation": str(self.generation),
+            "metageneration": "1",
+            "contentType": self.content_type,
+            "crc32c": self.checksums["crc32c"],
+            "md5Hash": self.checksums["md5"],
+            "etag": f"G{self.generation}",
+            "updated": self.updated,
+            "timeCreated": self.updated,
+            "id": f"{self.bucket}/{self.name}/{self.generation}",
+        }
 
 
 @dataclass
@@ -124,13 +137,16 @@ class Buckets:
             names = sorted(name for name in self._of(bucket) if name.startswith(prefix))
             below: dict[str, Object | None] = {}
             for name in names:
-                head, cut, _ = name[len(prefix):].partition(delimiter) if delimiter else (name, "", "")
+                head, cut, _ = name[len(prefix) :].partition(delimiter) if delimiter else (name, "", "")
                 below[prefix + head + cut if cut else name] = None if cut else self._of(bucket)[name]
         keys = [key for key in below if key > query.get("pageToken", "")]
         size = min(self._page, int(query.get("maxResults", self._page)))
         page, more = keys[:size], keys[size:]
-        found: dict[str, Any] = {"kind": "storage#objects", "items": [below[key].resource() for key in page if below[key]],
-                                 "prefixes": [key for key in page if not below[key]]}
+        found: dict[str, Any] = {
+            "kind": "storage#objects",
+            "items": [below[key].resource() for key in page if below[key]],
+            "prefixes": [key for key in page if not below[key]],
+        }
         return _json(found | ({"nextPageToken": page[-1]} if more else {}))
 
     def get(self, bucket: str, name: str, query: Query, wanted: str | None) -> Answer:
@@ -139,16 +155,22 @@ class Buckets:
         self._precondition(bucket, name, query)
         if query.get("alt") != "media":
             return _json(found.resource())
-        headers = {"Content-Type": found.content_type, "X-Goog-Generation": str(found.generation),
-                   "X-Goog-Hash": ",".join(f"{kind}={value}" for kind, value in found.checksums.items()),
-                   "X-Goog-Stored-Content-Length": str(len(found.data)), "Accept-Ranges": "bytes"}
+        headers = {
+            "Content-Type": found.content_type,
+            "X-Goog-Generation": str(found.generation),
+            "X-Goog-Hash": ",".join(f"{kind}={value}" for kind, value in found.checksums.items()),
+            "X-Goog-Stored-Content-Length": str(len(found.data)),
+            "Accept-Ranges": "bytes",
+        }
         match = re.fullmatch(r"bytes=(\d+)-(\d*)", wanted or "")
         if not match:
             return Answer(200, found.data, headers)
         start, end = int(match[1]), min(int(match[2] or len(found.data)), len(found.data) - 1)
         if start > end:
             raise Refused(416, "The requested range cannot be satisfied.")
-        return Answer(206, found.data[start:end + 1], headers | {"Content-Range": f"bytes {start}-{end}/{len(found.data)}"})
+        return Answer(
+            206, found.data[start : end + 1], headers | {"Content-Range": f"bytes {start}-{end}/{len(found.data)}"}
+        )
 
     def delete(self, bucket: str, name: str, query: Query) -> Answer:
         """Delete an object."""
@@ -163,8 +185,14 @@ class Buckets:
         with self._lock:
             name = metadata["name"]
             self._precondition(bucket, name, query)
-            new = Object(bucket, name, bytes(data), time.time_ns() // 1000 * 100 + next(self._generations) % 100,
-                         metadata.get("contentType") or content_type, time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()))
+            new = Object(
+                bucket,
+                name,
+                bytes(data),
+                time.time_ns() // 1000 * 100 + next(self._generations) % 100,
+                metadata.get("contentType") or content_type,
+                time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
+            )
             for key, kind in (("crc32c", "crc32c"), ("md5Hash", "md5")):
                 if metadata.get(key, new.checksums[kind]) != new.checksums[kind]:
                     raise Refused(400, f"Provided {key} does not match the content.")
@@ -200,10 +228,11 @@ class Buckets:
             start, arrived = int(match[1] or len(session.data)), len(session.data)
             if start > arrived:
                 raise Refused(503, "A part is missing.")
-            session.data += body[arrived - start:]
+            session.data += body[arrived - start :]
             if match[2] != "*" and len(session.data) == int(match[2]):
-                session.done = self.put(session.bucket, session.metadata, bytes(session.data), session.content_type,
-                                        session.query)
+                session.done = self.put(
+                    session.bucket, session.metadata, bytes(session.data), session.content_type, session.query
+                )
                 return _json(session.done.resource())
             return Answer(308, headers={"Range": f"bytes=0-{len(session.data) - 1}"} if session.data else {})
 

@@ -56,11 +56,16 @@ class Maker:
         accession = f"ENCSR{self._number:03d}" + "".join(self._rng.choices("ABCDEFGHJKLMN", k=3))
         rng = self._rng
         experiment = {
-            "accession": accession, "status": "released", "assay_title": rng.choice(["ATAC-seq", "DNase-seq"]),
+            "accession": accession,
+            "status": "released",
+            "assay_title": rng.choice(["ATAC-seq", "DNase-seq"]),
             "date_released": f"20{rng.randint(18, 26)}-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}",
             "biosample_summary": rng.choice(["Homo sapiens K562", "Homo sapiens heart, female adult (53 years)"]),
-            "biosample_ontology": {"term_name": rng.choice(["K562", "heart"])}, "perturbed": False,
-            "audit": {"WARNING": [{"category": "moderate library complexity"}]}, "original_files": []}
+            "biosample_ontology": {"term_name": rng.choice(["K562", "heart"])},
+            "perturbed": False,
+            "audit": {"WARNING": [{"category": "moderate library complexity"}]},
+            "original_files": [],
+        }
         self.portal.experiments[accession] = experiment
         wanted = self.wanted[accession] = Wanted(kind)
         self._build(kind, experiment, wanted)
@@ -75,25 +80,42 @@ class Maker:
         ending = "bam" if told.get("file_format") == "bam" else "bed.gz"
         path = f"/2026/01/01/{accession}.{ending}"
         self.bucket.objects[path] = data
-        file = {"accession": accession, "status": "released", "assembly": "GRCh38", "file_size": len(data),
-                "md5sum": hashlib.md5(data, usedforsecurity=False).hexdigest(),
-                "date_created": f"2026-01-{self._number % 28 + 1:02d}",
-                "href": f"/files/{accession}/@@download/{accession}.{ending}",
-                "cloud_metadata": {"url": self.bucket.url + path}, "analyses": [], "biological_replicates": [1]} | told
+        file = {
+            "accession": accession,
+            "status": "released",
+            "assembly": "GRCh38",
+            "file_size": len(data),
+            "md5sum": hashlib.md5(data, usedforsecurity=False).hexdigest(),
+            "date_created": f"2026-01-{self._number % 28 + 1:02d}",
+            "href": f"/files/{accession}/@@download/{accession}.{ending}",
+            "cloud_metadata": {"url": self.bucket.url + path},
+            "analyses": [],
+            "biological_replicates": [1],
+        } | told
         self.portal.locations[accession] = f"{self.bucket.url}{path}?X-Amz-Signature=secret"
         experiment["original_files"].append({name: value for name, value in file.items() if value is not None})
         return experiment["original_files"][-1]
 
     def bam(self, experiment: Json, replicate: int = 1, **told: Any) -> Json:
         """Filtered paired-end alignments of a replicate."""
-        return self.file(experiment, **{
-            "file_format": "bam", "output_type": "alignments", "mapped_run_type": "paired-ended",
-            "biological_replicates": [replicate], "technical_replicates": [f"{replicate}_1"]} | told)
+        return self.file(
+            experiment,
+            **{
+                "file_format": "bam",
+                "output_type": "alignments",
+                "mapped_run_type": "paired-ended",
+                "biological_replicates": [replicate],
+                "technical_replicates": [f"{replicate}_1"],
+            }
+            | told,
+        )
 
     def bed(self, experiment: Json, **told: Any) -> Json:
         """Peaks."""
-        return self.file(experiment, **{
-            "file_format": "bed", "file_format_type": "narrowPeak", "output_type": "pseudoreplicated peaks"} | told)
+        return self.file(
+            experiment,
+            **{"file_format": "bed", "file_format_type": "narrowPeak", "output_type": "pseudoreplicated peaks"} | told,
+        )
 
     def _build(self, kind: str, experiment: Json, wanted: Wanted) -> None:
         self.bam(experiment, assembly="hg19")
@@ -131,8 +153,11 @@ class Maker:
         wanted.single = True
         for replicate in (1, 2):
             self.bam(experiment, replicate, mapped_run_type="single-ended")
-            wanted.reads.append(self.bam(experiment, replicate, mapped_run_type="single-ended",
-                                         output_type="unfiltered alignments")["accession"])
+            wanted.reads.append(
+                self.bam(experiment, replicate, mapped_run_type="single-ended", output_type="unfiltered alignments")[
+                    "accession"
+                ]
+            )
         wanted.peaks = self.bed(experiment, output_type="peaks")["accession"]
 
     def _two_analyses(self, experiment: Json, wanted: Wanted) -> None:
@@ -172,35 +197,57 @@ class Maker:
 
     CHANGES: ClassVar[dict[str, tuple[Callable[..., Any], str]]] = {
         "audit_allowed": (lambda _, each, bam, bed: each["audit"].update(ERROR=[{"category": ALLOWED}]), ""),
-        "audit": (lambda _, each, bam, bed: each["audit"].update(
-            ERROR=[{"category": "extremely low read depth"}, {"category": ALLOWED}]),
-            "audit ERROR: extremely low read depth"),
+        "audit": (
+            lambda _, each, bam, bed: each["audit"].update(
+                ERROR=[{"category": "extremely low read depth"}, {"category": ALLOWED}]
+            ),
+            "audit ERROR: extremely low read depth",
+        ),
         "perturbed": (lambda _, each, bam, bed: each.update(perturbed=True), "the sample is perturbed"),
         "no_alignments": (lambda _, each, bam, bed: each["original_files"].remove(bam), "no alignments"),
         "archived": (lambda _, each, bam, bed: bam.update(status="archived"), "the alignments are archived"),
         "revoked": (lambda _, each, bam, bed: bam.update(status="revoked"), "no alignments"),
         "run_type": (lambda _, each, bam, bed: bam.pop("mapped_run_type"), "the alignments do not tell their run type"),
-        "mixed": (lambda self, each, bam, bed: self.bam(each, 2, mapped_run_type="single-ended"),
-                  "single- and paired-ended reads are mixed"),
-        "filtered_only": (lambda _, each, bam, bed: bam.update(mapped_run_type="single-ended"),
-                          "single-ended reads without unfiltered alignments"),
-        "no_replicate": (lambda _, each, bam, bed: bam.update(biological_replicates=[]),
-                         "{bam} does not tell its replicate"),
-        "overlap": (lambda self, each, bam, bed: self.bam(each, 1, technical_replicates=["1_1", "1_2"]),
-                    "alignments of one replicate overlap"),
+        "mixed": (
+            lambda self, each, bam, bed: self.bam(each, 2, mapped_run_type="single-ended"),
+            "single- and paired-ended reads are mixed",
+        ),
+        "filtered_only": (
+            lambda _, each, bam, bed: bam.update(mapped_run_type="single-ended"),
+            "single-ended reads without unfiltered alignments",
+        ),
+        "no_replicate": (
+            lambda _, each, bam, bed: bam.update(biological_replicates=[]),
+            "{bam} does not tell its replicate",
+        ),
+        "overlap": (
+            lambda self, each, bam, bed: self.bam(each, 1, technical_replicates=["1_1", "1_2"]),
+            "alignments of one replicate overlap",
+        ),
         "no_peaks": (lambda _, each, bam, bed: each["original_files"].remove(bed), "no peaks"),
         "archived_peaks": (lambda _, each, bam, bed: bed.update(status="archived"), "the peaks are archived"),
         "restricted": (lambda _, each, bam, bed: bam.update(restricted=True), "{bam} is restricted"),
         "unavailable": (lambda _, each, bam, bed: bed.update(no_file_available=True), "{bed} is not available"),
         "no_md5": (lambda _, each, bam, bed: bed.pop("md5sum"), "{bed} has no MD5, size or address"),
-        "elsewhere": (lambda self, each, bam, bed: bed.update(cloud_metadata={"url": f"{self.foreign}/x.bed.gz"}),
-                      "{bed} lies at {foreign}, which is not allowed"),
-        "redirect_elsewhere": (lambda self, each, bam, bed: self._location(bam, f"{self.foreign}/x.bam"),
-                               "{bam} lies at {foreign}, which is not allowed"),
-        "gone": (lambda self, each, bam, bed: self._location(bam, f"{self.bucket.url}/nothing/{bam['accession']}.bam"),
-                 "{bam} is not where the portal says: HTTP 404"),
-        "size": (lambda self, each, bam, bed: (self._location(bam, self.portal.locations[bam["accession"]]),
-                                               bam.update(file_size=7)), "{bam} has {size} bytes, not 7 as the portal says"),
+        "elsewhere": (
+            lambda self, each, bam, bed: bed.update(cloud_metadata={"url": f"{self.foreign}/x.bed.gz"}),
+            "{bed} lies at {foreign}, which is not allowed",
+        ),
+        "redirect_elsewhere": (
+            lambda self, each, bam, bed: self._location(bam, f"{self.foreign}/x.bam"),
+            "{bam} lies at {foreign}, which is not allowed",
+        ),
+        "gone": (
+            lambda self, each, bam, bed: self._location(bam, f"{self.bucket.url}/nothing/{bam['accession']}.bam"),
+            "{bam} is not where the portal says: HTTP 404",
+        ),
+        "size": (
+            lambda self, each, bam, bed: (
+                self._location(bam, self.portal.locations[bam["accession"]]),
+                bam.update(file_size=7),
+            ),
+            "{bam} has {size} bytes, not 7 as the portal says",
+        ),
     }
 
     KINDS = ("plain", "replicates", "single_end", "two_analyses", "newest", "by_redirect", "assembly", *CHANGES)

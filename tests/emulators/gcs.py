@@ -43,8 +43,15 @@ class Faults:
         Faults at most.
     """
 
-    def __init__(self, rate: float = 0.0, kinds: tuple[str, ...] = KINDS, seed: int = 0, match: str = "",
-                 wait: float = 1.0, times: float = float("inf")) -> None:
+    def __init__(
+        self,
+        rate: float = 0.0,
+        kinds: tuple[str, ...] = KINDS,
+        seed: int = 0,
+        match: str = "",
+        wait: float = 1.0,
+        times: float = float("inf"),
+    ) -> None:
         self.rate, self.kinds, self.match, self.wait = rate, tuple(kinds), re.compile(match), wait
         self._left = times
         self._rng, self._lock = random.Random(seed), threading.Lock()
@@ -120,12 +127,18 @@ class Handler(BaseHTTPRequestHandler):
     def _route(self, parts: list[str], query: dict[str, str], body: bytes) -> Answer:
         buckets, method = self.server.buckets, self.command
         upload = parts[0] == "upload"
-        parts = [unquote(part) for part in parts[parts.index("b"):]]
+        parts = [unquote(part) for part in parts[parts.index("b") :]]
         if upload and (method == "PUT" or "upload_id" in query):
             return buckets.resume(query["upload_id"], body, self.headers.get("Content-Range", ""))
         if upload:
-            return buckets.upload(parts[1], query, body, self.headers.get("Content-Type", ""),
-                                  self.headers.get("X-Upload-Content-Type", ""), f"http://{self.headers['Host']}")
+            return buckets.upload(
+                parts[1],
+                query,
+                body,
+                self.headers.get("Content-Type", ""),
+                self.headers.get("X-Upload-Content-Type", ""),
+                f"http://{self.headers['Host']}",
+            )
         if len(parts) == 1 and method == "POST":
             return buckets.create(json.loads(body)["name"])
         if len(parts) == 2:
@@ -149,7 +162,7 @@ class Handler(BaseHTTPRequestHandler):
         if answer.status != 204:
             self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        self.wfile.write(answer.body[:len(answer.body) // 2] if cut else answer.body)
+        self.wfile.write(answer.body[: len(answer.body) // 2] if cut else answer.body)
         if cut:
             self.wfile.flush()
             self.close_connection = True

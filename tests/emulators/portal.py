@@ -119,13 +119,18 @@ class PortalSite(Site):
         dates = re.fullmatch(r"date_released:\[(\S+) TO (\S+)\]", of.pop("advancedQuery", ["date_released:[* TO *]"])[0])
         found = []
         for each in map(_shown, self.experiments.values()):
-            values = {"biosample_ontology.term_name": [each["biosample_ontology"]["term_name"]],
-                      "assembly": each["assembly"]}
+            values = {
+                "biosample_ontology.term_name": [each["biosample_ontology"]["term_name"]],
+                "assembly": each["assembly"],
+            }
             day, (low, high) = each["date_released"], dates.groups()
-            if all({*wanted} & {*values.get(name, [each.get(name)])} for name, wanted in of.items()) and (
-                    low == "*" or day >= low) and (high == "*" or day <= high):
+            if (
+                all({*wanted} & {*values.get(name, [each.get(name)])} for name, wanted in of.items())
+                and (low == "*" or day >= low)
+                and (high == "*" or day <= high)
+            ):
                 found.append(each)
-        found = found if limit == "all" else found[:int(limit)]
+        found = found if limit == "all" else found[: int(limit)]
         return [_picked(each, fields) for each in found]
 
 
@@ -135,7 +140,8 @@ def _shown(experiment: Json) -> Json:
     return experiment | {
         "files": [file for file in files if file["status"] in ("released", "archived")],
         "revoked_files": [file for file in files if file["status"] == "revoked"],
-        "assembly": sorted({file["assembly"] for file in files if file["status"] in ("released", "in progress")})}
+        "assembly": sorted({file["assembly"] for file in files if file["status"] in ("released", "in progress")}),
+    }
 
 
 def _picked(content: Json, fields: Sequence[str]) -> Json:
@@ -183,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             if self.command != "HEAD":
                 cut = fault is not None and fault.kind == "cut"
-                self.wfile.write(body[:len(body) // 2] if cut else body)
+                self.wfile.write(body[: len(body) // 2] if cut else body)
                 self.close_connection = cut or self.close_connection
 
     do_GET = do_HEAD = _serve

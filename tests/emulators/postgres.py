@@ -41,10 +41,27 @@ def postgres_server() -> Iterator[str]:
     if os.geteuid() == 0:
         quiet |= {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
     try:
-        subprocess.run([programs / "initdb", "-D", folder / "data", "-U", "prefect", "-A", "trust", "--encoding", "UTF8",
-                        "--no-sync"], check=True, **quiet)
-        with subprocess.Popen([programs / "postgres", "-D", folder / "data", "-p", str(port), "-k", str(folder),
-                               "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"], **quiet) as process:
+        subprocess.run(
+            [programs / "initdb", "-D", folder / "data", "-U", "prefect", "-A", "trust", "--encoding", "UTF8", "--no-sync"],
+            check=True,
+            **quiet,
+        )
+        with subprocess.Popen(
+            [
+                programs / "postgres",
+                "-D",
+                folder / "data",
+                "-p",
+                str(port),
+                "-k",
+                str(folder),
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "fsync=off",
+            ],
+            **quiet,
+        ) as process:
             try:
                 _wait(process, port)
                 yield f"postgresql+asyncpg://prefect@127.0.0.1:{port}/postgres"

@@ -12,8 +12,14 @@ import yaml
 from chrombpnet_core.errors import InputError
 from flows.spec import DatasetSpec, make_spec, read_spec
 
-LEAST = {"assay": "ATAC", "reads": {"bam": ["a.bam"]}, "genome": "g.fa", "peaks": "p.bed", "folds": ["f.json"],
-         "output": "out"}
+LEAST = {
+    "assay": "ATAC",
+    "reads": {"bam": ["a.bam"]},
+    "genome": "g.fa",
+    "peaks": "p.bed",
+    "folds": ["f.json"],
+    "output": "out",
+}
 
 
 def test_defaults_are_the_references():
@@ -26,30 +32,33 @@ def test_defaults_are_the_references():
     assert (training.outlier_threshold, spec.model.epochs, spec.background.ratio) == (0.9999, 50, 2)
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"genom": "x"}, "genom: Extra inputs are not permitted"),
-    ({"assay": "RNA"}, "assay: Input should be 'ATAC' or 'DNASE'"),
-    ({"reads": {}}, "exactly one kind of reads"),
-    ({"reads": {"bam": ["a"], "fragments": ["b"]}}, "exactly one kind of reads"),
-    ({"reads": {"bam": ["a"], "plus_shift": 4}}, "plus_shift and minus_shift together"),
-    ({"folds": []}, "folds"),
-    ({"model": {"filters": 0}}, "model.filters"),
-    ({"bias": {"threshold_factor": -1}}, "bias.threshold_factor"),
-    ({"id": "../up"}, "id"),
-    ({"input_length": 500}, "output_length 1000 is greater"),
-    ({"training": {"device": "tpu"}}, "training.device"),
-    ({"training": {"seed": -1}}, "training.seed"),
-    ({"training": {"learning_rate": float("inf")}}, "training.learning_rate: Input should be a finite number"),
-    ({"reads": {"bam": ["a"], "plus_shift": 5000, "minus_shift": 0}}, "reads.plus_shift"),
-    ({"folds": [{"train": ["1"], "valid": ["2"]}]}, r"folds\.0\.test: Field required"),
-    ({"folds": 1}, r"test: folds: Input should be greater than or equal to 2"),
-    ({"folds": 2.5}, r"test: folds"),
-    ({"folds": True}, r"test: folds: Input should be a valid integer"),
-    ({"folds_at_once": 0}, r"folds_at_once"),
-    ({"bias": {"threshold_factor": []}}, r"bias\.threshold_factor: List should have at least 1 item"),
-    ({"bias": {"threshold_factor": [0.5, -1]}}, r"bias\.threshold_factor\.1: Input should be greater than 0"),
-    ({"bias": {"threshold_factor": [0.5, 0.5]}}, r"bias\.threshold_factor: a number is given twice"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"genom": "x"}, "genom: Extra inputs are not permitted"),
+        ({"assay": "RNA"}, "assay: Input should be 'ATAC' or 'DNASE'"),
+        ({"reads": {}}, "exactly one kind of reads"),
+        ({"reads": {"bam": ["a"], "fragments": ["b"]}}, "exactly one kind of reads"),
+        ({"reads": {"bam": ["a"], "plus_shift": 4}}, "plus_shift and minus_shift together"),
+        ({"folds": []}, "folds"),
+        ({"model": {"filters": 0}}, "model.filters"),
+        ({"bias": {"threshold_factor": -1}}, "bias.threshold_factor"),
+        ({"id": "../up"}, "id"),
+        ({"input_length": 500}, "output_length 1000 is greater"),
+        ({"training": {"device": "tpu"}}, "training.device"),
+        ({"training": {"seed": -1}}, "training.seed"),
+        ({"training": {"learning_rate": float("inf")}}, "training.learning_rate: Input should be a finite number"),
+        ({"reads": {"bam": ["a"], "plus_shift": 5000, "minus_shift": 0}}, "reads.plus_shift"),
+        ({"folds": [{"train": ["1"], "valid": ["2"]}]}, r"folds\.0\.test: Field required"),
+        ({"folds": 1}, r"test: folds: Input should be greater than or equal to 2"),
+        ({"folds": 2.5}, r"test: folds"),
+        ({"folds": True}, r"test: folds: Input should be a valid integer"),
+        ({"folds_at_once": 0}, r"folds_at_once"),
+        ({"bias": {"threshold_factor": []}}, r"bias\.threshold_factor: List should have at least 1 item"),
+        ({"bias": {"threshold_factor": [0.5, -1]}}, r"bias\.threshold_factor\.1: Input should be greater than 0"),
+        ({"bias": {"threshold_factor": [0.5, 0.5]}}, r"bias\.threshold_factor: a number is given twice"),
+    ],
+)
 def test_what_is_wrong_is_told_by_key(change, words):
     with pytest.raises(InputError, match=words):
         make_spec(LEAST | change, "test")
@@ -68,8 +77,9 @@ def test_folds_may_be_a_number_and_threshold_factors_several():
 
 
 def test_paths_are_relative_to_the_file(tmp_path):
-    (tmp_path / "d.yaml").write_text(yaml.safe_dump(LEAST | {"peaks": "gs://bucket/p.bed", "blacklist": "/abs/b.bed",
-                                                             "publish": "bundle"}))
+    (tmp_path / "d.yaml").write_text(
+        yaml.safe_dump(LEAST | {"peaks": "gs://bucket/p.bed", "blacklist": "/abs/b.bed", "publish": "bundle"})
+    )
     spec = read_spec(str(tmp_path / "d.yaml"))
     assert spec.reads.bam == [str(tmp_path / "a.bam")]
     assert spec.folds == [str(tmp_path / "f.json")]
@@ -93,7 +103,9 @@ def test_the_documented_example_fits_the_schema(tmp_path):
         jsonschema.validate(content, DatasetSpec.model_json_schema())
         make_spec(content, "docs/dataset.md")
     documented = set(re.findall(r"^\| `([a-z_.]+)` \|", text, re.M))
-    fields = {f"{name}.{inner}" for name, info in DatasetSpec.model_fields.items()
-              for inner in getattr(info.annotation, "model_fields", {})} | {
-        name for name, info in DatasetSpec.model_fields.items() if not hasattr(info.annotation, "model_fields")}
+    fields = {
+        f"{name}.{inner}"
+        for name, info in DatasetSpec.model_fields.items()
+        for inner in getattr(info.annotation, "model_fields", {})
+    } | {name for name, info in DatasetSpec.model_fields.items() if not hasattr(info.annotation, "model_fields")}
     assert documented == fields

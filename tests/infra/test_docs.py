@@ -8,13 +8,16 @@ import shlex
 
 import pytest
 
-from flows.cli import build_parser
+from flows.cli.main import build_parser
 from tests.infra.rendering import INFRA
 
-PAGES = {path.name: re.sub(r"\\\n\s*", "", path.read_text())
-         for path in (INFRA.parent / "README.md", *sorted((INFRA.parent / "docs").glob("*.md")))}
-SHOWN = [(name, line) for name, text in PAGES.items()
-         for line in re.findall(r"^ *(?:\S*/)?chrombpnet (.*)$", text, re.MULTILINE)]
+PAGES = {
+    path.name: re.sub(r"\\\n\s*", "", path.read_text())
+    for path in (INFRA.parent / "README.md", *sorted((INFRA.parent / "docs").glob("*.md")))
+}
+SHOWN = [
+    (name, line) for name, text in PAGES.items() for line in re.findall(r"^ *(?:\S*/)?chrombpnet (.*)$", text, re.MULTILINE)
+]
 MENTIONED = [(name, words) for name, text in PAGES.items() for words in re.findall(r"`chrombpnet ([^`]*)`", text)]
 
 
@@ -35,8 +38,11 @@ def test_a_command_in_a_block_parses(page, line):
 @pytest.mark.parametrize(("page", "words"), MENTIONED)
 def test_a_command_in_a_sentence_exists_with_its_flags(page, words):
     parser, given = build_parser(), _words(words)
-    while given and (choices := next((action.choices for action in parser._actions
-                                      if isinstance(action, argparse._SubParsersAction)), None)):
+    while given and (
+        choices := next(
+            (action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)), None
+        )
+    ):
         parser = choices[given.pop(0)]
     known = {flag for action in parser._actions for flag in action.option_strings}
     assert {word for word in given if word.startswith("-")} <= known

@@ -14,8 +14,15 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
-LINUX = {"python_version": "3.11", "python_full_version": "3.11.13", "sys_platform": "linux", "platform_system": "Linux",
-         "platform_machine": "x86_64", "implementation_name": "cpython", "platform_python_implementation": "CPython"}
+LINUX = {
+    "python_version": "3.11",
+    "python_full_version": "3.11.13",
+    "sys_platform": "linux",
+    "platform_system": "Linux",
+    "platform_machine": "x86_64",
+    "implementation_name": "cpython",
+    "platform_python_implementation": "CPython",
+}
 
 
 def _pins(file: Path) -> dict[str, str]:
@@ -30,15 +37,23 @@ def _instructions() -> list[tuple[str, str]]:
 
 
 def test_the_image_file_passes_hadolint():
-    lint = subprocess.run([str(Path(sys.executable).parent / "hadolint"), str(INFRA / "Dockerfile")], capture_output=True,
-                          text=True, check=False)
+    lint = subprocess.run(
+        [str(Path(sys.executable).parent / "hadolint"), str(INFRA / "Dockerfile")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert lint.returncode == 0, lint.stdout
 
 
 def test_the_linter_sees_faults(tmp_path):
     (tmp_path / "Dockerfile").write_text("FROM python:latest\nRUN apt-get install tini\nENTRYPOINT tini\n")
-    lint = subprocess.run([str(Path(sys.executable).parent / "hadolint"), str(tmp_path / "Dockerfile")],
-                          capture_output=True, text=True, check=False)
+    lint = subprocess.run(
+        [str(Path(sys.executable).parent / "hadolint"), str(tmp_path / "Dockerfile")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert lint.returncode != 0
     assert {"DL3007", "DL3008", "DL3025"} <= set(re.findall(r"DL\d+", lint.stdout))
 
@@ -60,8 +75,9 @@ def test_what_the_linter_does_not_ask_for():
 
 def test_only_what_is_named_gets_into_the_image():
     lines = [line for line in (INFRA / "Dockerfile.dockerignore").read_text().splitlines() if line and line[0] != "#"]
-    copied = [word for name, rest in _instructions() if name == "COPY" and "--from" not in rest
-              for word in rest.split()[:-1]]
+    copied = [
+        word for name, rest in _instructions() if name == "COPY" and "--from" not in rest for word in rest.split()[:-1]
+    ]
     assert lines[0] == "**"
     assert {line[1:] for line in lines if line.startswith("!")} == {word.split("/")[0] for word in copied}
     assert all((ROOT / word).exists() for word in copied)
@@ -91,8 +107,9 @@ def test_the_lock_holds_all_that_the_project_asks_for():
 
 def test_the_image_has_the_versions_that_were_tested():
     locked, tested = _pins(INFRA / "image.lock"), _pins(ROOT / "constraints.txt")
-    assert {name: (locked[name], tested[name]) for name in locked.keys() & tested.keys()
-            if locked[name] != tested[name]} == {}, "run 'make lock'"
+    assert {
+        name: (locked[name], tested[name]) for name in locked.keys() & tested.keys() if locked[name] != tested[name]
+    } == {}, "run 'make lock'"
 
 
 @pytest.mark.parametrize("needed", ["nvidia-cudnn-cu12", "jax-cuda12-plugin", "tensorflow", "prefect-kubernetes", "asyncpg"])

@@ -8,15 +8,15 @@ import shlex
 
 import pytest
 
-from flows.deploy_commands import _variables
-from flows.deploy_flags import add_deploy
+from flows.cli.deploy import _variables, add_deploy
 from infra.job_templates import pool_template
 from tests.infra.rendering import INFRA
 
 GUIDE = (INFRA.parent / "docs" / "operations.md").read_text()
 TERRAFORM = "\n".join(file.read_text() for file in (INFRA / "terraform").glob("*.tf"))
-DEPLOYS = [line for line in re.sub(r"\\\n\s*", "", GUIDE).splitlines()
-           if re.match(r"    (/\S+/)?chrombpnet deploy --", line)]
+DEPLOYS = [
+    line for line in re.sub(r"\\\n\s*", "", GUIDE).splitlines() if re.match(r"    (/\S+/)?chrombpnet deploy --", line)
+]
 
 
 @pytest.mark.parametrize("line", DEPLOYS)

@@ -16,15 +16,21 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from flows.deploy import CPU_POOL, GPU_POOL
-from flows.deploy_flags import add_bridge
-from tasks.interruption import GRACE
+from flows.cli.deploy import add_bridge
+from flows.deployment.server import CPU_POOL, GPU_POOL
+from tasks.runs.interruption import GRACE
 from tests.infra.rendering import INFRA
 
 BIN = Path(sys.executable).parent
 UNITS = sorted((INFRA / "systemd").glob("*.service"))
-VALUES = {"project": "p", "image": "r/chrombpnet:0.1.0", "api_auth": "prefect:a", "bridge_token": "b",
-          "database_url": "postgresql+asyncpg://prefect:c@10.0.0.2:5432/prefect", "drops": "gs://b/datasets/"}
+VALUES = {
+    "project": "p",
+    "image": "r/chrombpnet:0.1.0",
+    "api_auth": "prefect:a",
+    "bridge_token": "b",
+    "database_url": "postgresql+asyncpg://prefect:c@10.0.0.2:5432/prefect",
+    "drops": "gs://b/datasets/",
+}
 
 
 def _unit(file: Path) -> dict[str, list[str]]:
@@ -40,8 +46,9 @@ def _unit(file: Path) -> dict[str, list[str]]:
 @functools.cache
 def objects() -> list[dict[str, Any]]:
     """What Terraform's templatefile makes of the manifests, whose placeholders are all plain names."""
-    return list(yaml.safe_load_all(string.Template((INFRA / "terraform" / "services.yaml.tftpl").read_text())
-                                   .substitute(VALUES)))
+    return list(
+        yaml.safe_load_all(string.Template((INFRA / "terraform" / "services.yaml.tftpl").read_text()).substitute(VALUES))
+    )
 
 
 def _deployments() -> list[dict[str, Any]]:
@@ -60,8 +67,13 @@ def _commands() -> list[list[str]]:
 
 @functools.cache
 def _help(*command: str) -> str:
-    return subprocess.run([str(BIN / command[0]), *command[1:], "--help"], capture_output=True, text=True, check=True,
-                          env={"COLUMNS": "200", "PATH": "/usr/bin:/bin", "HOME": "/tmp", "NO_COLOR": "1"}).stdout
+    return subprocess.run(
+        [str(BIN / command[0]), *command[1:], "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"COLUMNS": "200", "PATH": "/usr/bin:/bin", "HOME": "/tmp", "NO_COLOR": "1"},
+    ).stdout
 
 
 @pytest.mark.parametrize("command", _commands(), ids=" ".join)
@@ -108,15 +120,21 @@ def test_every_object_is_strictly_valid():
 def test_a_secret_is_only_ever_named():
     text = yaml.safe_dump_all(each for each in objects() if each["kind"] != "Secret")
     assert all(VALUES[name] not in text for name in ("database_url", "api_auth"))
-    secret, = [each for each in objects() if each["kind"] == "Secret"]
-    asked = {each["valueFrom"]["secretKeyRef"]["key"] for container in _containers() for each in container["env"]
-             if "valueFrom" in each}
+    (secret,) = [each for each in objects() if each["kind"] == "Secret"]
+    asked = {
+        each["valueFrom"]["secretKeyRef"]["key"]
+        for container in _containers()
+        for each in container["env"]
+        if "valueFrom" in each
+    }
     assert asked == set(secret["stringData"])
 
 
 def test_services_lead_to_pods_and_probes_to_their_ports():
-    pods = {each["spec"]["template"]["metadata"]["labels"]["app"]: each["spec"]["template"]["spec"]["containers"][0]
-            for each in _deployments()}
+    pods = {
+        each["spec"]["template"]["metadata"]["labels"]["app"]: each["spec"]["template"]["spec"]["containers"][0]
+        for each in _deployments()
+    }
     for each in objects():
         if each["kind"] == "Service":
             container = pods[each["spec"]["selector"]["app"]]
@@ -129,9 +147,13 @@ def test_services_lead_to_pods_and_probes_to_their_ports():
 
 
 def test_a_worker_may_do_no_more_than_run_jobs():
-    role, = [each for each in objects() if each["kind"] == "Role"]
-    writable = {resource for rule in role["rules"] for resource in rule["resources"]
-                if {"create", "patch", "delete", "update", "*"} & set(rule["verbs"])}
+    (role,) = [each for each in objects() if each["kind"] == "Role"]
+    writable = {
+        resource
+        for rule in role["rules"]
+        for resource in rule["resources"]
+        if {"create", "patch", "delete", "update", "*"} & set(rule["verbs"])
+    }
     assert writable == {"jobs"}
     assert not any(each["kind"].startswith("ClusterRole") for each in objects())
 

@@ -13,7 +13,7 @@ from prefect_kubernetes.worker import KubernetesWorker, KubernetesWorkerJobConfi
 from chrombpnet_core.devices import BACKENDS
 from chrombpnet_core.errors import InputError
 from infra.job_templates import POOL_TYPES, pool_template
-from tasks.interruption import GRACE
+from tasks.runs.interruption import GRACE
 from tests.infra.rendering import INFRA, configuration, read_template
 
 TEMPLATES = {name: read_template(name) for name in ("kubernetes", "vertex")}
@@ -25,10 +25,24 @@ def _job(**values: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", ["1.30", "1.33"])
-@pytest.mark.parametrize("values", [
-    {}, {"backend": "jax", "gpus": 4, "spot": "false", "memory": "96Gi", "cpu": "24", "ephemeral_storage": "300Gi"},
-    {"node_pool": "cpu", "gpus": 0, "cpu": "4", "memory": "16Gi", "grace_seconds": 120, "env": {"A": "1"},
-     "labels": {"team": "x"}, "annotations": {"note": "y"}}], ids=["gpu", "large", "cpu"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"backend": "jax", "gpus": 4, "spot": "false", "memory": "96Gi", "cpu": "24", "ephemeral_storage": "300Gi"},
+        {
+            "node_pool": "cpu",
+            "gpus": 0,
+            "cpu": "4",
+            "memory": "16Gi",
+            "grace_seconds": 120,
+            "env": {"A": "1"},
+            "labels": {"team": "x"},
+            "annotations": {"note": "y"},
+        },
+    ],
+    ids=["gpu", "large", "cpu"],
+)
 def test_a_job_is_strictly_valid(values, version):
     kubernetes_validate.validate(_job(**values), version, strict=True)
 
@@ -41,10 +55,18 @@ def test_a_template_of_the_worker_itself_is_not():
 
 
 def test_job_variables_reach_the_job():
-    job = _job(backend="jax", gpus=2, spot="false", memory="48Gi", cpu="12", ephemeral_storage="200Gi", grace_seconds=90,
-               env={"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"})
+    job = _job(
+        backend="jax",
+        gpus=2,
+        spot="false",
+        memory="48Gi",
+        cpu="12",
+        ephemeral_storage="200Gi",
+        grace_seconds=90,
+        env={"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"},
+    )
     pod = job["spec"]["template"]["spec"]
-    container, = pod["containers"]
+    (container,) = pod["containers"]
     environment = {each["name"]: each["value"] for each in container["env"]}
     assert environment["KERAS_BACKEND"] == "jax"
     assert environment["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "30"
@@ -55,7 +77,7 @@ def test_job_variables_reach_the_job():
 
 
 def test_the_backend_of_a_deployments_environment_wins():
-    container, = _job(env={"KERAS_BACKEND": "jax"})["spec"]["template"]["spec"]["containers"]
+    (container,) = _job(env={"KERAS_BACKEND": "jax"})["spec"]["template"]["spec"]["containers"]
     assert [each["value"] for each in container["env"] if each["name"] == "KERAS_BACKEND"] == ["jax"]
 
 
@@ -71,7 +93,7 @@ def test_a_spot_machine_that_goes_leaves_the_run_to_prefect():
 
 def test_a_job_has_no_more_rights_than_it_needs():
     pod = _job()["spec"]["template"]["spec"]
-    container, = pod["containers"]
+    (container,) = pod["containers"]
     assert pod["securityContext"]["runAsNonRoot"] is True
     user = f"USER {pod['securityContext']['runAsUser']}:{pod['securityContext']['runAsGroup']}"
     assert user in (INFRA / "Dockerfile").read_text()
@@ -120,8 +142,11 @@ def test_the_pool_without_gpus_asks_for_none(pool_type):
 
 
 def test_what_is_given_becomes_the_pools_default():
-    template = pool_template("kubernetes", gpu=False, given={"image": "r/chrombpnet:0.1.0", "grace_seconds": "90",
-                                                             "spot": "false", "env": '{"A": "1"}'})
+    template = pool_template(
+        "kubernetes",
+        gpu=False,
+        given={"image": "r/chrombpnet:0.1.0", "grace_seconds": "90", "spot": "false", "env": '{"A": "1"}'},
+    )
     assert template["variables"]["required"] == [], "nothing is left for deployments to name"
     job = configuration(KubernetesWorkerJobConfiguration, template, {}).job_manifest
     kubernetes_validate.validate(job, "1.33", strict=True)
@@ -132,9 +157,16 @@ def test_what_is_given_becomes_the_pools_default():
     assert read_template("kubernetes")["variables"]["required"] == ["image"], "the file is as it was"
 
 
-@pytest.mark.parametrize(("given", "told"), [
-    ({"imgae": "x"}, "one of annotations"), ({"backend": "torch"}, "expected tensorflow or jax, found torch"),
-    ({"gpus": "two"}, "expected integer, found two"), ({"gpus": "true"}, "found true"), ({"env": "A=1"}, "found A=1")])
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"imgae": "x"}, "one of annotations"),
+        ({"backend": "torch"}, "expected tensorflow or jax, found torch"),
+        ({"gpus": "two"}, "expected integer, found two"),
+        ({"gpus": "true"}, "found true"),
+        ({"env": "A=1"}, "found A=1"),
+    ],
+)
 def test_a_variable_that_cannot_be_is_refused(given, told):
     with pytest.raises(InputError, match=told):
         pool_template("kubernetes", gpu=True, given=given)

@@ -31,8 +31,11 @@ def _blocks(kind: str) -> dict[str, dict[str, Any]]:
     for file in FILES:
         for block in _bare(hcl2.loads(file.read_text())).get(kind, []):
             for first, content in block.items():
-                named = {f"{first}.{name}": each for name, each in content.items()} if kind in ("resource", "data") else {
-                    first: content}
+                named = (
+                    {f"{first}.{name}": each for name, each in content.items()}
+                    if kind in ("resource", "data")
+                    else {first: content}
+                )
                 assert not named.keys() & found.keys()
                 found |= named
     return found
@@ -89,7 +92,7 @@ def test_the_bucket_is_private_and_checkpoints_expire():
 
 
 def test_checkpoints_lie_where_the_rule_looks(tmp_path):
-    from tasks.steps import run_step
+    from tasks.runner import run_step
 
     def body(work):
         (work.checkpoint / "x").write_text("1")
@@ -102,8 +105,13 @@ def test_checkpoints_lie_where_the_rule_looks(tmp_path):
 
 def test_no_account_has_wide_rights_or_a_key():
     roles = set(re.findall(r'"(roles/[\w.]+)"', TEXT))
-    assert not roles & {"roles/owner", "roles/editor", "roles/storage.admin", "roles/storage.objectAdmin",
-                        "roles/container.admin"}
+    assert not roles & {
+        "roles/owner",
+        "roles/editor",
+        "roles/storage.admin",
+        "roles/storage.objectAdmin",
+        "roles/container.admin",
+    }
     assert "google_service_account_key" not in TEXT
     for name, content in _blocks("resource").items():
         if name.startswith("google_project_iam_member"):
@@ -113,17 +121,21 @@ def test_no_account_has_wide_rights_or_a_key():
 def test_accounts_are_those_of_the_cluster():
     from tests.infra.test_services import objects
 
-    mapped = {each["metadata"]["name"]: each["metadata"]["annotations"]["iam.gke.io/gcp-service-account"].split("@")[0]
-              for each in objects() if each["kind"] == "ServiceAccount"}
+    mapped = {
+        each["metadata"]["name"]: each["metadata"]["annotations"]["iam.gke.io/gcp-service-account"].split("@")[0]
+        for each in objects()
+        if each["kind"] == "ServiceAccount"
+    }
     assert all(name == account for name, account in mapped.items())
     members = _blocks("resource")["google_service_account_iam_member.workload_identity"]
     assert set(re.findall(r'"(\w+)"', str(members["for_each"]).replace("'", '"'))) == {
-        name.removeprefix("chrombpnet-") for name in mapped}
+        name.removeprefix("chrombpnet-") for name in mapped
+    }
 
 
 def test_the_manifests_are_given_all_that_they_ask_for():
     asked = set(re.findall(r"\$\{(\w+)\}", (INFRA / "terraform" / "services.yaml.tftpl").read_text()))
-    given, = re.findall(r"services\.yaml\.tftpl\", \{(.*?)\n  \}\)", TEXT, re.DOTALL)
+    (given,) = re.findall(r"services\.yaml\.tftpl\", \{(.*?)\n  \}\)", TEXT, re.DOTALL)
     assert set(re.findall(r"^\s+(\w+)\s+=", given, re.MULTILINE)) == asked
     assert _blocks("output")["manifests"]["sensitive"] is True, "they hold passwords"
 

@@ -1,6 +1,6 @@
 """Run by finemo: what its extractor of ChromBPNet's contributions makes of our HDF5.
 
-    finemo_regions.py SCORES.h5 REGIONS.bed WIDTH OUT.npz
+finemo_regions.py SCORES.h5 REGIONS.bed WIDTH OUT.npz
 """
 
 from __future__ import annotations

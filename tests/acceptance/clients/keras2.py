@@ -1,7 +1,7 @@
 """Run by Keras 2 (tf_keras, or TensorFlow 2.15): what it predicts of model files, and files that it writes itself.
 
-    keras2.py predict SEQUENCES.npy OUT.npz NAME=FILE...
-    keras2.py write SEQUENCES.npy FOLDER SCALED_BIAS PLANT
+keras2.py predict SEQUENCES.npy OUT.npz NAME=FILE...
+keras2.py write SEQUENCES.npy FOLDER SCALED_BIAS PLANT
 """
 
 from __future__ import annotations
@@ -73,9 +73,13 @@ def main_model(part, bias_file: str, plant: str):
         return tf.math.reduce_logsumexp(x, axis=-1, keepdims=True)
 
     both = keras.layers.concatenate([log_counts, bias_log_counts], axis=-1)
-    return keras.Model(sequence, [
-        keras.layers.Add(name="logits_profile_predictions")([logits, bias_logits]),
-        keras.layers.Lambda(combined, name="logcount_predictions")(both)])
+    return keras.Model(
+        sequence,
+        [
+            keras.layers.Add(name="logits_profile_predictions")([logits, bias_logits]),
+            keras.layers.Lambda(combined, name="logcount_predictions")(both),
+        ],
+    )
 
 
 def write(sequences: str, folder: str, bias_file: str, plant: str) -> None:

@@ -1,6 +1,6 @@
 """A reader that knows h5py, NumPy and the names of layers alone: what model files predict in float64.
 
-    plain_h5py.py SEQUENCES.npy OUT.npz NAME=FILE...
+plain_h5py.py SEQUENCES.npy OUT.npz NAME=FILE...
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ def read(path: str) -> tuple[dict[str, np.ndarray], list[str]]:
     with h5py.File(path, "r") as file:
         assert file.attrs["keras_version"].startswith("2."), file.attrs["keras_version"]
         assert [layer["name"] for layer in json.loads(file.attrs["model_config"])["config"]["layers"]] == [
-            *file["model_weights"].attrs["layer_names"].astype(str)]
+            *file["model_weights"].attrs["layer_names"].astype(str)
+        ]
         weights = {}
         for name in file["model_weights"].attrs["layer_names"].astype(str):
             group = file["model_weights"][name]
@@ -30,7 +31,7 @@ def convolve(x: np.ndarray, weights: dict[str, np.ndarray], name: str, dilation:
     """A valid convolution of ``(n, length, channels)``."""
     kernel = weights[f"{name}/kernel:0"]
     length = x.shape[1] - dilation * (len(kernel) - 1)
-    return weights[f"{name}/bias:0"] + sum(x[:, k * dilation:k * dilation + length] @ tap for k, tap in enumerate(kernel))
+    return weights[f"{name}/bias:0"] + sum(x[:, k * dilation : k * dilation + length] @ tap for k, tap in enumerate(kernel))
 
 
 def bpnet(x: np.ndarray, weights: dict[str, np.ndarray], prefix: str, width: int = 1000) -> tuple[np.ndarray, np.ndarray]:
@@ -38,14 +39,15 @@ def bpnet(x: np.ndarray, weights: dict[str, np.ndarray], prefix: str, width: int
     x = np.maximum(convolve(x, weights, f"{prefix}bpnet_1st_conv"), 0)
     i = 1
     while f"{prefix}bpnet_{i}conv/kernel:0" in weights:
-        x = x[:, 2**i:-2**i] + np.maximum(convolve(x, weights, f"{prefix}bpnet_{i}conv", 2**i), 0)
+        x = x[:, 2**i : -(2**i)] + np.maximum(convolve(x, weights, f"{prefix}bpnet_{i}conv", 2**i), 0)
         i += 1
     head = f"{prefix}bpnet_" if prefix else ""
     logits = convolve(x, weights, f"{head}prof_out_precrop")[:, :, 0]
     crop = (logits.shape[1] - width) // 2
-    log_counts = x.mean(axis=1) @ weights[f"{head}logcount_predictions/kernel:0"] + weights[
-        f"{head}logcount_predictions/bias:0"]
-    return logits[:, crop:crop + width], log_counts
+    log_counts = (
+        x.mean(axis=1) @ weights[f"{head}logcount_predictions/kernel:0"] + weights[f"{head}logcount_predictions/bias:0"]
+    )
+    return logits[:, crop : crop + width], log_counts
 
 
 def main(sequences: str, out: str, *files: str) -> None:

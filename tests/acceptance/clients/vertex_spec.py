@@ -1,6 +1,6 @@
 """Run by Prefect's Vertex AI worker's own code: the job that it would ask for, as JSON; nothing is asked of anybody.
 
-    vertex_spec.py TEMPLATE.json VARIABLES.json
+vertex_spec.py TEMPLATE.json VARIABLES.json
 """
 
 from __future__ import annotations

@@ -1,0 +1,310 @@
+"""Marginal footprints: what a model predicts, on average, around a motif put into background (REFERENCE.md 11).
+
+A model that still answers to the enzyme's own motifs has not been freed of the enzyme's bias.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.evaluation.metrics import softmax
+from chrombpnet_core.genome.fasta import Genome
+from chrombpnet_core.genome.regions import centres, inside, on_chromosomes
+from chrombpnet_core.genome.sequence import codes_of, reverse_complement
+from chrombpnet_core.progress import track
+
+__all__ = [
+    "CONTROL",
+    "INTERVAL",
+    "Footprint",
+    "Predict",
+    "background_sequences",
+    "file_name",
+    "insert_motif",
+    "marginal_footprint",
+    "marginal_footprints",
+    "named_motifs",
+    "read_footprints",
+    "write_footprints",
+]
+
+Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""Base codes uint8 ``(n, L)`` to profile logits ``(n, W)`` and log counts ``(n,)`` or ``(n, 1)``."""
+
+
+CONTROL = "control"
+"""The name of the footprint without a motif."""
+
+
+INTERVAL = 1.96
+"""Standard errors on either side of a mean that hold its 95 % confidence interval."""
+
+
+_READ_AT_ONCE = 1024  # sequences between two looks at the progress
+_LONGEST_NAME = 100  # letters of a motif's name, which is part of a file's
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """A marginal footprint.
+
+    Attributes
+    ----------
+    profile
+        float64 ``(W,)``: mean over sequences of the share of cuts at each base, both strands together; its sum is 1.
+    counts
+        Predicted cuts of a sequence, forward plus reverse complement, mean over sequences.
+    error
+        float64 ``(W,)``: standard error of ``profile`` over the sequences; None where there are fewer than two.
+    """
+
+    profile: np.ndarray
+    counts: float
+    error: np.ndarray | None = None
+
+
+def named_motifs(motifs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Name → sequence, each name one that a file can be told by.
+
+    A name that stands there again, as NRF1 does in the reference's list of transcription factors, becomes ``NRF1_2``.
+
+    Parameters
+    ----------
+    motifs
+        Names and sequences, as of :func:`~chrombpnet_core.evaluation.motifs.read_motifs`.
+
+    Raises
+    ------
+    InputError
+        Where a name is the control's or too long, or two differ in no letter, digit, ``.``, ``+``, ``-`` or ``_``,
+        or in case alone: their pictures would overwrite each other.
+    """
+    named: dict[str, str] = {}
+    taken = {CONTROL: CONTROL}
+    times: dict[str, int] = {}
+    for name, letters in motifs:
+        times[name] = times.get(name, 0) + 1
+        unique = name if times[name] == 1 else f"{name}_{times[name]}"
+        key = file_name(unique).casefold()
+        if key in taken:
+            other = "the footprint without a motif" if taken[key] == CONTROL else f"motif {taken[key]}"
+            raise InputError(
+                f"motif {unique}: its picture would have the file name of that of {other}", remedy="give it another name"
+            )
+        if len(key) > _LONGEST_NAME:
+            raise InputError(
+                f"motif {unique[:40]}…: its name", expected=f"at most {_LONGEST_NAME} letters", found=f"{len(unique)}"
+            )
+        named[unique] = letters
+        taken[key] = unique
+    return named
+
+
+def file_name(motif: str) -> str:
+    """A motif's name as part of a file name, an address and an HDF5 path: what may mean more there becomes ``_``."""
+    return re.sub(r"[^A-Za-z0-9_.+-]", "_", motif)
+
+
+def background_sequences(genome: Genome, regions: pd.DataFrame, chroms: Sequence[str], width: int) -> tuple[np.ndarray, int]:
+    """The sequences that motifs are put into: those of the regions on some chromosomes, at their centres.
+
+    Parameters
+    ----------
+    genome
+        The genome.
+    regions
+        Region table, usually of nonpeaks.
+    chroms
+        The fold's test chromosomes.
+    width
+        Input length of the model in bp.
+
+    Returns
+    -------
+    Base codes, uint8 ``(n, width)``, in the order of ``regions`` (211 MB for 100,000 of 2,114 bp); and how many regions
+    on these chromosomes were left out, as their window leaves the chromosome.
+
+    Raises
+    ------
+    InputError
+        Where no region is left.
+    """
+    tested = regions[on_chromosomes(regions, list(chroms))]
+    kept = tested[inside(tested, genome.sizes, width)]
+    if kept.empty:
+        why = (
+            f"all {len(tested):,} of them lie too near a chromosome end for the model's {width:,} bp"
+            if len(tested)
+            else f"they are on other chromosomes than {', '.join(chroms)}"
+        )
+        raise InputError(
+            f"none of the {len(regions):,} regions can be used as background for footprints: {why}",
+            remedy="give regions (-r) on the test chromosomes of the fold (-fl)",
+        )
+    names, starts = kept["chrom"].to_numpy(dtype=object), centres(kept) - width // 2
+    codes = np.empty((len(kept), width), dtype=np.uint8)
+    parts = range(0, len(kept), _READ_AT_ONCE)
+    for at in track(parts, "reading background sequences", unit=f"x {_READ_AT_ONCE:,} regions"):
+        rows = slice(at, at + _READ_AT_ONCE)
+        codes[rows] = genome.windows(names[rows], starts[rows], width)
+    return codes, len(tested) - len(kept)
+
+
+def insert_motif(codes: np.ndarray, motif: str) -> np.ndarray:
+    """Copies of sequences with a motif written over their centre, from ``L // 2 - len(motif) // 2``.
+
+    Parameters
+    ----------
+    codes
+        Base codes, uint8 ``(n, L)``.
+    motif
+        Letters; one that is not A, C, G or T masks the base. Empty: no motif.
+
+    Raises
+    ------
+    InputError
+        Where the motif is longer than the sequences.
+    """
+    length = codes.shape[-1]
+    if len(motif) > length:
+        raise InputError(
+            f"motif {motif}: longer than the model's input", expected=f"at most {length} bp", found=f"{len(motif)} bp"
+        )
+    inserted = np.array(codes, dtype=np.uint8)
+    start = length // 2 - len(motif) // 2
+    inserted[..., start : start + len(motif)] = codes_of(motif)
+    return inserted
+
+
+def marginal_footprint(
+    predict: Predict,
+    codes: np.ndarray,
+    motif: str = "",
+    batch_size: int = 64,
+    *,
+    on_batch: Callable[[int], object] = lambda sequences: None,
+) -> Footprint:
+    """The footprint of one motif over background sequences; without one, the control.
+
+    Track = softmax(logits) × (exp(log counts) − 1), forward plus the flipped one of the reverse complement, scaled to a
+    sum of 1 per sequence, then the mean over sequences. A sequence whose two tracks cancel to 0 has no footprint and is
+    left out.
+
+    Parameters
+    ----------
+    predict
+        See :data:`Predict`.
+    codes
+        Base codes of the background, uint8 ``(n, L)``.
+    motif
+        Letters of the motif.
+    batch_size
+        Sequences predicted at a time.
+    on_batch
+        Called with the number of sequences of each batch done, for progress.
+
+    Raises
+    ------
+    InputError
+        Where there are no sequences, none with a footprint, or predictions are not finite.
+    """
+    if len(codes) == 0:
+        raise InputError(
+            "no background sequences for the footprints", remedy="give nonpeaks on the test chromosomes of the fold"
+        )
+    profile, squares, counts, used = 0.0, 0.0, 0.0, 0
+    for start in range(0, len(codes), batch_size):
+        batch = insert_motif(codes[start : start + batch_size], motif)
+        forward, backward = _tracks(predict, batch), _tracks(predict, reverse_complement(batch))
+        both = forward + backward[:, ::-1]
+        totals = both.sum(axis=1)
+        if not np.isfinite(totals).all():
+            raise InputError(
+                "the model predicts values that are not finite",
+                remedy="its training diverged; train it again with a lower learning rate (-l)",
+            )
+        valid = totals != 0
+        shares = both[valid] / totals[valid, None]
+        profile = profile + shares.sum(axis=0)
+        squares = squares + np.square(shares).sum(axis=0)
+        counts += float(totals.sum())
+        used += int(valid.sum())
+        on_batch(len(batch))
+    if not used:
+        raise InputError("the model predicts no cuts on any background sequence", remedy="check that the model is trained")
+    mean = np.asarray(profile) / used
+    variance = np.maximum(squares / used - np.square(mean), 0) / (used - 1) if used > 1 else None
+    return Footprint(mean, counts / len(codes), None if variance is None else np.sqrt(variance))
+
+
+def _tracks(predict: Predict, codes: np.ndarray) -> np.ndarray:
+    """Predicted cuts per base, float64 ``(n, W)``."""
+    logits, logcounts = predict(np.ascontiguousarray(codes))
+    totals = np.expm1(np.asarray(logcounts, dtype=np.float64).reshape(-1, 1))
+    return softmax(np.asarray(logits, dtype=np.float64)) * totals
+
+
+def marginal_footprints(
+    predict: Predict,
+    codes: np.ndarray,
+    motifs: Mapping[str, str],
+    batch_size: int = 64,
+    *,
+    on_done: Callable[[str], object] = lambda name: None,
+    on_batch: Callable[[int], object] = lambda sequences: None,
+) -> dict[str, Footprint]:
+    """Footprints by name: the control first, then every motif of ``motifs`` (name to letters).
+
+    ``on_done`` is called with each name, for progress. Other arguments as in :func:`marginal_footprint`; a motif that is
+    longer than the sequences is refused before any is done.
+    """
+    for name, motif in motifs.items():
+        if len(motif) > codes.shape[-1]:
+            raise InputError(
+                f"motif {name}: longer than the model's input",
+                expected=f"at most {codes.shape[-1]:,} bp",
+                found=f"{len(motif):,} bp",
+            )
+    footprints = {}
+    for name, motif in {CONTROL: "", **motifs}.items():
+        footprints[name] = marginal_footprint(predict, codes, motif, batch_size, on_batch=on_batch)
+        on_done(name)
+    return footprints
+
+
+def write_footprints(footprints: Mapping[str, Footprint], path: str | os.PathLike) -> None:
+    """Write HDF5: a group for each name with ``footprint``, float32 ``(W,)``, and ``counts``, float32 ``(1,)``.
+
+    Both have a second name, ``i0`` and ``i1``, under which programs made for the reference's files look them up;
+    deepdish loads each group as a list of the two. ``standard_error``, float32 ``(W,)``, is there where it is known, and
+    those programs do not look at it.
+    """
+    with h5py.File(path, "w") as file:
+        for name, footprint in footprints.items():
+            group = file.create_group(file_name(name))
+            group.attrs["TITLE"] = np.bytes_("list:2")
+            group["i0"] = group.create_dataset("footprint", data=footprint.profile.astype(np.float32))
+            group["i1"] = group.create_dataset("counts", data=np.array([footprint.counts], dtype=np.float32))
+            if footprint.error is not None:
+                group.create_dataset("standard_error", data=footprint.error.astype(np.float32))
+
+
+def read_footprints(path: str | os.PathLike) -> dict[str, Footprint]:
+    """What :func:`write_footprints` wrote, by :func:`file_name`."""
+    with h5py.File(path, "r") as file:
+        return {
+            name: Footprint(
+                group["footprint"][()].astype(np.float64),
+                float(group["counts"][()].item()),
+                group["standard_error"][()].astype(np.float64) if "standard_error" in group else None,
+            )
+            for name, group in file.items()
+        }

@@ -1,0 +1,197 @@
+"""What chromosomes are called: the genome's names, other files' names for them, and those to leave out.
+
+The genome decides. Every other input may use other names, by the rules of :func:`twin` or a table of the user's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.formats.text import numbered_lines
+
+__all__ = ["AUTO", "Lack", "Naming", "compare", "read_aliases", "twin"]
+
+AUTO = "auto"
+"""In place of a table: names are matched by the rules of :func:`twin`."""
+
+_MITOCHONDRION = ("chrM", "chrMT", "M", "MT", "Mito", "chrMito", "mitochondrion")
+
+
+def twin(name: str, known: Iterable[str]) -> str | None:
+    """The one name in ``known`` that means the same chromosome: chr1 and 1, chrM and MT, ChrI and chrI; else None.
+
+    Parameters
+    ----------
+    name
+        As one file has it.
+    known
+        As another has them; ``name`` itself is found too.
+    """
+    known = set(known)
+    if name in known:
+        return name
+    plain = _plain(name)
+    found = [other for other in known if _plain(other) == plain]
+    return found[0] if len(found) == 1 else None
+
+
+def _plain(name: str) -> str:
+    if name in _MITOCHONDRION:
+        return "mt"
+    return name.lower().removeprefix("chromosome").removeprefix("chr").lstrip("_")
+
+
+def read_aliases(path: str | os.PathLike) -> dict[str, str]:
+    """Read a table of two columns: a name as other files have it, and the genome's name for it.
+
+    Raises
+    ------
+    InputError
+        For a line of other than two columns, or a name given two meanings.
+    """
+    aliases: dict[str, str] = {}
+    for number, line in numbered_lines(path, "aliases"):
+        fields = line.split("\t") if "\t" in line else line.split()
+        if len(fields) != 2:
+            raise InputError(
+                f"{path}, line {number}", expected="two columns: a name, and the genome's name for it", found=repr(line)
+            )
+        if aliases.setdefault(fields[0], fields[1]) != fields[1]:
+            raise InputError(
+                f"{path}, line {number}: {fields[0]} is given two meanings",
+                found=f"{aliases[fields[0]]} and {fields[1]}",
+                remedy="keep one line for it",
+            )
+    return aliases
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How names in other files are read.
+
+    Attributes
+    ----------
+    aliases
+        Name in a file → the genome's name.
+    auto
+        Whether names that the genome lacks are matched by :func:`twin` as well.
+    excluded
+        The genome's chromosomes to leave out, such as mitochondria and chloroplasts.
+    """
+
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    auto: bool = False
+    excluded: frozenset[str] = frozenset()
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, object] | None) -> Naming:
+        """The inverse of :meth:`to_json`; None: names are taken as they are."""
+        content = content or {}
+        return cls(
+            dict(content.get("aliases", {})),
+            bool(content.get("auto", False)),  # type: ignore[call-overload]
+            frozenset(content.get("excluded", ())),
+        )  # type: ignore[call-overload]
+
+    def to_json(self) -> dict[str, object] | None:
+        """As JSON types, or None where it changes nothing."""
+        if self == Naming():
+            return None
+        return {"aliases": dict(self.aliases), "auto": self.auto, "excluded": sorted(self.excluded)}
+
+    def sizes(self, sizes: Mapping[str, int]) -> dict[str, int]:
+        """Chromosome sizes without those left out.
+
+        Raises
+        ------
+        InputError
+            Where one to leave out is not there, or none remain.
+        """
+        for name in sorted(self.excluded):
+            if name not in sizes:
+                raise InputError(
+                    f"chromosome {name} is to be left out, but the genome has no such chromosome",
+                    found=", ".join([*sizes][:5]) + ", …",
+                    remedy=_advice(name, sizes),
+                )
+        kept = {name: size for name, size in sizes.items() if name not in self.excluded}
+        if not kept:
+            raise InputError("all chromosomes are to be left out", remedy="leave out fewer")
+        return kept
+
+    def translate(self, names: Iterable[str], sizes: Mapping[str, int]) -> dict[str, str]:
+        """Name → the genome's name, for those of ``names`` that change; names the genome has stay.
+
+        Raises
+        ------
+        InputError
+            Where two different names of one file would become one.
+        """
+        names = list(dict.fromkeys(names))
+        known = {*sizes, *self.excluded}
+        changed = {}
+        for name in names:
+            new = self.aliases.get(name) or (twin(name, known) if self.auto and name not in known else name)
+            if new is not None and new != name:
+                changed[name] = new
+        taken: dict[str, str] = {name: name for name in names if name not in changed}
+        for old, new in changed.items():
+            if taken.setdefault(new, old) != old:
+                raise InputError(
+                    f"chromosomes {taken[new]} and {old} would both be called {new}",
+                    remedy="write a table of aliases that keeps them apart",
+                )
+        return changed
+
+
+def _advice(name: str, sizes: Mapping[str, int]) -> str:
+    other = twin(name, sizes)
+    return f"the genome calls it {other}" if other else ""
+
+
+@dataclass(frozen=True)
+class Lack:
+    """What one input and the genome do not share.
+
+    Attributes
+    ----------
+    what
+        The input.
+    unknown
+        Names the genome lacks → how many reads or regions they have, 0 where that is not known.
+    twins
+        Those of them that the genome has under another name.
+    missing
+        The genome's chromosomes that the input lacks.
+    """
+
+    what: str
+    unknown: dict[str, int]
+    twins: dict[str, str]
+    missing: list[str]
+
+
+def compare(sizes: Mapping[str, int], inputs: Mapping[str, Mapping[str, int]], naming: Naming | None = None) -> list[Lack]:
+    """Hold the names of every input against the genome's.
+
+    Parameters
+    ----------
+    sizes
+        The chromosomes in use.
+    inputs
+        Input → name → number of reads or regions, or any number where that is not known.
+    naming
+        How names are read.
+    """
+    naming = naming or Naming()
+    lacks = []
+    for what, counts in inputs.items():
+        changed = naming.translate(counts, sizes)
+        read = {changed.get(name, name): count for name, count in counts.items()}
+        unknown = {name: count for name, count in read.items() if name not in sizes and name not in naming.excluded}
+        twins = {name: other for name in unknown if (other := twin(name, sizes))}
+        lacks.append(Lack(what, unknown, twins, [name for name in sizes if name not in read]))
+    return lacks

@@ -1,0 +1,234 @@
+"""The region table (narrowPeak): schema, reading, checks, centring, edge filter, interval operations.
+
+A region table is a :class:`pandas.DataFrame` with the ten narrowPeak columns of :data:`COLUMNS`; coordinates are 0-based,
+half-open. Columns 4 to 9 are text, carried through unchanged. The centre of a region is ``start + summit``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import bioframe
+import numpy as np
+import pandas as pd
+
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.formats.text import numbered_lines
+from chrombpnet_core.genome.chromosome_names import Naming, twin
+
+__all__ = [
+    "COLUMNS",
+    "away_from",
+    "centres",
+    "inside",
+    "on_chromosomes",
+    "overlapping",
+    "read_bed3",
+    "read_regions",
+    "regions_at",
+    "write_regions",
+]
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ["chrom", "start", "end", "name", "score", "strand", "signal", "pvalue", "qvalue", "summit"]
+
+
+def read_regions(
+    path: str | os.PathLike, what: str = "peaks", sizes: dict[str, int] | None = None, naming: Naming | None = None
+) -> pd.DataFrame:
+    """Read narrowPeak; a BED of fewer columns, or a summit of -1, takes the middle of the interval, said aloud.
+
+    Parameters
+    ----------
+    path
+        narrowPeak or BED of three or more columns, plain or gzip.
+    what
+        How messages call it.
+    sizes
+        Chromosome sizes that every region must lie in, if given.
+    naming
+        How chromosome names are read, and which of the genome's are left out with their regions; needs ``sizes``.
+
+    Returns
+    -------
+    Region table with a fresh index from 0, in file order.
+
+    Raises
+    ------
+    InputError
+        Naming file and line.
+    """
+    table, line_of = _read_table(path, what)
+    absent = (table["summit"] < 0).to_numpy()
+    if absent.any():
+        log.warning(
+            "%s: %s of %s %s have no summit (column 10); the middle of the interval is taken",
+            path,
+            f"{absent.sum():,}",
+            f"{len(table):,}",
+            what,
+        )
+        table.loc[absent, "summit"] = ((table["end"] - table["start"]) // 2)[absent]
+    if sizes is not None:
+        kept = _renamed(table, sizes, naming or Naming(), path, what)
+        table, line_of = table[kept].reset_index(drop=True), line_of[kept]
+        _check_chromosomes(table, path, line_of, what, sizes)
+    return table
+
+
+def read_bed3(
+    path: str | os.PathLike, what: str = "blacklist", sizes: dict[str, int] | None = None, naming: Naming | None = None
+) -> pd.DataFrame:
+    """The first three columns of a BED file, ``chrom, start, end``; other arguments as in :func:`read_regions`.
+
+    Regions on chromosomes that ``sizes`` lacks stay: they do no harm.
+    """
+    table = _read_table(path, what)[0][COLUMNS[:3]].copy()
+    if sizes is not None:
+        _renamed(table, sizes, naming or Naming(), path, what)
+    return table
+
+
+def _renamed(table: pd.DataFrame, sizes: dict[str, int], naming: Naming, path: str | os.PathLike, what: str) -> np.ndarray:
+    """Give chromosomes the genome's names, in place; which regions are not on one that is left out, bool ``(n,)``."""
+    changed = naming.translate(table["chrom"].unique(), sizes)
+    if changed:
+        log.info(
+            "%s: chromosomes renamed: %s",
+            path,
+            ", ".join(f"{old} → {new}" for old, new in [*changed.items()][:5]) + (", …" if len(changed) > 5 else ""),
+        )
+        table["chrom"] = table["chrom"].replace(changed)
+    kept = ~table["chrom"].isin(naming.excluded).to_numpy()
+    if not kept.all():
+        log.info("%s: %s %s lie on chromosomes that are left out", path, f"{(~kept).sum():,}", what)
+    return kept
+
+
+def _read_table(path: str | os.PathLike, what: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """The table, with a summit of -1 where the file has none, and each row's line number."""
+    rows, lines = [], []
+    for number, line in numbered_lines(path, what):
+        fields = line.split("\t")
+        if len(fields) < 3:
+            raise InputError(
+                f"{path}, line {number}",
+                expected=f"3 to 10 tab-separated columns of {what}",
+                found=f"{len(fields)} ({line!r})",
+            )
+        rows.append([*[*fields, *["."] * 7][:9], fields[9] if len(fields) > 9 else "-1"])
+        lines.append(number)
+    if not rows:
+        raise InputError(f"{path}: no {what}", expected="at least one line of narrowPeak")
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    line_of = np.asarray(lines)
+    for column in ("start", "end", "summit"):
+        table[column] = _integers(table[column], column, path, line_of)
+    _refuse(table["start"] < 0, table, path, line_of, "start is negative")
+    _refuse(table["end"] <= table["start"], table, path, line_of, "end is not greater than start")
+    return table, line_of
+
+
+def _integers(column: pd.Series, name: str, path: str | os.PathLike, line_of: np.ndarray) -> np.ndarray:
+    values = pd.to_numeric(column, errors="coerce")
+    bad = np.flatnonzero(values.isna() | (values % 1 != 0))
+    if bad.size:
+        raise InputError(f"{path}, line {line_of[bad[0]]}: {name}", expected="an integer", found=repr(column.iloc[bad[0]]))
+    return values.to_numpy(dtype=np.int64)
+
+
+def _refuse(bad: pd.Series, table: pd.DataFrame, path: str | os.PathLike, line_of: np.ndarray, why: str) -> None:
+    if bad.any():
+        at = int(np.flatnonzero(bad)[0])
+        row = table.iloc[at]
+        raise InputError(f"{path}, line {line_of[at]}: {why}", found=f"{row['chrom']}:{row['start']}-{row['end']}")
+
+
+def _check_chromosomes(
+    table: pd.DataFrame, path: str | os.PathLike, line_of: np.ndarray, what: str, sizes: dict[str, int]
+) -> None:
+    """Refuse regions on chromosomes that ``sizes`` lacks, or that end beyond their chromosome."""
+    unknown = ~table["chrom"].isin(sizes)
+    if unknown.any():
+        at = int(np.flatnonzero(unknown)[0])
+        name = table["chrom"].iloc[at]
+        other = twin(name, sizes)
+        hint = (
+            f"the genome calls it {other}: give --alias auto, or rename one of them"
+            if other
+            else "leave these lines out, or add the chromosome to the genome and the sizes file"
+        )
+        raise InputError(
+            f"{path}, line {line_of[at]}: chromosome {name} of the {what} is not in the genome "
+            f"({int(unknown.sum()):,} lines)",
+            remedy=hint,
+        )
+    _refuse(table["end"] > table["chrom"].map(sizes), table, path, line_of, "end lies beyond the chromosome's end")
+
+
+def away_from(peaks: pd.DataFrame, blacklist: pd.DataFrame | None, width: int) -> pd.DataFrame:
+    """Peaks that share no base with the blacklist widened by ``width // 2`` on each side; how many do not is told.
+
+    Raises
+    ------
+    InputError
+        Where none is left.
+    """
+    if blacklist is None:
+        return peaks
+    near = overlapping(peaks, blacklist.assign(start=blacklist["start"] - width // 2, end=blacklist["end"] + width // 2))
+    if near.all():
+        raise InputError(
+            f"all {len(peaks):,} peaks lie within {width // 2:,} bp of the blacklist",
+            remedy="check that peaks and blacklist are of one assembly",
+        )
+    if near.any():
+        log.info(
+            "%s of %s peaks lie within %s bp of the blacklist and are left out",
+            f"{near.sum():,}",
+            f"{len(peaks):,}",
+            f"{width // 2:,}",
+        )
+    return peaks[~near].reset_index(drop=True)
+
+
+def write_regions(table: pd.DataFrame, path: str | os.PathLike) -> None:
+    """Write the ten columns, tab-separated, without a header."""
+    table[COLUMNS].to_csv(path, sep="\t", header=False, index=False)
+
+
+def regions_at(chroms: np.ndarray, starts: np.ndarray, width: int) -> pd.DataFrame:
+    """A region table of windows of ``width`` bp whose summit is their middle; columns 4 to 9 are ``.``."""
+    table = pd.DataFrame({"chrom": chroms, "start": starts, "end": np.asarray(starts) + width})
+    for column in COLUMNS[3:9]:
+        table[column] = "."
+    table["summit"] = width // 2
+    return table
+
+
+def centres(table: pd.DataFrame) -> np.ndarray:
+    """Centre positions, int64 of shape ``(n,)``."""
+    return (table["start"] + table["summit"]).to_numpy(dtype=np.int64)
+
+
+def inside(table: pd.DataFrame, sizes: dict[str, int], width: int) -> np.ndarray:
+    """Whether the window ``[centre - width // 2, centre - width // 2 + width)`` lies in the chromosome: bool ``(n,)``."""
+    starts = centres(table) - width // 2
+    lengths = table["chrom"].map(sizes).fillna(-1).to_numpy()
+    return (starts >= 0) & (starts + width <= lengths)
+
+
+def on_chromosomes(table: pd.DataFrame, chroms: tuple[str, ...] | list[str]) -> np.ndarray:
+    """Whether each region lies on one of ``chroms``: bool ``(n,)``."""
+    return table["chrom"].isin(list(chroms)).to_numpy()
+
+
+def overlapping(table: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
+    """Whether each interval of ``table`` shares at least one base with any of ``others``: bool ``(n,)``."""
+    if table.empty or others.empty:
+        return np.zeros(len(table), dtype=bool)
+    columns = COLUMNS[:3]
+    counted = bioframe.count_overlaps(table[columns].reset_index(drop=True), others[columns].reset_index(drop=True))
+    return counted["count"].to_numpy() > 0

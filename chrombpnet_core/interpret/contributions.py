@@ -1,0 +1,215 @@
+"""Contributions of regions (REFERENCE.md 9): computed in batches, kept in parts that outlive a crash, written as HDF5."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from chrombpnet_core.devices import is_out_of_memory
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.genome.fasta import Genome
+from chrombpnet_core.genome.sequence import one_hot
+from chrombpnet_core.genome.shuffles import dinucleotide_shuffles
+from chrombpnet_core.interpret.deepshap import Explainer
+from chrombpnet_core.progress import bar
+
+__all__ = ["ContributionsFile", "Part", "explain_codes", "explain_regions", "noise_floor"]
+
+_ROWS_OF_PART = 256
+_CHUNK = 8  # regions: what a reader of some takes in at least
+
+
+class Part(NamedTuple):
+    """Some regions: rows of the region table, base codes uint8 ``(m, L)``, head → hypothetical float32 ``(m, L, 4)``."""
+
+    rows: slice
+    codes: np.ndarray
+    scores: dict[str, np.ndarray]
+
+
+def explain_codes(
+    explainer: Explainer,
+    codes: np.ndarray,
+    references: int,
+    seed: int,
+) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
+    """Explain sequences in batches; the last one is filled up, so that one size is compiled.
+
+    Where the device's memory turns out too small, smaller batches are tried.
+
+    Parameters
+    ----------
+    explainer
+        Of the model.
+    codes
+        Base codes uint8 ``(n, L)``.
+    references
+        Shuffles of each sequence.
+    seed
+        Of the shuffles, with the sequence's own letters: scores do not depend on batches.
+
+    Yields
+    ------
+    Rows, and head → hypothetical contributions float32 ``(m, L, 4)``.
+    """
+    at = 0
+    while at < len(codes):
+        batch = codes[at : at + explainer.at_once]
+        filled = np.concatenate([batch, np.repeat(batch[:1], explainer.at_once - len(batch), axis=0)])
+        try:
+            found = explainer(filled, dinucleotide_shuffles(filled, references, seed))
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            explainer.halve()
+            continue
+        scores = {head: values[: len(batch)] for head, values in found.items()}
+        if not all(np.isfinite(values).all() for values in scores.values()):
+            raise InputError(
+                "the model's contributions are not finite",
+                remedy="its training diverged; train it again with a lower learning rate (-l)",
+            )
+        yield slice(at, at + len(batch)), scores
+        at += len(batch)
+
+
+def explain_regions(
+    explainer: Explainer,
+    genome: Genome,
+    chroms: np.ndarray,
+    starts: np.ndarray,
+    references: int,
+    seed: int,
+    folder: str | os.PathLike,
+    keep=lambda: None,
+) -> Iterator[Part]:
+    """Explain windows of the genome in parts of some hundred; parts that ``folder`` holds are read, not computed.
+
+    Parameters
+    ----------
+    genome
+        The genome.
+    chroms, starts
+        Of the windows, ``(n,)``, each of the model's input length.
+    folder
+        Where finished parts are kept; those of an earlier attempt must be of the same model, windows and seed.
+    keep
+        Called after a part was written.
+    references, seed
+        As for :func:`explain_codes`.
+    """
+    with bar("explaining", len(chroms), "regions") as progress:
+        for number, first in enumerate(range(0, len(chroms), _ROWS_OF_PART)):
+            rows = slice(first, min(first + _ROWS_OF_PART, len(chroms)))
+            codes = genome.windows(chroms[rows], starts[rows], explainer.length)
+            path = Path(folder) / f"part-{number:05d}.npz"
+            scores = _read_part(path, explainer, len(codes))
+            if scores is None:
+                scores = {head: np.empty((*codes.shape, 4), np.float32) for head in explainer.heads}
+                for batch, found in explain_codes(explainer, codes, references, seed):
+                    for head, values in found.items():
+                        scores[head][batch] = values
+                    progress.update(batch.stop - batch.start)
+                _write_part(path, scores)
+                keep()
+            else:
+                progress.update(len(codes))
+            yield Part(rows, codes, scores)
+
+
+def _write_part(path: Path, scores: dict[str, np.ndarray]) -> None:
+    partial = path.with_suffix(".partial.npz")
+    try:
+        np.savez(partial, **scores)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _read_part(path: Path, explainer: Explainer, regions: int) -> dict[str, np.ndarray] | None:
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as file:
+        scores = dict(file)
+    fits = set(scores) == set(explainer.heads) and all(
+        values.shape == (regions, explainer.length, 4) for values in scores.values()
+    )
+    return scores if fits else None
+
+
+def noise_floor(
+    explainer: Explainer, codes: np.ndarray, scores: dict[str, np.ndarray], references: int, seed: int
+) -> dict[str, float]:
+    """How well contributions agree with those of other shuffles: head → median over regions of Pearson r.
+
+    Parameters
+    ----------
+    codes
+        Base codes uint8 ``(n, L)``.
+    scores
+        Their hypothetical contributions, ``(n, L, 4)``, of ``seed``.
+    references, seed
+        As for :func:`explain_codes`; the other shuffles are those of ``seed + 1``.
+    """
+    present = one_hot(codes)
+    agreement: dict[str, list[float]] = {head: [] for head in explainer.heads}
+    for rows, others in explain_codes(explainer, codes, references, seed + 1):
+        for head, values in others.items():
+            one, other = ((present[rows] * of).sum(axis=-1, dtype=np.float64) for of in (scores[head][rows], values))
+            agreement[head].extend(map(_pearson, one, other))
+    return {head: float(np.nanmedian(values)) for head, values in agreement.items() if np.isfinite(values).any()}
+
+
+def _pearson(one: np.ndarray, other: np.ndarray) -> float:
+    one, other = one - one.mean(), other - other.mean()
+    scale = np.sqrt((one**2).sum() * (other**2).sum())
+    return float((one * other).sum() / scale) if scale else float("nan")
+
+
+class ContributionsFile:
+    """Contributions as HDF5: ``raw/seq``, ``shap/seq`` and ``projected_shap/seq``, each ``(N, 4, L)``, compressed.
+
+    Parameters
+    ----------
+    path
+        Where it goes.
+    length
+        L in bp.
+    exact
+        Whether scores are float32; else float16, as the reference's.
+    """
+
+    def __init__(self, path: str | os.PathLike, length: int, exact: bool = False) -> None:
+        self._file = h5py.File(path, "w")
+        kinds = {"raw": np.int8, "shap": np.float32 if exact else np.float16}
+        kinds["projected_shap"] = kinds["shap"]
+        self._sets = {
+            name: self._file.create_dataset(
+                f"{name}/seq",
+                (0, 4, length),
+                kind,
+                maxshape=(None, 4, length),
+                chunks=(_CHUNK, 4, length),
+                compression="gzip",
+                compression_opts=1,
+                shuffle=True,
+            )
+            for name, kind in kinds.items()
+        }
+
+    def append(self, codes: np.ndarray, hypothetical: np.ndarray) -> None:
+        """Add regions: base codes uint8 ``(m, L)`` and hypothetical contributions ``(m, L, 4)``."""
+        present = one_hot(codes)
+        for name, values in (("raw", present), ("shap", hypothetical), ("projected_shap", present * hypothetical)):
+            at = len(self._sets[name])
+            self._sets[name].resize(at + len(values), axis=0)
+            self._sets[name][at:] = values.swapaxes(1, 2).astype(self._sets[name].dtype)
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        self._file.close()

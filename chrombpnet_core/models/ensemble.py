@@ -1,0 +1,102 @@
+"""What the models of several folds say together: their mean as one model, mean predictions, mean contributions.
+
+Logits and log counts are averaged, not profiles and counts: as the ENCODE portal's tracks of ChromBPNet are made, which hold
+softmax(mean logits) × (exp(mean log counts) − 1). Contributions are averaged as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+from keras import layers
+
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.models.sizes import ENSEMBLE, lengths_of, require_lengths
+
+__all__ = ["average_models", "ensemble_track_values", "members_of", "predict_parts"]
+
+_ROWS = 64  # regions of contributions in memory at a time, of every fold
+
+Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""From base codes uint8 ``(n, L)`` to logits ``(n, W)`` and log counts ``(n,)``."""
+
+
+def average_models(models: Sequence[keras.Model]) -> keras.Model:
+    """One model of the same form that gives the mean logits ``(n, W)`` and the mean log counts ``(n, 1)`` of several.
+
+    Parameters
+    ----------
+    models
+        Two or more, of one input and output length; they become its layers, ``fold_<i>_<name>``.
+
+    Raises
+    ------
+    InputError
+        Where there are fewer than two, or lengths differ.
+    """
+    if len(models) < 2:
+        raise InputError(f"an ensemble of {len(models)} model", expected="the models of two folds or more")
+    for i, model in enumerate(models):
+        require_lengths(model, lengths_of(models[0]), f"fold {i}")
+    sequence = layers.Input((lengths_of(models[0])[0], 4), name="sequence")
+    named = [keras.Model(model.inputs, model.outputs, name=f"fold_{i}_{model.name}") for i, model in enumerate(models)]
+    predicted = [model(sequence) for model in named]
+    logits, log_counts = (
+        layers.Average(name=name)([each[head] for each in predicted])
+        for head, name in enumerate(("logits_profile_predictions", "logcount_predictions"))
+    )
+    return keras.Model(sequence, [logits, log_counts], name=ENSEMBLE)
+
+
+def members_of(model: keras.Model) -> list[keras.Model]:
+    """The models that an ensemble averages, under their own names; none of another model."""
+    if model.name != ENSEMBLE:
+        return []
+    inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    return [
+        keras.Model(member.inputs, member.outputs, name=member.name.removeprefix(f"fold_{i}_"))
+        for i, member in enumerate(inner)
+    ]
+
+
+def predict_parts(
+    accessibility: Sequence[Predict], bias: Sequence[Predict], codes: np.ndarray
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """What the three models of each of k folds predict, both parts of each main model going over the bases once.
+
+    Parameters
+    ----------
+    accessibility, bias
+        The two parts of the folds' main models.
+    codes
+        Base codes uint8 ``(n, L)``.
+
+    Returns
+    -------
+    ``chrombpnet``, ``chrombpnet_nobias``, ``bias`` → logits ``(k, n, W)`` and log counts ``(k, n)``; of the first the sum
+    of both parts' logits and the logsumexp of their log counts, as the main model has it.
+    """
+    parts = [
+        [np.stack(each) for each in zip(*(predict(codes) for predict in of), strict=True)] for of in (accessibility, bias)
+    ]
+    (open_logits, open_counts), (bias_logits, bias_counts) = parts
+    return {
+        "chrombpnet": (open_logits + bias_logits, np.logaddexp(open_counts, bias_counts)),
+        "chrombpnet_nobias": (open_logits, open_counts),
+        "bias": (bias_logits, bias_counts),
+    }
+
+
+def ensemble_track_values(profiles: np.ndarray, log_counts: np.ndarray) -> np.ndarray:
+    """ENCODE's track, float32 ``(n, W)``: profile × (exp(log counts) − 1), a little below 0 where log counts are.
+
+    Parameters
+    ----------
+    profiles
+        Probabilities ``(n, W)``, the softmax of the mean logits.
+    log_counts
+        Mean log counts ``(n,)``.
+    """
+    return profiles * np.expm1(log_counts, dtype=np.float32)[:, None]

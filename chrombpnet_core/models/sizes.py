@@ -1,0 +1,140 @@
+"""TODO."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+import keras
+
+from chrombpnet_core.errors import InputError, ModelFileError
+
+__all__ = [
+    "ACCESSIBILITY_PREFIX",
+    "BIAS_PREFIX",
+    "DILATED_KERNEL",
+    "ENSEMBLE",
+    "FIRST_KERNEL",
+    "PROFILE_KERNEL",
+    "Architecture",
+    "add_name",
+    "lengths_of",
+    "preflatten_name",
+    "require_kind",
+    "require_lengths",
+]
+
+
+BIAS_PREFIX = ""
+
+
+ACCESSIBILITY_PREFIX = "wo_bias_"
+
+
+ENSEMBLE = "ensemble"
+"""Name of a model that averages others (:func:`chrombpnet_core.models.ensemble.average_models`)."""
+
+
+FIRST_KERNEL, DILATED_KERNEL, PROFILE_KERNEL = 21, 3, 75
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Size of one BPNet: ``filters`` per layer, ``layers`` dilated layers, input and output length in bp."""
+
+    filters: int
+    layers: int
+    input_length: int = 2114
+    output_length: int = 1000
+
+    @property
+    def profile_length(self) -> int:
+        """Positions the profile head has before it is cropped to the output length."""
+        return (
+            self.input_length - (FIRST_KERNEL - 1) - sum(2 * 2**i for i in range(1, self.layers + 1)) - (PROFILE_KERNEL - 1)
+        )
+
+    @property
+    def crop(self) -> int:
+        """Positions cropped from either end of the profile head."""
+        return (self.profile_length - self.output_length) // 2
+
+    def check(self) -> None:
+        """Raise :class:`InputError` where the output does not fit what the valid convolutions leave."""
+        if min(self.filters, self.layers, self.output_length) < 1:
+            raise InputError(
+                "model size", expected="at least 1 filter, 1 dilated layer and 1 output position", found=str(self)
+            )
+        spare = self.profile_length - self.output_length
+        if spare < 0 or spare % 2:
+            need = self.input_length - spare
+            raise InputError(
+                f"{self.layers} dilated layers turn {self.input_length} bp of input into "
+                f"{self.profile_length} profile positions",
+                expected=f"{self.output_length} or more, by an even number",
+                remedy=f"give -il {need} (or more, by an even number), fewer -dil, or a smaller -ol",
+            )
+
+    def flops(self) -> int:
+        """Multiply-adds times two of one forward pass of one example: for estimates of time."""
+        length = self.input_length - FIRST_KERNEL + 1
+        total = length * FIRST_KERNEL * 4 * self.filters
+        for i in range(1, self.layers + 1):
+            length -= 2 * 2**i
+            total += length * DILATED_KERNEL * self.filters**2
+        return 2 * (total + self.profile_length * PROFILE_KERNEL * self.filters)
+
+
+def add_name(i: int) -> str:
+    """Name of the i-th (from 1) residual addition, numbered from ``add`` within each model."""
+    return "add" if i == 1 else f"add_{i - 1}"
+
+
+def preflatten_name(prefix: str) -> str:
+    """Name of the layer that crops the profile head; the reference spells the accessibility model's so."""
+    return f"{prefix}bpnet_logitt_before_flatten" if prefix else "logits_profile_predictions_preflatten"
+
+
+def lengths_of(model: keras.Model) -> tuple[int, int]:
+    """Input and output length in bp of a two-headed model."""
+    return int(model.input_shape[1]), int(model.output_shape[0][1])
+
+
+def require_kind(model: keras.Model, kind: str, path: str | os.PathLike) -> keras.Model:
+    """The same model, which must be of ``kind``: ``bias``, ``chrombpnet`` (both parts) or ``chrombpnet_nobias``.
+
+    Raises
+    ------
+    ModelFileError
+        Naming the file and what it holds instead.
+    """
+    member = model.layers[1] if model.name == ENSEMBLE else model
+    name = re.sub(r"^fold_\d+_", "", member.name)
+    accessibility = name == "model_wo_bias" or any(layer.name.startswith(ACCESSIBILITY_PREFIX) for layer in member.layers)
+    found = "chrombpnet" if name == "chrombpnet" else "chrombpnet_nobias" if accessibility else "bias"
+    if found != kind:
+        names = {
+            "bias": "a bias model",
+            "chrombpnet": "a full model, bias included",
+            "chrombpnet_nobias": "a bias-corrected model",
+        }
+        raise ModelFileError(
+            f"{path}: the wrong kind of model",
+            expected=f"{names[kind]}, {kind}.h5",
+            found=names[found],
+            remedy="swap the files",
+        )
+    return model
+
+
+def require_lengths(model: keras.Model, lengths: tuple[int, int], path: str | os.PathLike) -> keras.Model:
+    """The same model, which must have these input and output lengths in bp; else :class:`InputError`."""
+    if lengths_of(model) != lengths:
+        raise InputError(
+            f"{path}: input and output length of the model",
+            expected="{} and {}".format(*lengths),
+            found="{} and {}".format(*lengths_of(model)),
+            remedy="give models of one size; -il and -ol are those of the bias model",
+        )
+    return model

@@ -1,0 +1,251 @@
+"""Where motifs contribute: sites of TF-MoDISco's patterns in the contributions of every region.
+
+A window of a region is compared with a pattern's contribution weights (CWM), unit length, both strands: their product is the
+*strength* with which the window contributes as the pattern does, and divided by the window's own size it is their
+*similarity*, the cosine. A window is a site where both are at least what all but 2 % of the pattern's own sites reach. Where
+sites overlap the stronger stays. What only looks like a motif, and contributes nothing, is no site.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.formats.hdf5 import open_hdf5
+from chrombpnet_core.genome.regions import centres
+from chrombpnet_core.motifs.modisco import contribution_shape, read_windows
+from chrombpnet_core.motifs.patterns import pattern_data, pattern_names, trimmed
+
+__all__ = ["HIT_COLUMNS", "Template", "find_hits", "read_templates", "scan_regions", "write_hits"]
+
+HIT_COLUMNS = ["chrom", "start", "end", "name", "score", "strand", "pattern", "similarity", "contribution", "region"]
+"""Columns of the BED of hits: ``score`` is 1000 × similarity, ``contribution`` the sum over the site's bases, ``region`` the
+row of the contributions, from 0."""
+
+_MISSED = 0.02  # share of a pattern's own sites that either threshold leaves out
+_LEAST_SIMILARITY = 0.5
+_CHROMOSOME = 1 << 40  # bp between the beginnings of chromosomes on one line
+
+
+@dataclass(frozen=True)
+class Template:
+    """What a pattern's sites look like.
+
+    Attributes
+    ----------
+    pattern
+        Such as ``pos_patterns.pattern_0``.
+    weights
+        Its trimmed CWM scaled to a sum of squares of 1, ``(n, 4)``.
+    strength, similarity
+        The least of a site.
+    """
+
+    pattern: str
+    weights: np.ndarray = field(repr=False)
+    strength: float
+    similarity: float
+
+
+def read_templates(patterns: str | os.PathLike) -> list[Template]:
+    """A template of each pattern in TF-MoDISco's HDF5, with thresholds from the pattern's own sites.
+
+    Raises
+    ------
+    InputError
+        Where the file has another form.
+    """
+    templates = []
+    with open_hdf5(patterns, "patterns of TF-MoDISco") as file:
+        for name in pattern_names(file):
+            cwm = pattern_data(file, name, "contrib_scores", (None, 4))
+            sites = pattern_data(file, name, "seqlets/contrib_scores", (None, len(cwm), 4))
+            core = trimmed(cwm)
+            size = np.linalg.norm(cwm[core])
+            if not size or not len(sites):
+                continue
+            weights = cwm[core] / size
+            strengths = (sites[:, core] * weights).sum(axis=(1, 2))
+            sizes = np.linalg.norm(sites[:, core], axis=(1, 2))
+            similarities = strengths / np.where(sizes > 0, sizes, 1)
+            strength, similarity = (float(np.quantile(values, _MISSED)) for values in (strengths, similarities))
+            least = float(np.min(strengths[strengths > 0], initial=np.inf))
+            templates.append(Template(name, weights, max(strength, least), max(similarity, _LEAST_SIMILARITY)))
+    return templates
+
+
+def scan_regions(
+    codes: np.ndarray,
+    scores: np.ndarray,
+    templates: Sequence[Template],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """All windows that reach a template's thresholds; of several that begin at one base the strongest.
+
+    Parameters
+    ----------
+    codes
+        Bases 0 to 3, 4 for others, uint8 ``(k, L)``.
+    scores
+        Contribution of each base, float32 ``(k, L)``.
+    templates
+        At least one.
+
+    Returns
+    -------
+    Row, first base, number of the template, strand (0 forward, 1 reverse), strength and similarity, each ``(m,)``.
+    """
+    from chrombpnet_core.motifs._hit_search import scan
+
+    both = [weights for template in templates for weights in (template.weights, template.weights[::-1, ::-1])]
+    lengths = np.array([len(weights) for weights in both])
+    packed = np.zeros((lengths.sum(), 5), dtype=np.float32)  # the fifth base is any other, and weighs nothing
+    packed[:, :4] = np.concatenate(both)
+    at = np.concatenate([[0], np.cumsum(lengths)])
+    floors = np.repeat([[template.strength, template.similarity] for template in templates], 2, axis=0).astype(np.float32)
+    best = np.zeros(codes.shape, dtype=np.float32)
+    which = np.full(codes.shape, -1, dtype=np.int32)
+    similarity = np.zeros(codes.shape, dtype=np.float32)
+    scan(codes, scores, packed, at, floors, best, which, similarity)
+    rows, starts = np.nonzero(which >= 0)
+    found = which[rows, starts]
+    return rows, starts, found // 2, found % 2, best[rows, starts], similarity[rows, starts]
+
+
+def find_hits(
+    contributions: str | os.PathLike,
+    regions: pd.DataFrame,
+    templates: Sequence[Template],
+    names: Mapping[str, str] | None = None,
+    *,
+    on_rows: Callable[[int], object] = lambda rows: None,
+) -> pd.DataFrame:
+    """Sites of the patterns in every region, on whole chromosomes without overlap; by chromosome and place.
+
+    Parameters
+    ----------
+    contributions
+        HDF5 with ``raw/seq`` and ``shap/seq``, each ``(N, 4, L)``.
+    regions
+        Region table, row by row those of the contributions, which are L bp around the regions' centres.
+    templates
+        Of :func:`read_templates`.
+    names
+        Pattern → what the column ``name`` calls it; by default the pattern.
+    on_rows
+        Called with the number of regions done, for progress.
+
+    Returns
+    -------
+    Table of :data:`HIT_COLUMNS`.
+
+    Raises
+    ------
+    InputError
+        Where the file does not hold contributions, or not those of the regions.
+    """
+    parts = []
+    with open_hdf5(contributions, "contributions") as file:
+        rows, length = contribution_shape(file)
+        if rows != len(regions):
+            raise InputError(
+                f"{contributions} holds {rows:,} regions",
+                expected="one line of the regions for each",
+                found=f"{len(regions):,}",
+                remedy="give the *.interpreted_regions.bed of the same run",
+            )
+        first = centres(regions) - length // 2
+        for part, bases, hypothetical in read_windows(file, length):
+            if templates:
+                parts.append(_hits_of(part, bases, hypothetical, regions, first, templates))
+            on_rows(len(bases))
+    hits = pd.concat(parts, ignore_index=True) if parts else _table([], [], [], [], [], [], [], [], [])
+    hits = _without_overlap(hits)
+    if names:
+        hits["name"] = hits["pattern"].map(lambda pattern: names.get(pattern, pattern))
+    return hits[HIT_COLUMNS]
+
+
+def _hits_of(
+    part: slice,
+    bases: np.ndarray,
+    hypothetical: np.ndarray,
+    regions: pd.DataFrame,
+    first: np.ndarray,
+    templates: Sequence[Template],
+) -> pd.DataFrame:
+    """Sites in some regions, which may overlap."""
+    codes = np.where(bases.any(axis=2), bases.argmax(axis=2), 4).astype(np.uint8)
+    scores = (bases * hypothetical).sum(axis=2)
+    row, at, template, strand, strength, similarity = scan_regions(codes, scores, templates)
+    lengths = np.array([len(template.weights) for template in templates])
+    total = np.pad(np.cumsum(scores, axis=1, dtype=np.float64), ((0, 0), (1, 0)))
+    end = at + lengths[template]
+    start = first[part][row] + at
+    patterns = np.array([template.pattern for template in templates], dtype=object)
+    return _table(
+        regions["chrom"].to_numpy()[part][row],
+        start,
+        start + lengths[template],
+        patterns[template],
+        np.array(["+", "-"], dtype=object)[strand],
+        similarity,
+        total[row, end] - total[row, at],
+        row + part.start,
+        strength,
+    )
+
+
+def _table(
+    chrom: Iterable,
+    start: Iterable,
+    end: Iterable,
+    pattern: Iterable,
+    strand: Iterable,
+    similarity: Iterable,
+    contribution: Iterable,
+    region: Iterable,
+    strength: Iterable,
+) -> pd.DataFrame:
+    similarity = np.asarray(similarity, dtype=np.float64)
+    return pd.DataFrame(
+        {
+            "chrom": chrom,
+            "start": start,
+            "end": end,
+            "name": pattern,
+            "score": np.clip(np.rint(1000 * similarity), 0, 1000).astype(int),
+            "strand": strand,
+            "pattern": pattern,
+            "similarity": similarity,
+            "contribution": contribution,
+            "region": region,
+            "strength": strength,
+        }
+    )
+
+
+def _without_overlap(hits: pd.DataFrame) -> pd.DataFrame:
+    """The strongest sites of those that overlap, in the order of the genome."""
+    if hits.empty:
+        return hits
+    from chrombpnet_core.motifs._hit_search import block_overlapping
+
+    hits = hits.sort_values(["chrom", "start", "end", "strand", "region"], kind="stable", ignore_index=True)
+    line = hits["chrom"].ne(hits["chrom"].shift()).cumsum().to_numpy(dtype=np.int64) * _CHROMOSOME
+    starts, ends = line + hits["start"].to_numpy(np.int64), line + hits["end"].to_numpy(np.int64)
+    order = np.argsort(-hits["strength"].to_numpy(), kind="stable")
+    kept = block_overlapping(starts, ends, order, int((ends - starts).max()))
+    return hits[kept].reset_index(drop=True)
+
+
+def write_hits(hits: pd.DataFrame, path: str | os.PathLike) -> None:
+    """Write the hits as BED6 and four columns more (:data:`HIT_COLUMNS`), without a header."""
+    rounded = hits.assign(
+        similarity=hits["similarity"].map("{:.3f}".format), contribution=hits["contribution"].map("{:.5g}".format)
+    )
+    rounded.to_csv(path, sep="\t", header=False, index=False)

@@ -1,0 +1,131 @@
+"""The README that goes with published models: what they are, how good, how to use them, made of what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chrombpnet_core.report.tables import number
+
+__all__ = ["Card", "model_card"]
+
+_ASSAYS = {"ATAC": "ATAC-seq", "DNASE": "DNase-seq"}
+_HOW = """## Use
+
+Which model: `chrombpnet_nobias` predicts accessibility with the enzyme's preference taken out (motifs, variants, designs);
+`chrombpnet` predicts what the sequencer sees (to compare with reads); `bias_scaled` is the enzyme's part of it. To judge a
+model on a region take a fold that has the region's chromosome among its test chromosomes: every other fold, and so the
+ensemble, has trained on it. For anything else take the ensemble, which averages the folds' logits and log counts.
+
+Input: one-hot sequence, bases in the order A, C, G, T, shape (n, {input_length}, 4). Output: profile logits
+(n, {output_length}) and log counts (n, 1), ln(1 + insertions). Insertions per base are
+softmax(logits) × (exp(log counts) − 1). Files are Keras 2's legacy HDF5, hold no code, and are read by layer name:
+
+```python
+import tf_keras  # Keras 2; or tensorflow.keras before TensorFlow 2.16
+
+model = tf_keras.models.load_model("{example}", compile=False)
+logits, log_counts = model.predict(one_hot)
+```
+
+With chrombpnet-flows, for tracks of regions of your own:
+
+```sh
+chrombpnet pred_bw -cmb {example} -r regions.bed -g genome.fa -c chrom.sizes -op out/predicted
+```
+
+Tracks here hold each base's value of the region whose centre is nearest; contributions are the mean of the folds'
+hypothetical ones (HDF5, `shap/seq`) and of those of the bases that are there (`projected_shap/seq`, bigWig).
+"""
+_CITE = """## Cite
+
+- ChromBPNet: Pampari et al. 2024, bioRxiv, doi:10.1101/2024.12.25.630221
+- BPNet: Avsec et al. 2021, Nature Genetics 53, doi:10.1038/s41588-021-00782-6
+- contributions, DeepLIFT: Shrikumar et al. 2017, arXiv:1704.02685; DeepSHAP: Lundberg and Lee 2017, arXiv:1705.07874
+- motifs, TF-MoDISco: Shrikumar et al. 2018, arXiv:1811.00416
+"""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the README says.
+
+    Attributes
+    ----------
+    name, assay, genome
+        Of the data set; ``ATAC`` or ``DNASE``; the assembly or the FASTA's name.
+    input_length, output_length
+        In bp.
+    files
+        Path → what it is, and its size in bytes.
+    example
+        Path of the model that examples take: the ensemble's where there is one, else a fold's in the unpacked tar.
+    folds
+        For each its ``name``, ``test`` chromosomes, ``pearson_peaks`` and ``norm_jsd_peaks``.
+    inputs
+        What it was made of: name, SHA-256.
+    versions
+        Program → version.
+    """
+
+    name: str
+    assay: str
+    genome: str
+    input_length: int
+    output_length: int
+    files: Mapping[str, tuple[str, int]]
+    example: str
+    folds: Sequence[Mapping[str, Any]]
+    inputs: Sequence[tuple[str, str]] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def model_card(card: Card) -> str:
+    """The README as Markdown."""
+    folds = [
+        (fold["name"], " ".join(fold["test"]), number(fold["pearson_peaks"]), number(fold["norm_jsd_peaks"]))
+        for fold in card.folds
+    ]
+    files = [(f"`{path}`", what, _size(size)) for path, (what, size) in card.files.items()]
+    each = "1 fold" if len(folds) == 1 else f"{len(folds)} folds, each"
+    about = (
+        f"ChromBPNet models of {_ASSAYS.get(card.assay, card.assay)} data: from {card.input_length:,} bp of sequence "
+        f"they predict the insertions at each of the {card.output_length:,} bp in its middle. "
+        f"Genome: {_plain(card.genome or 'not named')}. {each} trained without its test chromosomes."
+    )
+    parts = [
+        f"# {_plain(card.name)}\n\n{about}\n",
+        "## Files\n\n" + _table(("file", "what", "size"), files),
+        "Each fold's models are in the tar of models. Check files with `sha256sum -c checksums.sha256`; "
+        "`manifest.json` lists them for programs.\n",
+        "## How good\n\n" + _table(("fold", "test chromosomes", "counts in peaks, r", "normalised JSD"), folds),
+        "On test chromosomes alone. There is more in `metrics/`, and in `folds_report.html` where it is there.\n",
+        _HOW.format(input_length=card.input_length, output_length=card.output_length, example=card.example),
+        _CITE,
+    ]
+    if card.inputs:
+        digests = [(name, f"`{digest}`") for name, digest in card.inputs]
+        parts.append("## Made of\n\n" + _table(("input", "SHA-256"), digests))
+    if card.versions:
+        parts.append("## Versions\n\n" + _table(("program", "version"), card.versions.items()))
+    return "\n".join(parts)
+
+
+def _table(headers: Sequence[str], rows: Any) -> str:
+    lines = [headers, ["---"] * len(headers), *rows]
+    return "".join("| " + " | ".join(_plain(cell) for cell in line) + " |\n" for line in lines)
+
+
+def _plain(text: object) -> str:
+    """Text that no Markdown reader takes for a line break, a cell's end or HTML."""
+    return re.sub(r"\s+", " ", str(text)).replace("|", "\\|").replace("<", "&lt;")
+
+
+def _size(size: int) -> str:
+    for unit, digits in (("B", 0), ("kB", 0), ("MB", 1)):
+        if size < 1000:
+            return f"{size:.{digits}f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

@@ -1,0 +1,42 @@
+"""The report of a run as PDF, by typst: what the HTML page shows, on numbered A4 pages.
+
+All text reaches typst as data, never as markup, so nothing in a name or path can change the document. Only fonts that come
+with typst and matplotlib are used, and no clock: the same content makes the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+from chrombpnet_core.plots.style import PALETTE, plain_svg
+from chrombpnet_core.report.sections import STATUS_MARKS, STATUS_WORDS, Page
+
+__all__ = ["render_pdf"]
+
+
+def render_pdf(page: Page) -> bytes:
+    """The page as a PDF file."""
+    import typst
+
+    data = {
+        "page": _plain(asdict(page)),
+        "words": STATUS_WORDS,
+        "marks": STATUS_MARKS,
+        "palette": {name: light for name, (light, _) in PALETTE.items()},
+    }
+    source = resources.files(__package__).joinpath("templates", "report.typ").read_bytes()
+    fonts = typst.Fonts(include_system_fonts=False, font_paths=[Path(matplotlib.get_data_path()) / "fonts" / "ttf"])
+    return typst.compile(source, format="pdf", font_paths=fonts, sys_inputs={"data": json.dumps(data)})
+
+
+def _plain(value: Any) -> Any:
+    """The value with every picture as a file of its own; numbers that only programs read, which may be NaN, left out."""
+    if isinstance(value, dict):
+        return {key: plain_svg(inner) if key == "svg" else _plain(inner) for key, inner in value.items() if key != "value"}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,198 @@
+"""The report of a run: verdicts, pictures, tables and provenance in one HTML file that needs nothing else, and as PDF.
+
+:func:`write_report` also writes ``report.json`` with the verdicts and numbers; :func:`write_pictures` writes the single
+PNG files of an evaluation folder (REFERENCE.md 13).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chrombpnet_core.evaluation.bias_response import bias_response
+from chrombpnet_core.models.names import BIAS, CORRECTED, FULL, MODEL_LABELS
+from chrombpnet_core.plots import style
+from chrombpnet_core.report import pictures as pictures
+from chrombpnet_core.report.content import MOTIF_MODELS, ReportContent
+from chrombpnet_core.report.html import render_page
+from chrombpnet_core.report.pdf import render_pdf
+from chrombpnet_core.report.sections import STATUS_MARKS, STATUS_WORDS, Page, groups_of_regions, motif_page, page_of, summary
+from chrombpnet_core.report.verdicts import is_enzyme_motif, judge, not_judged, worst
+
+__all__ = [
+    "REPORT_HTML",
+    "REPORT_JSON",
+    "REPORT_PDF",
+    "render_html",
+    "report_numbers",
+    "write_motif_pdfs",
+    "write_pictures",
+    "write_report",
+]
+
+REPORT_HTML, REPORT_PDF, REPORT_JSON = "overall_report.html", "overall_report.pdf", "report.json"
+_FORMAT = 1  # of report.json; raise it when a key changes its meaning
+
+
+def write_report(content: ReportContent, folder: str | os.PathLike) -> list[Path]:
+    """Write ``overall_report.html``, ``overall_report.pdf`` and ``report.json`` into ``folder``, which is made where
+    absent; their paths."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    page = page_of(content)
+    html, pdf, numbers = (folder / name for name in (REPORT_HTML, REPORT_PDF, REPORT_JSON))
+    html.write_text(render_html(page), encoding="utf-8")
+    pdf.write_bytes(render_pdf(page))
+    numbers.write_text(json.dumps(report_numbers(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return [html, pdf, numbers]
+
+
+def render_html(page: Page) -> str:
+    """The page as HTML that stands alone."""
+    return render_page("report.html.j2", page=page, words=STATUS_WORDS, marks=STATUS_MARKS)
+
+
+def write_motif_pdfs(content: ReportContent, folder: str | os.PathLike) -> list[Path]:
+    """Write the motifs of each explanation as a PDF of their own, ``<model>_<profile or counts>.pdf``; their paths.
+
+    The corrected model's profile also has the reference's other name, ``chrombpnet_nobias_profile_motifs.pdf``.
+    """
+    paths = []
+    for key in content.motifs:
+        word, _, head = key.partition(" ")
+        if word in MOTIF_MODELS:
+            pdf = render_pdf(motif_page(content, key))
+            name = f"{MOTIF_MODELS[word]}_{head}"
+            for file in (f"{name}.pdf", *([f"{name}_motifs.pdf"] if name == f"{CORRECTED}_profile" else [])):
+                paths.append(Path(folder) / file)
+                paths[-1].write_bytes(pdf)
+    return paths
+
+
+# --- files -------------------------------------------------------------------------------------------------------
+
+
+def write_pictures(content: ReportContent, folder: str | os.PathLike) -> list[Path]:
+    """Write the PNG files of an evaluation folder that the content allows; their paths.
+
+    ``<model>_only_peaks.counts_pearsonr.png`` and ``…profile_jsd.png`` (bias run: ``_only_nonpeaks`` too),
+    ``epoch_loss.png`` and ``<model>.<motif>.footprint.png``.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, figure in _png_figures(content):
+        paths.append(folder / name)
+        style.write_png(figure, paths[-1])
+    return paths
+
+
+def _png_figures(content: ReportContent) -> Iterator[tuple[str, Any]]:
+    for model, arrays in content.per_region.items():
+        for group, rows in groups_of_regions(arrays, content.kind):
+            label = f"{MODEL_LABELS.get(model, model)}, {group}"
+            colour = pictures.MODEL_COLOURS.get(model, "full")
+            yield (
+                f"{model}_only_{group}.counts_pearsonr.png",
+                pictures.counts_scatter(
+                    arrays["observed_logcounts"][rows], arrays["predicted_logcounts"][rows], label, colour
+                ),
+            )
+            yield (
+                f"{model}_only_{group}.profile_jsd.png",
+                pictures.jsd_histogram(arrays["jsd"][rows], arrays["chance_jsd"][rows], label, colour),
+            )
+    trained = {model: rows for model, rows in content.history.items() if rows}
+    for model, rows in trained.items():
+        name = "epoch_loss.png" if model == (BIAS if content.kind == "bias" else FULL) else f"{model}.epoch_loss.png"
+        yield name, pictures.loss_curves(rows, MODEL_LABELS.get(model, model))
+    for model, profiles in content.footprints.items():
+        for motif, profile in profiles.items():
+            title = f"{motif}, {MODEL_LABELS.get(model, model)}"
+            errors = {model: found[motif]} if motif in (found := content.footprint_errors.get(model, {})) else None
+            yield (
+                f"{model}.{motif.replace('/', '_')}.footprint.png",
+                pictures.footprint({model: profile}, title, threshold=is_enzyme_motif(motif), errors=errors),
+            )
+
+
+def report_numbers(content: ReportContent) -> dict[str, Any]:
+    """What ``report.json`` holds: verdicts and numbers, JSON-safe; arrays by region or base are left out."""
+    verdicts = judge(content)
+    shift = content.shift
+    return _safe(
+        {
+            "format": _FORMAT,
+            "kind": content.kind,
+            "title": content.title,
+            "assay": content.assay,
+            "overall": worst(verdicts),
+            "summary": summary(content, verdicts),
+            "verdicts": verdicts,
+            "not_judged": not_judged(content),
+            "metrics": content.metrics,
+            "selection": content.selection,
+            "reads": content.reads,
+            "genome_size": content.genome_size,
+            "shift": shift
+            and {
+                "plus": shift.plus,
+                "minus": shift.minus,
+                "declared": shift.declared,
+                "votes": shift.votes,
+                "reads": shift.reads,
+            },
+            "background": content.background and {"wanted": content.background.wanted, "made": content.background.made},
+            "history": content.history,
+            "footprint_maxima": {model: bias_response(found) for model, found in content.footprints.items()},
+            "motifs": {
+                key: [
+                    {
+                        "pattern": entry.pattern,
+                        "seqlets": entry.seqlets,
+                        "kind": entry.kind,
+                        "matches": [{"name": name, "q": q} for name, q in entry.matches],
+                    }
+                    for entry in entries
+                ]
+                for key, entries in content.motifs.items()
+            },
+            "noise_floor": content.noise_floor,
+            "truth": [
+                {
+                    "name": check.name,
+                    "value": check.value,
+                    "bound": check.bound,
+                    "at_least": check.at_least,
+                    "passed": check.passed,
+                    "note": check.note,
+                }
+                for check in content.truth
+            ],
+            "parameters": content.parameters,
+            "provenance": content.provenance,
+            "steps": content.steps,
+        }
+    )
+
+
+def _safe(value: Any) -> Any:
+    """The value as JSON's types; numbers that are not finite become None, unknown objects their text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, Mapping):
+        return {str(key): _safe(inner) for key, inner in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple | set):
+        return [_safe(inner) for inner in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, str | int | bool | None) else str(value)

@@ -1,0 +1,140 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import keras
+import numpy as np
+
+from chrombpnet_core.training.compute import Compute
+from chrombpnet_core.training.step import Engine, _enough, _one_hot
+
+__all__ = ["make_engine"]
+
+
+def make_engine(
+    model: keras.Model, optimizer: keras.Optimizer, counts_loss_weight: float, compute: Compute | None = None
+) -> Engine:
+    """The engine of this process's Keras backend; parameters as in :class:`Engine`."""
+    kind = _Jax if keras.backend.backend() == "jax" else _TensorFlow
+    return kind(model, optimizer, counts_loss_weight, compute or Compute())
+
+
+class _TensorFlow(Engine):
+    """Steps as graph functions, one trace for each size of batch: what a trace rounds does not depend on the others."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        import tensorflow as tf
+
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        self._devices = _enough([device.name for device in devices], self.compute.gpus)
+        trained = self.model.trainable_variables
+
+        def losses_of(codes, counts, training):
+            return self._losses(self.model(_one_hot(codes), training=training), counts)
+
+        def gradients_of(codes, counts):
+            with tf.GradientTape() as tape:
+                losses = losses_of(codes, counts, True)
+                loss = losses[0]
+            return losses, tape.gradient(loss, [variable.value for variable in trained])
+
+        def step(codes, counts):
+            losses, gradients = gradients_of(codes, counts)
+            self.optimizer.apply(gradients, trained)
+            return losses
+
+        def weighted(share, codes, counts):
+            losses, gradients = gradients_of(codes, counts)
+            return [share * value for value in (losses, *gradients)]
+
+        options = {"jit_compile": True} if self.compute.xla else {}
+        self._step = tf.function(step, **options)
+        self._evaluate = tf.function(lambda codes, counts: losses_of(codes, counts, False), **options)
+        self._weighted = tf.function(weighted, **options)
+        self._apply = tf.function(lambda gradients: self.optimizer.apply(gradients, trained))
+        self._sum = tf.function(lambda one, other: [a + b for a, b in zip(one, other, strict=True)])
+        self._tf = tf
+
+    def _gradients(self, device: int, share: np.float32, codes: np.ndarray, counts: np.ndarray) -> list[Any]:
+        with self._tf.device(self._devices[device]):
+            return self._weighted(share, self._tf.constant(codes), self._tf.constant(counts))
+
+
+class _Jax(Engine):
+    """Steps as pure functions of the state, which is kept on the device; parts of a batch share a mesh of devices."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        import jax
+        from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+        devices = _enough(jax.local_devices(), self.compute.gpus)
+        mesh = Mesh(np.array(devices), ("batch",))
+        self._everywhere, self._split = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("batch",)))
+        self._jax = jax
+        model, optimizer = self.model, self.optimizer
+
+        def losses_of(trained, rest, codes, counts, training):
+            outputs, _ = model.stateless_call(trained, rest, _one_hot(codes), training=training)
+            losses = self._losses(outputs, counts)
+            return losses[0], losses
+
+        def gradients_of(trained, rest, codes, counts):
+            (_, losses), gradients = jax.value_and_grad(losses_of, has_aux=True)(trained, rest, codes, counts, True)
+            return losses, gradients
+
+        def step(trained, rest, memory, codes, counts):
+            losses, gradients = gradients_of(trained, rest, codes, counts)
+            return losses, *optimizer.stateless_apply(memory, gradients, trained)
+
+        def weighted(trained, rest, share, codes, counts):
+            losses, gradients = gradients_of(trained, rest, codes, counts)
+            return [share * value for value in (losses, *gradients)]
+
+        self._compiled_step, self._compiled_weighted = jax.jit(step), jax.jit(weighted)
+        self._compiled_losses = jax.jit(lambda *state: losses_of(*state, False)[1])
+        self._compiled_apply = jax.jit(optimizer.stateless_apply)
+        self._sum = jax.jit(lambda one, other: [a + b for a, b in zip(one, other, strict=True)])
+        self._take()
+
+    def _parts(self, examples: int) -> list[slice]:
+        """The mesh shares a batch that its size divides; only a device's memory cuts it further."""
+        if not self.largest_part:
+            return [slice(0, examples)]
+        number = -(-examples // (self.largest_part * self.compute.gpus))
+        borders = [examples * at // number for at in range(number + 1)]
+        return [slice(first, last) for first, last in pairwise(borders)]
+
+    def _put(self, *arrays: np.ndarray) -> list[Any]:
+        where = self._everywhere if len(arrays[0]) % self.compute.gpus else self._split
+        return [self._jax.device_put(array, where) for array in arrays]
+
+    def _step(self, codes: np.ndarray, counts: np.ndarray) -> Any:
+        losses, self._trained, self._memory = self._compiled_step(
+            self._trained, self._rest, self._memory, *self._put(codes, counts)
+        )
+        return losses
+
+    def _evaluate(self, codes: np.ndarray, counts: np.ndarray) -> Any:
+        return self._compiled_losses(self._trained, self._rest, *self._put(codes, counts))
+
+    def _gradients(self, device: int, share: np.float32, codes: np.ndarray, counts: np.ndarray) -> list[Any]:
+        return self._compiled_weighted(self._trained, self._rest, share, *self._put(codes, counts))
+
+    def _apply(self, gradients: list[Any]) -> None:
+        self._trained, self._memory = self._compiled_apply(self._memory, gradients, self._trained)
+
+    def _take(self) -> None:
+        self._trained, self._rest, self._memory = (
+            [self._jax.device_put(variable.value, self._everywhere) for variable in variables]
+            for variables in (self.model.trainable_variables, self.model.non_trainable_variables, self.optimizer.variables)
+        )
+
+    def _keep(self) -> None:
+        for variables, values in ((self.model.trainable_variables, self._trained), (self.optimizer.variables, self._memory)):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(self._jax.device_put(np.asarray(value)))

@@ -1,0 +1,43 @@
+"""TODO."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["Checkpoint"]
+
+
+class Checkpoint:
+    """The state of one training in a file: weights, optimizer, epoch, step, best weights, losses; written atomically.
+
+    Parameters
+    ----------
+    path
+        An ``.npz`` file; no pickled object is ever read from it.
+    saved
+        Called after each save, for instance to copy the file to an object store.
+    """
+
+    def __init__(self, path: str | os.PathLike, saved: Callable[[], None] = lambda: None) -> None:
+        self.path, self._saved = Path(path), saved
+
+    def save(self, state: dict[str, np.ndarray]) -> None:
+        """Replace the file; where that fails, the one before stays."""
+        partial = self.path.with_suffix(".partial.npz")
+        try:
+            np.savez(partial, **state)
+            os.replace(partial, self.path)
+        finally:
+            partial.unlink(missing_ok=True)
+        self._saved()
+
+    def load(self) -> dict[str, np.ndarray] | None:
+        """What was saved last, or None."""
+        if not self.path.exists():
+            return None
+        with np.load(self.path, allow_pickle=False) as file:
+            return dict(file)

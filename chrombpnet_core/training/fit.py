@@ -1,0 +1,319 @@
+"""Fitting a model: every step can be re-entered, so a run that was stopped goes on and ends where it would have ended."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from chrombpnet_core.devices import Device, is_out_of_memory
+from chrombpnet_core.errors import InputError, Stopped
+from chrombpnet_core.progress import bar
+from chrombpnet_core.training.backends import make_engine
+from chrombpnet_core.training.checkpoint import Checkpoint
+from chrombpnet_core.training.compute import Compute
+from chrombpnet_core.training.history import History, _means
+from chrombpnet_core.training.step import Engine
+from chrombpnet_core.training_data.sampling import Batch, Plan, batches, load_batch
+from chrombpnet_core.training_data.shards import ShardSet
+
+__all__ = ["TrainingOptions", "Watch", "fit", "make_reproducible", "write_parameters"]
+
+log = logging.getLogger(__name__)
+
+_TIMED_STEPS, _TIMED_SECONDS = 3, 5.0
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train; defaults are the reference's.
+
+    Attributes
+    ----------
+    checkpoint_seconds
+        A checkpoint is written at the end of each epoch, and within one whenever so many seconds have passed: what a
+        crash costs is then the same for every size of model and data.
+    """
+
+    epochs: int = 50
+    patience: int = 5
+    learning_rate: float = 1e-3
+    batch_size: int = 64
+    seed: int = 1234
+    checkpoint_seconds: float = 120.0
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who looks on.
+
+    Attributes
+    ----------
+    stop
+        Asked after every step; where it says so, a checkpoint is written and :class:`Stopped` raised.
+    progress
+        Called after every step with the share of all epochs that is done and what to say of it.
+    """
+
+    stop: Callable[[], bool] = lambda: False
+    progress: Callable[[float, str], object] = lambda share, words: None
+
+
+def make_reproducible(seed: int, device: Device) -> None:
+    """Seed weights; on a CPU also ask TensorFlow for deterministic operations. JAX's are so on a CPU."""
+    keras.utils.set_random_seed(seed)
+    if device.kind == "cpu" and keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.experimental.enable_op_determinism()
+
+
+def fit(
+    model: keras.Model,
+    shards: ShardSet,
+    plan_of: Callable[[int], Plan],
+    valid: Plan,
+    counts_loss_weight: float,
+    options: TrainingOptions,
+    checkpoint: Checkpoint,
+    compute: Compute | None = None,
+    watch: Watch | None = None,
+) -> History:
+    """Train ``model`` in place; it ends with the weights of the best epoch.
+
+    Loss: multinomial negative log-likelihood of the profile + weight × mean squared error of log counts; Adam; early
+    stop on the validation loss.
+
+    Parameters
+    ----------
+    model
+        Two-headed, with frozen parts marked not trainable.
+    shards
+        Examples.
+    plan_of
+        The plan of an epoch (from 0).
+    valid
+        Validation examples.
+    counts_loss_weight
+        λ.
+    options
+        Epochs, patience, …
+    checkpoint
+        Where state is kept; what it holds is taken up.
+    compute
+        Precision, devices.
+    watch
+        Who looks on.
+
+    Raises
+    ------
+    InputError
+        Where the loss is not a number, with the epoch, step and region ids of the batch; or not even one example fits
+        into the device's memory.
+    Stopped
+        Where ``watch`` asked for it; the same call goes on from there.
+    """
+    optimizer = keras.optimizers.Adam(options.learning_rate)
+    optimizer.build(model.trainable_variables)
+    engine = make_engine(model, optimizer, counts_loss_weight, compute)
+    run = _Run(engine, shards, valid, options, checkpoint, watch or Watch())
+    run.measure(plan_of(0))
+    run.resume()
+    while len(run.history.epochs) < options.epochs and not run.settled():
+        try:
+            run.epoch(plan_of(len(run.history.epochs)))
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            run.shrink()
+    for i, variable in enumerate(model.variables):
+        variable.assign(run.best[f"best/{i}"])
+    return run.history
+
+
+class _Run:
+    """One training: its engine, and where it stands."""
+
+    def __init__(
+        self, engine: Engine, shards: ShardSet, valid: Plan, options: TrainingOptions, checkpoint: Checkpoint, watch: Watch
+    ) -> None:
+        self.engine, self.shards, self.valid = engine, shards, valid
+        self.options, self.checkpoint, self.watch = options, checkpoint, watch
+        self.history, self.step = History(), 0
+        self.best = self._best()
+        self.first = engine.state()
+
+    def measure(self, plan: Plan) -> None:
+        """Time a few steps and say what an epoch will take; then all is as before.
+
+        Where the device's memory is too small for a batch, smaller parts of it are tried.
+        """
+        options = self.options
+        batch = load_batch(self.shards, plan.slice(0, options.batch_size))
+        while True:
+            try:
+                seconds = self._timed(batch)
+                break
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                self.engine.halve(len(batch.ids))
+                self.engine.restore(self.first)
+        self.engine.restore(self.first)
+        rate = len(batch.ids) / seconds
+        epoch = (len(plan) + len(self.valid) / 3) / rate
+        log.info(
+            "%s examples/s: an epoch of %s takes about %s, %d epochs %s",
+            f"{rate:,.0f}",
+            f"{len(plan):,}",
+            _spoken(epoch),
+            options.epochs,
+            _spoken(epoch * options.epochs),
+        )
+
+    def _timed(self, batch: Batch) -> float:
+        """Seconds of a step, the first, which compiles, left out; an evaluation must fit into the memory too."""
+        np.asarray(self.engine.train(batch))
+        self.engine.evaluate(batch)
+        begun, done = time.perf_counter(), 0
+        while done < _TIMED_STEPS and time.perf_counter() - begun < _TIMED_SECONDS:
+            np.asarray(self.engine.train(batch))
+            done += 1
+        return (time.perf_counter() - begun) / done
+
+    def resume(self) -> None:
+        """Take up what the checkpoint holds."""
+        state = self.checkpoint.load()
+        if state is None:
+            return
+        self.engine.restore(state)
+        words = json.loads(state["words"].tobytes())
+        self.history = History(words["epochs"], words["best"], array("d", state["batches"].ravel()))
+        self.best = {name: value for name, value in state.items() if name.startswith("best/")}
+        self.step = words["step"]
+        log.info("resuming at epoch %d, step %d", len(self.history.epochs) + 1, self.step)
+
+    def shrink(self) -> None:
+        """Take smaller parts of a batch from the last checkpoint or the beginning on: the last step may be half done."""
+        self.engine.halve(self.options.batch_size)
+        self.engine.restore(self.first)
+        self.history, self.step, self.best = History(), 0, self._best()
+        self.resume()
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        words = {"step": self.step, "best": self.history.best, "epochs": self.history.epochs}
+        self.checkpoint.save(
+            self.engine.state()
+            | self.best
+            | {"batches": self.history.batches, "words": np.frombuffer(json.dumps(words).encode(), dtype=np.uint8)}
+        )
+
+    def settled(self) -> bool:
+        """Whether patience has ended."""
+        history = self.history
+        return history.best >= 0 and len(history.epochs) - 1 - history.best >= self.options.patience
+
+    def epoch(self, plan: Plan) -> None:
+        """Train from the step where it stands to the end of the epoch, validate, write the checkpoint."""
+        epoch, history = len(self.history.epochs), self.history
+        self._train(plan, epoch)
+        rows = history.batches
+        row = {"epoch": float(epoch)} | _means(rows[rows[:, 0] == epoch, 2:])
+        row |= {f"val_{name}": value for name, value in self._validate().items()}
+        if not np.isfinite(row["val_loss"]):
+            raise InputError(
+                f"the validation loss is {row['val_loss']} after epoch {epoch + 1}",
+                remedy="lower -l/--learning-rate, or look for extreme counts in the validation regions",
+            )
+        better = row["val_loss"] < history.best_loss
+        history.epochs.append(row)
+        if better:
+            history.best = epoch
+            self.best = self._best()
+        self.step = 0
+        history.write_events(self.checkpoint.path.parent / "events.out.tfevents.training")
+        self.save()
+        log.info(
+            "epoch %d/%d: loss %.4f, validation loss %.4f%s",
+            epoch + 1,
+            self.options.epochs,
+            row["loss"],
+            row["val_loss"],
+            " (best)" if better else "",
+        )
+
+    def _best(self) -> dict[str, np.ndarray]:
+        return {
+            f"best/{name.removeprefix('model/')}": value
+            for name, value in self.engine.state().items()
+            if name.startswith("model/")
+        }
+
+    def _train(self, plan: Plan, epoch: int) -> None:
+        options, first, saved = self.options, self.step, time.monotonic()
+        waiting: tuple[int, np.ndarray, object] | None = None  # losses are looked at while the next step is computed
+        with bar(
+            f"epoch {epoch + 1}/{options.epochs}", len(plan), "examples", initial=min(first * options.batch_size, len(plan))
+        ) as progress:
+            for step, batch in enumerate(batches(self.shards, plan, options.batch_size, first), start=first):
+                losses = self.engine.train(batch)
+                self._record(epoch, waiting)
+                waiting = step, batch.ids, losses
+                progress.update(len(batch.ids))
+                progress.set_postfix_str(self._told(), refresh=False)
+                share = (epoch + (step + 1) / plan.steps(options.batch_size)) / options.epochs
+                self.watch.progress(share, f"epoch {epoch + 1} of at most {options.epochs}, {self._told()}")
+                stop = self.watch.stop()
+                if stop or time.monotonic() - saved >= options.checkpoint_seconds:
+                    self._record(epoch, waiting)
+                    waiting, self.step = None, step + 1
+                    self.save()
+                    saved = time.monotonic()
+                if stop:
+                    raise Stopped(f"stopped in epoch {epoch + 1} after step {step + 1}; a checkpoint was written")
+            self._record(epoch, waiting)
+
+    def _record(self, epoch: int, done: tuple[int, np.ndarray, object] | None) -> None:
+        """Enter step, region ids and losses of a step into the history."""
+        if done is None:
+            return
+        step, ids, losses = done[0], done[1], np.asarray(done[2])
+        if not np.isfinite(losses[0]):
+            raise InputError(
+                f"the loss is {losses[0]} in epoch {epoch + 1}, step {step + 1} (regions {', '.join(map(str, ids[:8]))}, …)",
+                remedy="lower -l/--learning-rate, or look for extreme counts in these regions",
+            )
+        self.history.add(epoch, step, len(ids), losses)
+
+    def _told(self) -> str:
+        return f"loss {self.history.last_loss:.2f}"
+
+    def _validate(self) -> dict[str, float]:
+        """Losses over the validation examples."""
+        return _means(
+            np.array(
+                [
+                    [len(batch.ids), *self.engine.evaluate(batch)]
+                    for batch in batches(self.shards, self.valid, self.options.batch_size)
+                ]
+            )
+        )
+
+
+def _spoken(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def write_parameters(path: Path, parameters: dict[str, object]) -> None:
+    """Write ``name<TAB>value`` lines, as the reference's ``*_params.tsv``."""
+    path.write_text("".join(f"{name}\t{value}\n" for name, value in parameters.items()))

@@ -1,0 +1,124 @@
+"""Which examples a step of an epoch sees: everything follows from (seed, epoch), so any step can be entered again.
+
+Each epoch crops peaks at a fresh jitter (one offset for sequence and profile), draws fresh nonpeaks without jitter,
+reverse-complements half of the examples and shuffles all of them. Validation is centred and not augmented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from chrombpnet_core.concurrency import prefetch
+from chrombpnet_core.genome.sequence import one_hot, reverse_complement
+from chrombpnet_core.training_data.shards import ShardSet
+
+__all__ = ["Batch", "Plan", "batches", "centred_plan", "load_batch", "training_plan"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The examples of one epoch in order.
+
+    Attributes
+    ----------
+    ids
+        Region ids, ``(n,)``.
+    offsets
+        Start of the crop within the record, ``(n,)``; the layout's jitter is the centre.
+    flipped
+        Whether each is reverse-complemented, bool ``(n,)``.
+    """
+
+    ids: np.ndarray
+    offsets: np.ndarray
+    flipped: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def steps(self, batch_size: int) -> int:
+        """Batches of the epoch, a smaller last one included."""
+        return -(-len(self) // batch_size)
+
+    def slice(self, step: int, batch_size: int) -> Plan:
+        """The examples of one batch."""
+        at = slice(step * batch_size, (step + 1) * batch_size)
+        return Plan(self.ids[at], self.offsets[at], self.flipped[at])
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples: base codes uint8 ``(n, L)``, profile counts float32 ``(n, W)``, region ids ``(n,)``."""
+
+    codes: np.ndarray
+    profiles: np.ndarray
+    ids: np.ndarray
+
+    @property
+    def sequences(self) -> np.ndarray:
+        """One-hot float32 ``(n, L, 4)``."""
+        return one_hot(self.codes)
+
+    @property
+    def log_counts(self) -> np.ndarray:
+        """ln(1 + total of the profile), float32 ``(n, 1)``."""
+        return np.log1p(self.profiles.sum(axis=1, keepdims=True, dtype=np.float64)).astype(np.float32)
+
+
+def training_plan(
+    peaks: np.ndarray, nonpeaks: np.ndarray, draw: int, jitter: int, record_jitter: int, seed: int, epoch: int
+) -> Plan:
+    """The augmented, shuffled examples of one training epoch.
+
+    Parameters
+    ----------
+    peaks, nonpeaks
+        Region ids.
+    draw
+        How many nonpeaks to draw afresh without replacement; all where there are fewer.
+    jitter
+        Largest shift of a peak in bp; at most ``record_jitter``, the margin that the records hold.
+    seed, epoch
+        What the plan follows from.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    drawn = rng.choice(nonpeaks, draw, replace=False) if draw < len(nonpeaks) else nonpeaks
+    ids = np.concatenate([peaks, drawn]).astype(np.int64)
+    offsets = np.full(len(ids), record_jitter, dtype=np.int64)
+    offsets[: len(peaks)] += rng.integers(-jitter, jitter, len(peaks), endpoint=True)
+    flipped = np.zeros(len(ids), dtype=bool)
+    flipped[rng.choice(len(ids), len(ids) // 2, replace=False)] = True
+    order = rng.permutation(len(ids))
+    return Plan(ids[order], offsets[order], flipped[order])
+
+
+def centred_plan(ids: np.ndarray, record_jitter: int) -> Plan:
+    """Regions in the given order, centred on their summits, not augmented."""
+    ids = np.asarray(ids, dtype=np.int64)
+    return Plan(ids, np.full(len(ids), record_jitter, dtype=np.int64), np.zeros(len(ids), dtype=bool))
+
+
+def load_batch(shards: ShardSet, plan: Plan) -> Batch:
+    """Read, crop and flip the examples of ``plan``."""
+    codes, counts = shards.read(plan.ids)
+    codes = _cropped(codes, plan.offsets, shards.layout.input_length)
+    counts = _cropped(counts, plan.offsets, shards.layout.output_length)
+    codes[plan.flipped] = reverse_complement(codes[plan.flipped])
+    counts[plan.flipped] = counts[plan.flipped, ::-1]
+    return Batch(codes, counts, plan.ids)
+
+
+def _cropped(values: np.ndarray, offsets: np.ndarray, width: int) -> np.ndarray:
+    """``width`` values of each row from its offset on, ``(n, width)``."""
+    return np.lib.stride_tricks.sliding_window_view(values, width, axis=1)[np.arange(len(values)), offsets]
+
+
+def batches(shards: ShardSet, plan: Plan, batch_size: int, first: int = 0) -> Iterator[Batch]:
+    """The batches of ``plan`` from step ``first`` on, read ahead by a thread."""
+    return prefetch(load_batch(shards, plan.slice(step, batch_size)) for step in range(first, plan.steps(batch_size)))

@@ -1,0 +1,275 @@
+"""Writing shards side by side: each is made by one process straight from FASTA and bigWig, and appears whole or not at all.
+
+Bases and counts are read in blocks of a few megabases that hold regions, so memory grows neither with chromosomes nor with
+the number of regions. This module is all that a writing process imports.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import wait
+from pathlib import Path
+
+import numpy as np
+import pyBigWig
+
+from chrombpnet_core.formats.tfrecord import FRAME_HEAD, FRAME_TAIL, frame
+from chrombpnet_core.genome.fasta import Genome, open_genome
+from chrombpnet_core.training_data.example_format import VERSION, Layout, encode
+
+__all__ = ["Part", "Sources", "Written", "write_parts"]
+
+_SPAN = 1 << 21  # bp read at a time
+_GAP = 1 << 15  # bp without regions that are not read
+_AT_ONCE = 1 << 10  # regions encoded at a time
+_PARTIAL = ".partial"
+
+
+@dataclass(frozen=True)
+class Part:
+    """The regions of one shard, sorted by chromosome, centre and id.
+
+    Attributes
+    ----------
+    name
+        Of the shard's file.
+    layout
+        Widths.
+    ids, kinds, chroms, centres
+        What the records' headers hold, ``(n,)``.
+    names
+        Chromosome number → name.
+    """
+
+    name: str
+    layout: Layout
+    ids: np.ndarray
+    kinds: np.ndarray
+    chroms: np.ndarray
+    centres: np.ndarray
+    names: dict[int, str]
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all of it and the format's version."""
+        words = json.dumps([VERSION, self.name, asdict(self.layout), self.names])
+        digest = hashlib.sha256(words.encode())
+        for values in (self.ids, self.kinds, self.chroms, self.centres):
+            digest.update(values.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Written:
+    """Of each record of a shard: offset and length in bytes, insertions in the output window; each ``(n,)``."""
+
+    offsets: np.ndarray
+    lengths: np.ndarray
+    counts: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Bytes of the shard."""
+        return int(self.offsets[-1] + self.lengths[-1]) + FRAME_TAIL
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Paths of a FASTA, of the folder of its indexes (None: not known) and of a bigWig."""
+
+    fasta: str
+    cache: str | None
+    bigwig: str
+
+
+def write_parts(
+    parts: Sequence[Part],
+    folder: Path,
+    sources: Sources,
+    genome: Genome,
+    workers: int,
+    resume: Path | None,
+    saved: Callable[[], None],
+    progress: Callable[[int], object],
+) -> list[Written]:
+    """Write the shards that are not there yet.
+
+    Parameters
+    ----------
+    parts
+        What each shard holds.
+    folder
+        Where they go.
+    sources, genome
+        What is read; the open genome serves where this process writes.
+    workers
+        Processes.
+    resume, saved
+        As in :func:`chrombpnet_core.training_data.shards.write_shards`.
+    progress
+        Called with the number of regions whenever a shard is there.
+
+    Raises
+    ------
+    OSError
+        Where a writing process was killed.
+    """
+    for left in resume.glob(f".*{_PARTIAL}") if resume else ():  # of an attempt that was killed
+        left.unlink()
+    written = [_taken(part, folder, resume) for part in parts]
+    for part, found in zip(parts, written, strict=True):
+        progress(len(part.ids) if found else 0)
+    missing = [at for at, found in enumerate(written) if found is None]
+    for at, made in _made(missing, [parts[at] for at in missing], folder, sources, genome, workers, resume):
+        written[at] = made
+        progress(len(parts[at].ids))
+        if resume:
+            saved()
+    return written
+
+
+def _made(
+    places: list[int], parts: list[Part], folder: Path, sources: Sources, genome: Genome, workers: int, resume: Path | None
+) -> Iterator[tuple[int, Written]]:
+    """Place and result of each part as it is done, here or in ``workers`` processes."""
+    workers = min(workers, len(parts)) if sources.cache else 1
+    if workers < 2:
+        for at, part in zip(places, parts, strict=True):
+            with pyBigWig.open(sources.bigwig) as bigwig:
+                yield at, _write(part, genome, bigwig, folder, resume)
+        return
+    # spawned, not forked: this process has threads and open files whose state a fork would copy
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin)
+    try:
+        running = {
+            pool.submit(_open_and_write, part, sources, folder, resume): at for at, part in zip(places, parts, strict=True)
+        }
+        for done in as_completed(running):
+            yield running[done], done.result()
+    except BrokenProcessPool as error:
+        raise OSError("a process that writes shards was killed; is there enough memory?") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """Leave Ctrl-C to the parent process, and end when it ends, however that comes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="parent").start()
+
+
+def _open_and_write(part: Part, sources: Sources, folder: Path, resume: Path | None) -> Written:
+    with open_genome(sources.fasta, sources.cache) as genome, pyBigWig.open(sources.bigwig) as bigwig:
+        return _write(part, genome, bigwig, folder, resume)
+
+
+def _write(part: Part, genome: Genome, bigwig, folder: Path, resume: Path | None) -> Written:
+    """Write one shard, and keep it in ``resume``."""
+    lengths, counts = [], []
+    with _whole(folder / part.name) as path, open(path, "wb") as file:
+        for records, sums in _records(part, genome, bigwig):
+            file.write(b"".join(map(frame, records)))
+            lengths += [len(record) for record in records]
+            counts.append(sums)
+    sizes = np.array(lengths, dtype=np.int64)
+    ends = np.cumsum(sizes + (FRAME_HEAD + FRAME_TAIL))
+    written = Written(ends - sizes - FRAME_TAIL, sizes, np.concatenate(counts))
+    if resume:
+        _link(folder / part.name, resume / part.name)
+        # last: its presence says that all is there
+        with _whole(resume / f"{part.name}.npz") as path, open(path, "wb") as file:
+            np.savez(file, fingerprint=np.array(part.fingerprint()), **vars(written))
+    return written
+
+
+def _taken(part: Part, folder: Path, resume: Path | None) -> Written | None:
+    """What an earlier attempt left of a shard, now in ``folder``; None where it left nothing of use."""
+    if resume is None:
+        return None
+    try:
+        with np.load(resume / f"{part.name}.npz", allow_pickle=False) as file:
+            written = Written(file["offsets"], file["lengths"], file["counts"])
+            known = str(file["fingerprint"]) == part.fingerprint()
+        if not known or (resume / part.name).stat().st_size != written.size:
+            return None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+    _link(resume / part.name, folder / part.name)
+    return written
+
+
+@contextlib.contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """A path to write to, beside ``target``, that takes its place in the end; nothing stays behind otherwise."""
+    path = target.with_name(f".{target.name}.{os.getpid()}{_PARTIAL}")
+    try:
+        yield path
+        os.replace(path, target)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    """The same file under another name, or a copy where the file system cannot."""
+    with _whole(target) as path:
+        try:
+            os.link(source, path)
+        except OSError:
+            shutil.copyfile(source, path)
+
+
+def _records(part: Part, genome: Genome, bigwig) -> Iterator[tuple[list[bytes], np.ndarray]]:
+    """Records, and insertions in their output windows, block by block."""
+    layout = part.layout
+    starts, firsts = part.centres - layout.bases // 2, part.centres - layout.positions // 2
+    for rows in _blocks(part.chroms, part.centres):
+        name, last = part.names[int(part.chroms[rows.start])], rows.stop - 1
+        begin, end = int(starts[rows.start]), int(starts[last]) + layout.bases
+        codes = _windows(genome.codes(name, begin, end), starts[rows] - begin, layout.bases)
+        begin, end = int(firsts[rows.start]), int(firsts[last]) + layout.positions
+        counts = _windows(_values(bigwig, name, begin, end), firsts[rows] - begin, layout.positions)
+        sums = counts[:, layout.jitter : layout.jitter + layout.output_length].sum(axis=1, dtype=np.float64)
+        yield encode(part.ids[rows], part.kinds[rows], part.chroms[rows], part.centres[rows], codes, counts), sums
+
+
+def _blocks(chroms: np.ndarray, centres: np.ndarray) -> Iterator[slice]:
+    """Neighbouring regions whose bases are read together."""
+    breaks = np.flatnonzero((np.diff(chroms) != 0) | (np.diff(centres) > _GAP)) + 1
+    for first, last in zip([0, *breaks.tolist()], [*breaks.tolist(), len(chroms)], strict=True):
+        while first < last:
+            stop = min(last, first + _AT_ONCE, int(np.searchsorted(centres[first:last], centres[first] + _SPAN) + first))
+            yield slice(first, stop)
+            first = stop
+
+
+def _windows(values: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:
+    """``width`` values from each start, ``(n, width)``."""
+    return np.lib.stride_tricks.sliding_window_view(values, width)[starts]
+
+
+def _values(bigwig, chrom: str, start: int, end: int) -> np.ndarray:
+    """Values per base, float32; 0 where there are none and beyond the chromosome."""
+    values = np.zeros(end - start, dtype=np.float32)
+    first, last = max(start, 0), min(end, bigwig.chroms(chrom) or 0)
+    if first < last:
+        # a bigWig without any entry gives an empty list here
+        found = np.asarray(bigwig.values(chrom, first, last, numpy=True), dtype=np.float32)
+        np.copyto(values[first - start : first - start + len(found)], found, where=~np.isnan(found))
+    return values

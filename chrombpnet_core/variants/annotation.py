@@ -1,0 +1,112 @@
+"""What lies around variants: peaks, nearest genes, motif hits; columns named as variant-scorer's annotations."""
+
+from __future__ import annotations
+
+import os
+
+import bioframe
+import numpy as np
+import pandas as pd
+
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.formats.text import numbered_lines
+from chrombpnet_core.genome.regions import overlapping
+from chrombpnet_core.variants.windows import allele_lengths
+
+__all__ = ["GENES", "annotate", "read_named_intervals"]
+
+GENES = 3
+"""Nearest genes that are told."""
+
+
+def read_named_intervals(path: str | os.PathLike, what: str) -> pd.DataFrame:
+    """The first four columns of a BED file: ``chrom, start, end, name``.
+
+    Raises
+    ------
+    InputError
+        Naming file and line, where a line has fewer, or ends before it begins.
+    """
+    rows = []
+    for number, line in numbered_lines(path, what):
+        fields = line.split("\t")
+        if len(fields) < 4 or not fields[1].isdecimal() or not fields[2].isdecimal() or int(fields[2]) <= int(fields[1]):
+            raise InputError(
+                f"{path}, line {number:,}",
+                expected=f"chromosome, start, end, name of {what}, tab-separated",
+                found=repr(line),
+            )
+        rows.append((fields[0], int(fields[1]), int(fields[2]), fields[3]))
+    return pd.DataFrame(rows, columns=["chrom", "start", "end", "name"])
+
+
+def annotate(
+    table: pd.DataFrame,
+    peaks: pd.DataFrame | None = None,
+    genes: pd.DataFrame | None = None,
+    hits: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Variants with columns for each thing given.
+
+    ``closest_gene_1`` … ``closest_gene_3`` and ``gene_distance_1`` … (bp, 0 within, ``.`` where there is none),
+    ``peak_overlap``, ``hits_overlap`` and ``hits_motifs`` (names, or ``-``).
+
+    Parameters
+    ----------
+    table
+        Of variants.
+    peaks
+        ``chrom, start, end``.
+    genes, hits
+        ``chrom, start, end, name``.
+    """
+    places = pd.DataFrame({"chrom": table["chr"].to_numpy(), "start": table["pos"].to_numpy() - 1})
+    places["end"] = places["start"] + np.maximum(allele_lengths(table["allele1"]), 1)
+    added: dict[str, np.ndarray] = {}
+    if genes is not None:
+        added |= _nearest(places, genes)
+    if peaks is not None:
+        added["peak_overlap"] = overlapping(places, peaks)
+    if hits is not None:
+        found = _hits(places, hits)
+        added |= {
+            "hits_overlap": np.array([bool(names) for names in found], dtype=bool),
+            "hits_motifs": np.array([names or "-" for names in found], dtype=object),
+        }
+    return table.assign(**added)
+
+
+def _nearest(places: pd.DataFrame, genes: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Distances count as bedtools': 0 where they overlap, 1 where they touch."""
+    names = np.full((len(places), GENES), ".", dtype=object)
+    distances = np.full((len(places), GENES), ".", dtype=object)
+    pairs = bioframe.closest(places, genes, k=GENES, return_index=True, return_input=False, return_distance=False)
+    pairs = pairs.dropna().astype(np.int64)
+    variant, gene = pairs["index"].to_numpy(), pairs["index_"].to_numpy()
+    apart = np.maximum(
+        genes["start"].to_numpy()[gene] - places["end"].to_numpy()[variant],
+        places["start"].to_numpy()[variant] - genes["end"].to_numpy()[gene],
+    )
+    distance = np.where(apart < 0, 0, apart + 1)
+    order = np.lexsort((gene, distance, variant))
+    variant, gene, distance = variant[order], gene[order], distance[order]
+    rank = np.arange(len(variant)) - np.searchsorted(variant, variant)
+    kept = rank < GENES
+    names[variant[kept], rank[kept]] = genes["name"].to_numpy()[gene[kept]]
+    distances[variant[kept], rank[kept]] = distance[kept]
+    return {
+        f"{what}_{number + 1}": values[:, number].astype(str)
+        for number in range(GENES)
+        for what, values in (("closest_gene", names), ("gene_distance", distances))
+    }
+
+
+def _hits(places: pd.DataFrame, hits: pd.DataFrame) -> list[str]:
+    """Names of the motifs over each variant, each once, joined by commas."""
+    if hits.empty:
+        return [""] * len(places)
+    pairs = bioframe.overlap(places, hits, how="inner", return_index=True, return_input=False)
+    names: dict[int, dict[str, None]] = {}
+    for variant, hit in zip(pairs["index"], pairs["index_"], strict=True):
+        names.setdefault(int(variant), {})[hits["name"].iat[int(hit)]] = None
+    return [",".join(sorted(names.get(row, {}))) for row in range(len(places))]

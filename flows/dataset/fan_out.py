@@ -1,0 +1,369 @@
+"""Folds side by side: one after the other here, several processes at a time, or a deployment's runs."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import json
+import logging
+import math
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+from chrombpnet_core.concurrency import cores
+from chrombpnet_core.errors import InputError
+from flows.dataset.failures import Failure, Job, Numbered
+from flows.spec import DatasetSpec, absolute_spec
+from tasks.runs.interruption import GRACE, interruption
+from tasks.runs.record import reason_of
+
+__all__ = ["by_deployment", "cancel_folds", "end_with_parent", "gpus_of_slot", "in_processes", "one_by_one"]
+
+log = logging.getLogger(__name__)
+
+J = TypeVar("J", bound=Numbered)
+
+PARENT = "CHROMBPNET_PARENT"
+"""Environment variable of a fold's process: the process that started it."""
+
+_LOOK = 0.2  # seconds between looks at processes
+_POLL = 5.0  # seconds between looks at a deployment's runs
+_CHILD_OF, _JOB = "parent:", "job:"  # begin the tags of runs that another run has started
+_AGAIN = 300.0  # seconds within which a crashed run may be scheduled again before it is given up
+
+
+def one_by_one(do: Callable[[Job], Any], jobs: list[Job]) -> list[Failure]:
+    """Do all jobs in this process; those that fail. The error of a single one is raised as it is."""
+    failures: list[Failure] = []
+    if len(jobs) == 1:
+        do(jobs[0])
+        return failures
+    for job in jobs:
+        try:
+            do(job)
+        except Exception as error:
+            if interruption.requested:
+                raise
+            user = isinstance(error, InputError)
+            if not user and not isinstance(error, OSError):  # a fault of the program's: say where
+                log.error("%s", "".join(traceback.format_exception(error)))
+            failures.append(Failure(job, reason_of(error), user))
+            log.error("%s", failures[-1])
+    return failures
+
+
+# --- processes ---------------------------------------------------------------------------------------------------
+
+
+def gpus_of_slot(slot: int, gpus: list[str], each: int) -> list[str]:
+    """The GPUs of the ``slot``-th process at a time, ``each`` to one, dealt in turn: they are shared where there are few.
+
+    No GPU comes twice; empty where there is none.
+    """
+    return list(dict.fromkeys(gpus[(slot * each + i) % len(gpus)] for i in range(each))) if gpus else []
+
+
+def _visible_gpus(device: str) -> list[str]:
+    """What ``CUDA_VISIBLE_DEVICES`` may name; a process of its own looks, so that this one leaves them alone."""
+    if device == "cpu":
+        return []
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [each for each in named.split(",") if each.strip() not in ("", "-1")]
+    look = (
+        "from chrombpnet_core.devices import find_device\ndevice = find_device()\n"
+        "print(device.count if device.kind == 'gpu' else 0)"
+    )
+    found = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=False)
+    number = found.stdout.split()[-1:] if found.returncode == 0 else []
+    return [str(i) for i in range(int(number[0]))] if number else []
+
+
+@dataclass
+class _Child:
+    """A job's process; what it says goes on to standard error with the job in front."""
+
+    job: Job
+    slot: int
+    process: subprocess.Popen[str]
+    said: collections.deque[str] = field(default_factory=lambda: collections.deque(maxlen=50))
+
+    def __post_init__(self) -> None:
+        self._reader = threading.Thread(target=self._read, daemon=True, name=str(self.job))
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout or ():
+            if line.strip():
+                self.said.append(line.strip())
+                print(f"{self.job} | {line.rstrip()}", file=sys.stderr, flush=True)
+
+    def failure(self) -> Failure | None:
+        """Why it failed, once it has ended; None where it did not."""
+        status = self.process.returncode
+        self._reader.join(5)
+        if status == 0:
+            return None
+        if status < 0:
+            return Failure(self.job, f"killed by {signal.Signals(-status).name}", user=False)
+        said = self.said[-1] if self.said else f"ended with {status}"
+        for prefix in ("chrombpnet: error: ", "chrombpnet: "):
+            said = said.removeprefix(prefix)
+        return Failure(self.job, said, user=status == 2)
+
+
+def in_processes(spec: DatasetSpec, store: str, jobs: list[Job]) -> list[Failure]:
+    """Do the jobs in processes of their own, ``spec.folds_at_once`` at a time; those that fail.
+
+    Every process has its share of threads, and GPUs of its own where there are enough. SIGTERM and Ctrl-C are passed on, and
+    awaited: trainings write their checkpoints.
+    """
+    gpus, threads = _visible_gpus(spec.training.device), int(os.environ.get("CHROMBPNET_THREADS") or cores())
+    waiting, running, failures, at_once = list(jobs), [], [], min(spec.folds_at_once, len(jobs))
+    with tempfile.TemporaryDirectory() as folder, _passing_on(running):
+        file = Path(folder) / "dataset.json"
+        file.write_text(json.dumps(absolute_spec(spec).model_dump(mode="json")))
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                slot = min(set(range(at_once)) - {child.slot for child in running})
+                running.append(
+                    _start(
+                        file,
+                        store,
+                        waiting.pop(0),
+                        gpus_of_slot(slot, gpus, spec.training.gpus),
+                        slot,
+                        max(1, threads // at_once),
+                    )
+                )
+            time.sleep(_LOOK)
+            for child in [child for child in running if child.process.poll() is not None]:
+                running.remove(child)
+                failure = child.failure()
+                if failure:
+                    failures.append(failure)
+                    log.error("%s", failure)
+    return failures
+
+
+def _start(file: Path, store: str, job: Job, gpus: list[str], slot: int, threads: int) -> _Child:
+    command = [
+        sys.executable,
+        "-m",
+        "flows.cli.main",
+        "run",
+        str(file),
+        "--store",
+        store,
+        "--fold",
+        str(job.index),
+        "--threads",
+        str(threads),
+        *(["--bias-only"] if job.bias_only else []),
+    ]
+    environment = os.environ | {PARENT: str(os.getpid()), **_server()}
+    if gpus:
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+    log.info("%s: a process of its own, %s threads, GPU %s", job, threads, ", ".join(gpus) or "none")
+    # A session of its own: Ctrl-C reaches this process alone, which passes it on once.
+    return _Child(
+        job,
+        slot,
+        subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        ),
+    )
+
+
+def _server() -> dict[str, str]:
+    """Where this flow's Prefect server is: its folds need not start one each."""
+    from prefect.context import FlowRunContext
+
+    context = FlowRunContext.get()
+    return {"PREFECT_API_URL": str(context.client.api_url)} if context else {}
+
+
+@contextlib.contextmanager
+def _passing_on(running: list[_Child]) -> Iterator[None]:
+    """Within it SIGTERM and Ctrl-C reach the processes, which have time for checkpoints, before this one goes its way."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for child in running:
+            child.process.terminate()
+        deadline = time.monotonic() + GRACE
+        for child in running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.process.wait(max(0.1, deadline - time.monotonic()))
+        before = theirs[number]
+        if callable(before):
+            before(number, frame)
+
+    theirs: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        theirs |= {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in theirs.items():
+            signal.signal(number, handler)
+        for child in running:
+            child.process.terminate()
+
+
+def end_with_parent() -> None:
+    """In a fold's process: end as if told to when the process that started it is gone, however that ended."""
+    parent = int(os.environ.get(PARENT) or 0)
+    if parent == 0 or os.getppid() != parent:
+        return
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True, name="parent").start()
+
+
+# --- deployments -------------------------------------------------------------------------------------------------
+
+
+def by_deployment(name: str, jobs: Mapping[J, dict[str, Any]], label: str) -> list[Failure]:
+    """Do each job as a run of a deployment, all at a time; those that fail.
+
+    How many really run at a time, where, and how often one is tried again is the deployment's: a run that has crashed is
+    given up only when nothing has scheduled it again for five minutes. Ctrl-C and cancelling cancel
+    them; SIGTERM, as schedulers send it before they move a process, leaves them.
+
+    Parameters
+    ----------
+    name
+        ``flow/deployment``.
+    jobs
+        Job → parameters of its run.
+    label
+        Begins the runs' names.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+    from prefect.context import FlowRunContext
+    from prefect.deployments import run_deployment
+
+    context = FlowRunContext.get()
+    parent = context.flow_run if context and context.flow_run else None
+    waiting, failures, crashed = {}, [], {}
+    lost = _lost(parent.id) if parent else collections.Counter()
+    for job, parameters in jobs.items():
+        words = str(job).replace(" ", "-")
+        # By the key a parent that was killed and goes on finds its runs, which may have gone on without it; one that is
+        # tried again after it has failed begins those anew that failed it.
+        started = run_deployment(
+            name,
+            parameters=parameters,
+            timeout=0,
+            flow_run_name=f"{label}-{words}",
+            tags=[f"{_CHILD_OF}{parent.id}", f"{_JOB}{words}"] if parent else None,
+            idempotency_key=f"{parent.id}-{words}-{lost[words]}" if parent else None,
+        )
+        waiting[job] = started.id
+        log.info("%s: run %s of %s", job, started.name, name)
+    with get_client(sync_client=True) as client, _cancelling(client, waiting):
+        while waiting:
+            time.sleep(_POLL)
+            # One question for all: with hundreds of data sets these are most of what the server is asked.
+            asked = FlowRunFilter(id=FlowRunFilterId(any_=list(waiting.values())))
+            states = {run.id: run.state for run in client.read_flow_runs(flow_run_filter=asked)}
+            for job, each in list(waiting.items()):
+                state = states.get(each)
+                if state is not None and state.is_crashed():
+                    crashed.setdefault(each, time.monotonic())
+                else:
+                    crashed.pop(each, None)
+                given_up = time.monotonic() - crashed.get(each, math.inf) > _AGAIN
+                if state is not None and not (given_up or (state.is_final() and not state.is_crashed())):
+                    continue
+                del waiting[job]
+                if state is None or not state.is_completed():
+                    words = " ".join(((state.message or state.name) if state else "its run was deleted").split())
+                    failures.append(Failure(job, words, user="InputError" in words))
+                    log.error("%s", failures[-1])
+    return failures
+
+
+@contextlib.contextmanager
+def _cancelling(client: Any, waiting: dict[Any, Any]) -> Iterator[None]:
+    """Within it Ctrl-C cancels the runs that are waited for."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        _cancel(client, list(waiting.values()))
+        if callable(before):
+            before(number, frame)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _cancel(client: Any, runs: list[Any]) -> None:
+    from prefect.states import Cancelling
+
+    for each in runs:
+        client.set_flow_run_state(each, Cancelling())
+
+
+def _started(client: Any, parent: Any) -> list[Any]:
+    """The runs that a flow's run has started."""
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+
+    return client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[f"{_CHILD_OF}{parent}"])))
+
+
+def _lost(parent: Any) -> collections.Counter[str]:
+    """How many runs of each job have ended badly, for good: one that crashed lately may yet be scheduled again."""
+    from prefect.client.orchestration import get_client
+
+    def for_good(state: Any) -> bool:
+        return (
+            state.is_failed()
+            or state.is_cancelled()
+            or (state.is_crashed() and time.time() - state.timestamp.timestamp() > _AGAIN)
+        )
+
+    with get_client(sync_client=True) as client:
+        return collections.Counter(
+            tag.removeprefix(_JOB)
+            for run in _started(client, parent)
+            if run.state and for_good(run.state)
+            for tag in run.tags
+            if tag.startswith(_JOB)
+        )
+
+
+def cancel_folds(flow: Any, flow_run: Any, state: Any) -> None:
+    """Prefect's hook of a flow that is cancelled, which it calls by these names: the runs that it started are, too."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        found = _started(client, flow_run.id)
+        _cancel(client, [each.id for each in found if each.state is None or not each.state.is_final()])

@@ -1,0 +1,61 @@
+"""The flow that a data set file in a bucket starts: read it from its address, then as any other data set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from prefect import flow
+
+from chrombpnet_core.errors import InputError
+from flows.dataset.fan_out import cancel_folds
+from flows.dataset.flows import dataset
+from flows.environment import stoppable
+from flows.spec import DatasetSpec, absolute_spec, make_spec
+from tasks.storage.store import redact, stage
+
+__all__ = ["drop", "read_dropped"]
+
+
+@flow(name="drop", flow_run_name="{uri}", validate_parameters=False, on_cancellation=[cancel_folds])
+@stoppable
+def drop(uri: str, store: str, fold_deployment: str | None = None) -> list[str]:
+    """Do the data set whose file, YAML or JSON, lies at ``uri``; the addresses of its reports.
+
+    Parameters
+    ----------
+    uri
+        Address of the file.
+    store, fold_deployment
+        As for :func:`flows.dataset.flows.dataset`.
+
+    Raises
+    ------
+    InputError
+        Where the file is none that may be run so; see :func:`read_dropped`.
+    """
+    return dataset.fn(read_dropped(uri), store, fold_deployment)
+
+
+def read_dropped(uri: str) -> DatasetSpec:
+    """The data set of a file that somebody put into a bucket.
+
+    Raises
+    ------
+    InputError
+        Where it is no data set, where a path in it is relative, which means nothing on the machine that reads it, or where
+        it names code to run: a right to write to a bucket is no right to that.
+    """
+    path, _ = stage(uri, "data set")
+    try:
+        content: Any = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{redact(uri)}: not YAML", found=str(error)) from error
+    if not isinstance(content, dict):
+        raise InputError(f"{redact(uri)}: not a data set", expected="keys such as assay, reads, genome, peaks, output")
+    spec = make_spec(content, redact(uri))
+    if spec.model.architecture:
+        raise InputError(f"{redact(uri)}: model.architecture names code to run", remedy="run it with 'chrombpnet run'")
+    if absolute_spec(spec) != spec:
+        raise InputError(f"{redact(uri)}: a path in it is relative", expected="addresses such as gs://bucket/peaks.bed")
+    return spec

@@ -1,0 +1,84 @@
+"""The Prefect tasks of the ENCODE flow: ask the portal, ask Prefect, start a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from chrombpnet_core.errors import InputError
+from tasks.encode.portal import Portal, Search
+from tasks.runner import should_retry
+
+__all__ = ["find_deployment", "find_experiments", "look_at_runs", "start_run"]
+
+_AT_ONCE = 100  # runs that are asked for at once
+_OPTIONS: dict[str, Any] = {
+    "cache_policy": NO_CACHE,
+    "persist_result": False,
+    "retries": 3,
+    "retry_delay_seconds": [5, 20, 60],
+    "retry_condition_fn": should_retry,
+}
+
+
+@task(name="Search the portal", **_OPTIONS)
+def find_experiments(portal: Portal, search: Search, known: Sequence[str]) -> list[dict[str, Any]]:
+    """The experiments that a search finds, and of those ``known`` all others that the portal still shows."""
+    found = portal.experiments(search)
+    names = {each["accession"] for each in found}
+    return found + portal.named([name for name in known if name not in names])
+
+
+@task(name="Find the deployment", **_OPTIONS)
+def find_deployment(name: str) -> None:
+    """Raise :class:`InputError` where Prefect's server has no such deployment."""
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    if name.count("/") != 1:
+        raise InputError(f"deployment {name!r}", expected="flow/deployment, such as dataset/gpu")
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_deployment_by_name(name)
+        except ObjectNotFound:
+            raise InputError(
+                f"{name}: no such deployment at {client.api_url}", remedy="deploy it, or look at 'prefect deployment ls'"
+            ) from None
+
+
+@task(name="Look at runs", **_OPTIONS)
+def look_at_runs(ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Run → type of its state, such as ``RUNNING``, and message; runs that the server does not know are left out."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    found = {}
+    with get_client(sync_client=True) as client:
+        for i in range(0, len(ids), _AT_ONCE):
+            part = FlowRunFilter(id=FlowRunFilterId(any_=list(ids[i : i + _AT_ONCE])))
+            for run in client.read_flow_runs(flow_run_filter=part, limit=_AT_ONCE):
+                state = run.state
+                found[str(run.id)] = (state.type.value, state.message or "") if state else ("PENDING", "")
+    return found
+
+
+@task(name="Start a data set", **_OPTIONS)
+def start_run(deployment: str, spec: dict[str, Any], store: str, fold_deployment: str | None, key: str) -> tuple[str, str]:
+    """Start a run of the flow ``dataset``, or find the one with this key; its id, and its page where it has one."""
+    from prefect.deployments import run_deployment
+    from prefect.utilities.urls import url_for
+
+    parameters = {"spec": spec, "store": store, "fold_deployment": fold_deployment}
+    run = run_deployment(
+        deployment,
+        parameters=parameters,
+        timeout=0,
+        idempotency_key=f"encode-{key}",
+        as_subflow=False,
+        flow_run_name=spec["id"],
+        tags=["encode", spec["id"]],
+    )
+    return str(run.id), url_for("flow-run", obj_id=run.id) or ""

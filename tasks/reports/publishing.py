@@ -1,0 +1,129 @@
+"""Put a run's files where the user wants them, in the reference's layout."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from chrombpnet_core.evaluation.metrics import quality_metric
+from tasks.reports.layout import _LAYOUT
+from tasks.runner import Result, should_retry
+from tasks.steps.contributions import EXAMPLES
+from tasks.steps.ensemble import AGREEMENT
+from tasks.steps.evaluation import QUALITY_METRIC
+from tasks.storage.place import _named, place_files
+from tasks.storage.store import Store
+
+if TYPE_CHECKING:
+    from chrombpnet_core.report.browser import Reference
+
+__all__ = ["publish_quality_metric", "publish_run"]
+
+log = logging.getLogger(__name__)
+
+_REPORT = ("overall_report.html", "overall_report.pdf", "report.json")
+_SESSION, _SESSION_XML, _HUB = "igv_session.json", "igv_session.xml", "hub.txt"
+
+
+@task(
+    name="Publish results",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=3,
+    retry_delay_seconds=[5, 20, 60],
+    retry_condition_fn=should_retry,
+)
+def publish_run(
+    kind: str, done: dict[str, Result], asked: dict[str, Any], output: str, prefix: str = "", assembly: str | None = None
+) -> str:
+    """Copy models, logs, tracks, metrics and, where it has one, the report of a run to ``output``.
+
+    Where there are tracks, sessions for IGV stand beside their folders, and a UCSC hub where the ``assembly`` has a name.
+    Files are replaced one by one, each whole, the report last. Returns the report's address, else ``output``.
+    """
+    files = {}
+    for step, names in _LAYOUT[kind].items():
+        for name, folder in names.items():
+            if step in done and name in done[step].manifest["files"]:
+                files[f"{folder}/{name}"] = done[step].file(name)
+    if "contributions" in done and kind != "dataset":
+        model = "bias" if kind == "bias" else "chrombpnet_nobias"
+        files |= {
+            f"auxiliary/interpret_subsample/{model}.{name}": done["contributions"].file(name)
+            for name in done["contributions"].manifest["files"]
+            if name not in (EXAMPLES, AGREEMENT)
+        }
+    if "report" in done:
+        report, place = done["report"], "evaluation/" if kind != "dataset" else ""
+        pictures = [name for name in report.manifest["files"] if name not in _REPORT] if kind != "dataset" else []
+        files |= {f"{place}{name}": report.file(name) for name in (*pictures, *reversed(_REPORT))}
+    arguments = {}
+    if kind in ("bias", "main"):
+        arguments[f"logs/{'bias' if kind == 'bias' else 'chrombpnet'}.args.json"] = json.dumps(asked, indent=1) + "\n"
+    if kind != "dataset":
+        arguments |= _sessions(files, done, asked, output, prefix, assembly)
+    placed = place_files(files, arguments, output, prefix)
+    log.info("%s: %s files", output, len(placed))
+    return placed[-1] if "report" in done else output
+
+
+def _sessions(
+    files: dict[str, Path], done: dict[str, Result], asked: dict[str, Any], output: str, prefix: str, assembly: str | None
+) -> dict[str, str]:
+    """Name → text of what opens the tracks among ``files`` in genome browsers."""
+    from chrombpnet_core.report.browser import igv_json, igv_xml, tracks_of, ucsc_hub
+
+    tracks, reference = tracks_of("/".join(_named(name, prefix)) for name in files), _reference(asked, assembly)
+    if not tracks or not (reference.assembly or reference.fasta):
+        return {}
+    target, locus = Store(output), _best_locus(done)
+    sessions = {
+        _SESSION: igv_json(tracks, reference, locus, "" if target.local else target.uri("")),
+        _SESSION_XML: igv_xml(tracks, reference, locus),
+    }
+    return sessions | ({_HUB: ucsc_hub(tracks, assembly, str(asked.get("id", "")))} if assembly else {})
+
+
+def _reference(asked: dict[str, Any], assembly: str | None) -> Reference:
+    """The genome as a browser finds it: by name, else the FASTA that was given; a local one's index where it is there."""
+    from chrombpnet_core.report.browser import Reference
+
+    fasta = str(asked.get("genome") or "")
+    if assembly or not fasta:
+        return Reference(assembly or "")
+    if "://" in fasta and not fasta.startswith("file://"):
+        return Reference(fasta=fasta, index=f"{fasta}.fai")
+    path = Path(fasta.removeprefix("file://")).expanduser().resolve()
+    indexes = [f"{path}.fai", *([f"{path}.gzi"] if path.suffix == ".gz" else [])]
+    return Reference(fasta=str(path), index=indexes[0] if all(map(os.path.exists, indexes)) else "")
+
+
+def _best_locus(done: dict[str, Result]) -> str:
+    """The best example of the report; nothing where there is none."""
+    for step in ("evaluate_main", "evaluate_bias"):
+        if step in done and "examples.npz" in done[step].manifest["files"]:
+            with np.load(done[step].file("examples.npz"), allow_pickle=False) as file:
+                start = int(file["starts"][0])
+                return f"{file['chroms'][0]}:{start + 1}-{start + file['observed'].shape[1]}"
+    return ""
+
+
+@task(
+    name="Publish the quality metric",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=3,
+    retry_delay_seconds=[5, 20, 60],
+    retry_condition_fn=should_retry,
+)
+def publish_quality_metric(evaluated: list[Result], output: str) -> None:
+    """Write ENCODE's quality metric, medians over the evaluations of all folds, to ``output``."""
+    folds = [json.loads(result.file("chrombpnet_metrics.json").read_text()) for result in evaluated]
+    place_files({}, {QUALITY_METRIC: json.dumps(quality_metric(folds), indent=1) + "\n"}, output)

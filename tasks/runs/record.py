@@ -1,0 +1,266 @@
+"""What is known of a run: what was asked, what became of each step, what could be deleted.
+
+``<output>/run.json`` says what was asked. ``<store>/runs/<run>/`` keeps that too, and a record of each part of the run: what
+its folds share, and each fold. A run is its output: the same data set with the same output is the same run, continued.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from chrombpnet_core.errors import InputError, Stopped
+from tasks.runner import MANIFEST, Result
+from tasks.storage.faults import StorageError
+from tasks.storage.store import Store, cache_folder, redact, redact_all
+
+__all__ = [
+    "RUN",
+    "Record",
+    "is_held",
+    "is_running",
+    "parts_of",
+    "read_run",
+    "reason_of",
+    "record_run",
+    "recording",
+    "run_id",
+    "status_lines",
+]
+
+log = logging.getLogger(__name__)
+
+RUN = "run.json"
+_RUNS = "runs"  # folder of the store
+_GONE = "no longer in the store: runs again"
+_TIME = "%Y-%m-%dT%H:%M:%S%z"
+
+
+def run_id(output: str) -> str:
+    """Name of the run whose results go to ``output``."""
+    return hashlib.sha256(Store(output).url.encode()).hexdigest()[:16]
+
+
+def record_run(spec: dict[str, Any], store: str, options: dict[str, Any], anew: bool = True) -> None:
+    """Write what was asked to the output of ``spec`` and to the store; with ``anew`` false only where nothing is yet.
+
+    User names, passwords and signatures in addresses are left out; such a run cannot be resumed from its record.
+    """
+    from tasks.storage.place import place_files
+
+    output = spec["output"]
+    if not anew and Store(output).read_json(RUN) is not None:
+        return
+    shown = redact_all(spec)
+    content = {
+        "spec": shown,
+        "store": redact(Store(store).url),
+        "command": [redact(word) for word in sys.argv],
+        "options": options,
+        "complete": shown == spec and redact(store) == store,
+        "version": importlib.metadata.version("chrombpnet-flows"),
+        "started": time.strftime(_TIME),
+        "host": platform.node(),
+    }
+    place_files({}, {RUN: json.dumps(content, indent=1) + "\n"}, output)
+    Store(store).write_json(content, _RUNS, run_id(output), RUN)
+
+
+def read_run(output: str) -> dict[str, Any]:
+    """What ``run.json`` says, of the folder or address of a run's results or of that file itself.
+
+    Raises
+    ------
+    InputError
+        Where there is none.
+    """
+    folder = output.removesuffix(RUN).rstrip("/") or "."
+    content = Store(folder).read_json(RUN)
+    if content is None or not {"spec", "store", "options"} <= content.keys():
+        raise InputError(
+            f"{redact(folder)}: no run is recorded there",
+            expected=f"a {RUN}, which a run writes to its output",
+            remedy="give the output folder of a run, or its data set file",
+        )
+    return content
+
+
+def parts_of(store: str, run: str) -> dict[str, dict[str, Any]]:
+    """The record of every part of a run, by name."""
+    place = Store(store)
+    names = sorted(name for name in place.sizes(_RUNS, run) if name.endswith(".json") and name != RUN)
+    read = {name.removesuffix(".json"): place.read_json(_RUNS, run, name) for name in names}
+    return {name: content for name, content in read.items() if content}
+
+
+def _lock(run: str, part: str) -> Path:
+    return cache_folder() / _RUNS / f"{run}-{part}"
+
+
+def is_running(run: str, part: str, record: dict[str, Any]) -> bool:
+    """Whether a process is at this part: on this machine that holds its lock, on others as far as the record says."""
+    if record.get("ended"):
+        return False
+    if record["host"] != platform.node():
+        return True
+    return is_held(_lock(run, part))
+
+
+def is_held(lock: str | os.PathLike) -> bool:
+    """Whether a process of this machine holds the file's lock."""
+    try:
+        with open(lock) as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+class Record:
+    """What becomes of the steps of one part of a run; see :func:`recording`."""
+
+    def __init__(self, store: str, output: str, part: str, asked: dict[str, Any]) -> None:
+        self._store, self._place = Store(store), (_RUNS, run_id(output), f"{part}.json")
+        self._changing = threading.Lock()
+        told = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()[:16]
+        before = self._store.read_json(*self._place) or {}
+        kept = before.get("steps", {}) if before.get("asked") == told else {}
+        self._content: dict[str, Any] = {
+            "output": redact(Store(output).url),
+            "part": part,
+            "asked": told,
+            "host": platform.node(),
+            "pid": os.getpid(),
+            "started": time.strftime(_TIME),
+            "steps": {name: step for name, step in kept.items() if step["state"] == "done"},
+            "used": before.get("used", []),
+        }
+        self._write()
+
+    def follow(self, name: str, future: Any) -> None:
+        """Note that a step has begun, and, when the Prefect future is done, what became of it."""
+        with self._changing:
+            self._content["steps"][name] = {"state": "running", "at": time.strftime(_TIME)}
+            self._write()
+        future.add_done_callback(lambda done: self._ended(name, done))
+
+    def _ended(self, name: str, future: Any) -> None:
+        future.wait()  # over already; only now does it know its final state
+        state = future.state
+        with self._changing:
+            step = self._content["steps"][name]
+            if state.is_completed():
+                result = future.result()
+                if isinstance(result, Result):
+                    step |= {"step": result.step, "key": result.key, "seconds": result.manifest.get("seconds")}
+                    self._content["used"] = sorted({*self._content["used"], f"{result.step}/{result.key}"})
+                step |= {"state": "done"}
+            elif state.is_failed() or state.is_crashed():
+                error = future.result(raise_on_failure=False)
+                if isinstance(error, Stopped):
+                    return  # begun and not ended, as the record has it
+                step |= {"state": "failed", "error": reason_of(error)}
+            else:  # never begun: what it needs has failed
+                del self._content["steps"][name]
+                self._write()
+                return
+            step["at"] = time.strftime(_TIME)
+            self._write()
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Note that the part has ended, well or not; one that was told to stop has not."""
+        if isinstance(error, Stopped) or not isinstance(error, Exception | None):
+            return
+        with self._changing:
+            self._content |= {"ended": time.strftime(_TIME)} | ({"error": reason_of(error)} if error else {})
+            self._write()
+
+    def _write(self) -> None:
+        try:
+            self._store.write_json(self._content, *self._place)
+        except StorageError as error:  # what is done need not end for want of a note of it
+            log.warning("what became of the steps is not recorded: %s", error)
+
+
+def reason_of(error: BaseException) -> str:
+    """One line: an error of the user's as it is, others with their kind."""
+    words = " ".join(str(error).split())
+    return words if isinstance(error, InputError) else f"{type(error).__name__}: {words}".rstrip(": ")
+
+
+@contextlib.contextmanager
+def recording(store: str, output: str, part: str, asked: dict[str, Any]) -> Iterator[Record]:
+    """Keep a :class:`Record` of what happens within, under a lock that tells others on this machine of it.
+
+    ``asked`` is what the part computes: the steps of an earlier attempt at the same are still known.
+    """
+    path = _lock(run_id(output), part)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        record = Record(store, output, part, asked)
+        try:
+            yield record
+        except BaseException as error:
+            record.close(error)
+            raise
+        record.close()
+
+
+def status_lines(store: str, output: str, expected: dict[str, list[str]]) -> list[str]:
+    """Part by part and step by step: done, running, failed and why, interrupted, or not begun.
+
+    ``expected`` holds the steps of every part, in order.
+    """
+    place, run = Store(store), run_id(output)
+    records, lines = parts_of(store, run), []
+    for part, names in expected.items():
+        record = records.get(part)
+        if record is None:
+            lines.append(f"{part:<10} not begun")
+            continue
+        running = is_running(run, part, record)
+        steps = [_told(place, name, record["steps"].get(name), running) for name in names]
+        lines.append(f"{part:<10} {_state_of(record, running, [words for _, words in steps])}")
+        width = max((len(name) for name in names), default=0)
+        lines += [f"  {name:<{width}}  {words}" for name, words in steps]
+    return lines
+
+
+def _state_of(record: dict[str, Any], running: bool, steps: list[str]) -> str:
+    if running:
+        return f"running since {record['started']} on {record['host']}, process {record['pid']}"
+    if record.get("error"):
+        return f"failed at {record['ended']}: {record['error']}"
+    if not record.get("ended"):
+        return f"interrupted; begun at {record['started']} on {record['host']}"
+    if any(words == _GONE for words in steps):
+        return f"ended at {record['ended']}, but not everything is in the store any more"
+    return f"done at {record['ended']}"
+
+
+def _told(place: Store, name: str, step: dict[str, Any] | None, running: bool) -> tuple[str, str]:
+    if step is None:
+        return name, "not begun"
+    if step["state"] == "running":
+        return name, f"{'running' if running else 'interrupted, goes on from there;'} since {step['at']}"
+    if step["state"] == "failed":
+        return name, f"failed at {step['at']}: {step['error']}"
+    if "key" in step and place.read_json(step["step"], step["key"], MANIFEST) is None:
+        return name, _GONE
+    seconds = f", took {step['seconds']:,.1f} s" if step.get("seconds") is not None else ""
+    return name, f"done at {step['at']}{seconds}"

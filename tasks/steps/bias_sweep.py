@@ -1,0 +1,77 @@
+"""Compare the bias models of several threshold factors and say which is taken."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from chrombpnet_core.report.bias_factor import Candidate, candidate_of, choose_factor
+from tasks.runner import Result, should_retry
+from tasks.storage.place import place_files
+
+__all__ = ["SWEEP", "compare_factors"]
+
+log = logging.getLogger(__name__)
+
+SWEEP = "bias_sweep.json"
+"""Table of all factors in the output of a run."""
+
+
+@task(
+    name="Choose the bias threshold factor",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=3,
+    retry_delay_seconds=[5, 20, 60],
+    retry_condition_fn=should_retry,
+)
+def compare_factors(reports: dict[str, Result | str], output: str) -> float:
+    """Choose by the report of each factor, or by the error that kept it from having one; the factor that is taken.
+
+    Writes :data:`SWEEP` and the reports, ``bias_sweep/<factor>.html``, to ``output``.
+
+    Raises
+    ------
+    InputError
+        Where no factor gives a usable model.
+    """
+    candidates = [_candidate(float(factor), report) for factor, report in reports.items()]
+    choice = choose_factor(candidates)
+    chosen = f"{choice.factor:g}"
+    (log.info if choice.acceptable else log.warning)("bias threshold factor %s: %s", chosen, choice.reason)
+    table = [
+        _row(each)
+        | {
+            "chosen": each.factor == choice.factor,
+            "reason": choice.reason
+            if each.factor == choice.factor
+            else "; ".join(each.faults) or f"acceptable, but {chosen} is {choice.reason.split(':')[0]}",
+        }
+        for each in candidates
+    ]
+    content = {"chosen": choice.factor, "acceptable": choice.acceptable, "reason": choice.reason, "candidates": table}
+    pages = {
+        f"bias_sweep/{float(factor):g}.html": report.file("overall_report.html")
+        for factor, report in reports.items()
+        if isinstance(report, Result)
+    }
+    place_files(pages, {SWEEP: json.dumps(content, indent=1) + "\n"}, output)
+    return choice.factor
+
+
+def _candidate(factor: float, report: Result | str) -> Candidate:
+    if isinstance(report, str):
+        return Candidate(factor, error=report)
+    return candidate_of(factor, json.loads(report.file("report.json").read_text()))
+
+
+def _row(candidate: Candidate) -> dict[str, Any]:
+    row = asdict(candidate)
+    return {name: row[name] for name in ("factor", "r_nonpeaks", "r_peaks", "motifs", "tf_motif", "verdict")} | (
+        {"error": candidate.error} if candidate.error else {}
+    )

@@ -1,0 +1,216 @@
+"""Look at everything the user gave before any work begins."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from chrombpnet_core.errors import InputError, ModelFileError
+from chrombpnet_core.genome.chromosome_names import Lack, Naming, compare
+from chrombpnet_core.genome.folds import Fold, fold_names, make_fold, read_fold
+from chrombpnet_core.genome.regions import inside, read_bed3, read_regions
+from chrombpnet_core.motifs.database import is_jaspar, read_database
+from chrombpnet_core.reads.cut_sites import read_names
+from chrombpnet_core.tracks.coverage import Coverage
+from tasks.steps.genome import genome_at, naming_of, sizes_of
+from tasks.storage.store import cache_folder, require, require_place, stage
+
+__all__ = ["Checked", "check_inputs", "compare_names"]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What later steps need of inputs that are in order.
+
+    Attributes
+    ----------
+    folds
+        Chromosome lists of every fold.
+    peaks, nonpeaks
+        Number of regions; nonpeaks 0 where they are still to be drawn.
+    genome_size
+        Bases of the chromosomes in use.
+    naming
+        :meth:`Naming.to_json <chrombpnet_core.genome.chromosome_names.Naming.to_json>`.
+    """
+
+    folds: list[dict[str, list[str]]]
+    peaks: int
+    nonpeaks: int
+    genome_size: int
+    naming: dict[str, Any] | None = None
+
+
+@task(name="Check inputs", cache_policy=NO_CACHE, persist_result=False)
+def check_inputs(
+    reads: list[str],
+    genome: str,
+    chrom_sizes: str | None,
+    peaks: str,
+    nonpeaks: str | None,
+    blacklist: str | None,
+    folds: list[str | dict[str, list[str]]],
+    bias_model: str | None,
+    architecture: str | None,
+    input_length: int,
+    places: dict[str, str],
+    chromosomes: dict[str, Any] | None = None,
+    motifs: str | None = None,
+) -> Checked:
+    """Check that every file exists, is what it should be, and that their chromosomes agree.
+
+    ``places`` names the folders that will be written to; ``motifs`` is ``jaspar:<taxon>`` or the address of a MEME file.
+    """
+    naming = naming_of(chromosomes)
+    for what, place in (places | {"cache": str(cache_folder())}).items():
+        require_place(place, what)
+    for path in reads:
+        require(path, "reads")
+    if architecture:
+        require(architecture, "architecture")
+    if motifs:
+        read_database(motifs if is_jaspar(motifs) else str(stage(motifs, "motifs")[0]))
+    if bias_model:
+        _check_bias_model(stage(bias_model, "bias model")[0], input_length)
+    genome_path, artifact = stage(genome, "genome")
+    with genome_at(genome_path, artifact.sha256) as opened:
+        sizes = sizes_of(opened, stage(chrom_sizes, "chromosome sizes")[0] if chrom_sizes else None, naming)
+    found = [
+        make_fold(fold, sizes, f"fold {i}", naming)
+        if isinstance(fold, dict)
+        else read_fold(stage(fold, "fold")[0], sizes, naming)
+        for i, fold in enumerate(folds)
+    ]
+    numbers = []
+    for path, what in ((peaks, "peaks"), (nonpeaks, "nonpeaks")):
+        numbers.append(_check_regions(stage(path, what)[0], what, sizes, input_length, found, naming) if path else 0)
+    if blacklist:
+        read_bed3(stage(blacklist, "blacklist")[0])
+    return Checked([_lists(fold) for fold in found], *numbers, sum(sizes.values()), naming.to_json())
+
+
+def _lists(fold: Fold) -> dict[str, list[str]]:
+    return {"train": list(fold.train), "valid": list(fold.valid), "test": list(fold.test)}
+
+
+def _check_regions(
+    path: Path, what: str, sizes: dict[str, int], input_length: int, folds: list[Fold], naming: Naming
+) -> int:
+    """Number of regions whose window lies in its chromosome; every part of every fold must have some."""
+    table = read_regions(path, what, sizes, naming)
+    usable = table[inside(table, sizes, input_length)]
+    if usable.empty:
+        raise InputError(
+            f"{path}: all {len(table):,} {what} are too near a chromosome end for a window of {input_length:,} bp",
+            remedy="give regions farther from the ends, or a smaller -il",
+        )
+    for fold in folds:
+        for part in ("train", "valid", "test"):
+            if not usable["chrom"].isin(getattr(fold, part)).any():
+                raise InputError(
+                    f"{path}: no {what} on the fold's {part} chromosomes ({', '.join(getattr(fold, part))})",
+                    remedy="give more regions, or another fold",
+                )
+    return len(usable)
+
+
+def _check_bias_model(path: Path, input_length: int) -> None:
+    """Tell early, without Keras, that a file is no bias model or one of another input length."""
+    if not h5py.is_hdf5(path):
+        raise ModelFileError(
+            f"{path}: the bias model is no HDF5 file",
+            expected="a bias.h5 made by 'chrombpnet bias pipeline' or by the reference program",
+        )
+    names: set[str] = set()
+    with h5py.File(path, "r") as file:
+        file.visit(lambda name: names.update(name.split("/")))
+        config = str(file.attrs.get("model_config", ""))
+    if "bpnet_1st_conv" not in names or "wo_bias_bpnet_1st_conv" in names:
+        raise ModelFileError(
+            f"{path}: not a bias model",
+            expected="a layer bpnet_1st_conv and no accessibility model",
+            remedy="give bias.h5, not chrombpnet.h5 or chrombpnet_nobias.h5",
+        )
+    found = re.search(r'"batch_(?:input_)?shape": \[null, (\d+), 4\]', config)
+    if found and int(found[1]) != input_length:
+        raise InputError(
+            f"{path}: input length of the bias model",
+            expected=f"{input_length:,} bp",
+            found=f"{int(found[1]):,} bp",
+            remedy="give -il and -ol of the bias model",
+        )
+
+
+def compare_names(
+    genome: str,
+    chrom_sizes: str | None,
+    kind: str,
+    reads: list[str],
+    peaks: str | None,
+    nonpeaks: str | None,
+    blacklist: str | None,
+    folds: list[str],
+    chromosomes: dict[str, Any] | None,
+) -> tuple[list[str], bool]:
+    """A table, line by line, of which input lacks which chromosomes, and whether a run could begin with them."""
+    naming = naming_of(chromosomes)
+    path, artifact = stage(genome, "genome")
+    with genome_at(path, artifact.sha256) as opened:
+        sizes = sizes_of(opened, stage(chrom_sizes, "chromosome sizes")[0] if chrom_sizes else None, naming)
+        lines = [f"genome: {len(opened.sizes):,} chromosomes, {len(sizes):,} in use, {sum(sizes.values()):,} bp"]
+    inputs: dict[str, dict[str, int]] = {}
+    for each in reads:
+        inputs[f"reads {Path(each).name}"] = _names_of_reads(stage(each, "reads")[0], kind)
+    tables = {"peaks": peaks, "nonpeaks": nonpeaks, "blacklist": blacklist}
+    for what, file in tables.items():
+        if file:
+            inputs[what] = read_bed3(stage(file, what)[0], what)["chrom"].value_counts().to_dict()
+    for file in folds:
+        inputs[f"fold {Path(file).name}"] = dict.fromkeys(fold_names(stage(file, "fold")[0]), 1)
+    lacks = compare(sizes, inputs, naming)
+    width = max((len(lack.what) for lack in lacks), default=0)
+    for lack in lacks:
+        lines += _told(lack, width, len(sizes))
+    stopping = [
+        lack
+        for lack in lacks
+        if lack.what != "blacklist"
+        and lack.unknown
+        and (len(lack.missing) == len(sizes) or not lack.what.startswith("reads "))
+    ]
+    if any(lack.twins for lack in lacks) and not naming.auto:
+        lines.append("names differ by a rule: add --alias auto to your command")
+    lines.append(
+        "a run would stop at: " + ", ".join(lack.what for lack in stopping) if stopping else "chromosome names: in order"
+    )
+    return lines, not stopping
+
+
+def _names_of_reads(path: Path, kind: str) -> dict[str, int]:
+    """Name → number of reads, 0 where the file's header tells the names alone."""
+    if kind != "bigwig":
+        return read_names(path, kind)
+    with Coverage(path) as coverage:
+        return dict.fromkeys(coverage.sizes, 0)
+
+
+def _told(lack: Lack, width: int, chromosomes: int) -> list[str]:
+    """What to say of one input: a line, and one more for each kind of trouble."""
+    shared = chromosomes - len(lack.missing)
+    lines = [f"{lack.what:<{width}}  {shared:,} of {chromosomes:,} chromosomes"]
+    for words, names in (("not in the genome", list(lack.unknown)), ("missing", lack.missing if shared else [])):
+        if names:
+            shown = [
+                f"{name} (the genome's {lack.twins[name]})" if name in lack.twins and words != "missing" else name
+                for name in names[:6]
+            ]
+            lines.append(
+                f"{'':<{width}}  {words}: {', '.join(shown)}" + (f" and {len(names) - 6:,} more" if len(names) > 6 else "")
+            )
+    return lines

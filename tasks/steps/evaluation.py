@@ -1,0 +1,249 @@
+"""How good models are on the test chromosomes: metrics, predictions, enzyme footprints, example loci, planted truth."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chrombpnet_core.devices import find_device
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.evaluation.bias_response import bias_response, bias_verdict
+from chrombpnet_core.evaluation.footprints import marginal_footprints, write_footprints
+from chrombpnet_core.evaluation.metrics import quality_metric, score_regions, softmax, summarise
+from chrombpnet_core.evaluation.motifs import enzyme_motifs
+from chrombpnet_core.progress import bar
+from chrombpnet_core.tracks.predicted import PredictionsFile
+from chrombpnet_core.training_data.shards import PEAK, ShardSet
+from tasks.runner import Result, Work, run_step, step_task
+
+__all__ = ["QUALITY_METRIC", "evaluate_models", "truth_inputs"]
+
+log = logging.getLogger(__name__)
+
+QUALITY_METRIC = "bpnet_quality_metric.json"
+"""The numeric fields of the ENCODE portal's metric."""
+
+_FOOTPRINT_SEQUENCES = 20_000
+"""Test nonpeaks that footprints are averaged over at most, drawn at random, to bound time; the reference takes all."""
+
+
+@step_task("Evaluate models")
+def evaluate_models(
+    store: str,
+    kind: str,
+    shards: Result,
+    models: Result | dict[str, str | None],
+    assay: str,
+    fold: dict[str, list[str]],
+    batch_size: int,
+    seed: int,
+    truth: str | None = None,
+) -> Result:
+    """Predict the test chromosomes with every model of a run of ``kind`` bias or main, and judge the predictions.
+
+    ``models`` is the training that made them, or the file of each by name: ``bias``; or ``chrombpnet`` and, where it is
+    not to be taken out of that, ``chrombpnet_nobias``.
+    """
+    given = models if isinstance(models, dict) else {"models": models}
+    return run_step(
+        store,
+        f"evaluate_{kind}",
+        3,
+        {"shards": shards} | given | truth_inputs(truth),
+        {"kind": kind, "assay": assay, "test": fold["test"], "batch_size": batch_size, "seed": seed},
+        _evaluate,
+    )
+
+
+def truth_inputs(truth: str | None) -> dict[str, str]:
+    """The two files of a simulation's truth as a step's inputs; none for real data."""
+    return {"truth": truth, "truth_tracks": f"{truth.removesuffix('.json')}.npz"} if truth else {}
+
+
+def _evaluate(work: Work) -> None:
+    from chrombpnet_core.models.predict import predictor
+
+    log.info("evaluating on %s", find_device())
+    parameters = work.parameters
+    batch_size = parameters["batch_size"]
+    loaded = _load(work)
+    with ShardSet(work.inputs["shards"]) as shards:
+        ids = shards.index["id"][shards.index["chrom"].isin(parameters["test"])].to_numpy()
+        is_peak = shards.index["kind"].to_numpy()[ids] == PEAK
+        for name, model in loaded.items():
+            predictions = work.out / f"{name}_predictions.h5" if name == next(iter(loaded)) else None
+            metrics = _score(work, name, model, shards, ids, is_peak, predictions)
+            if name == "chrombpnet":
+                (work.out / QUALITY_METRIC).write_text(json.dumps(quality_metric([metrics]), indent=1) + "\n")
+        background = _background_codes(shards, ids[~is_peak], parameters["seed"])
+        for name, model in loaded.items():
+            _footprint(work, name, predictor(model, batch_size), background)
+        _examples(work, loaded, shards, ids[is_peak])
+        if "truth" in work.inputs:
+            _compare_with_truth(
+                work,
+                {name: predictor(model, batch_size) for name, model in loaded.items()},
+                shards,
+                ids[is_peak],
+                background,
+            )
+
+
+def _load(work: Work) -> dict[str, Any]:
+    """The models by name, the one that matters most first."""
+    from chrombpnet_core.models.bpnet import accessibility_part, bias_part
+    from chrombpnet_core.models.files import load_model
+    from chrombpnet_core.models.sizes import require_kind, require_lengths
+
+    with ShardSet(work.inputs["shards"]) as shards:
+        lengths = shards.layout.input_length, shards.layout.output_length
+
+    def load(name: str) -> Any:
+        path = work.inputs["models"] / f"{name}.h5" if "models" in work.inputs else work.inputs[name]
+        return require_lengths(require_kind(load_model(path), name, path), lengths, path)
+
+    if work.parameters["kind"] == "bias":
+        return {"bias": load("bias")}
+    whole = load("chrombpnet")
+    corrected = load("chrombpnet_nobias") if "chrombpnet_nobias" in work.inputs else accessibility_part(whole)
+    return {"chrombpnet": whole, "chrombpnet_nobias": corrected, "bias": bias_part(whole)}
+
+
+def _score(
+    work: Work, name: str, model: Any, shards: ShardSet, ids: np.ndarray, is_peak: np.ndarray, predictions: Path | None
+) -> dict[str, Any]:
+    """Metrics of one model, returned and written, per-region scores, and for the first model its predictions."""
+    from chrombpnet_core.training.evaluate import predict_plan
+    from chrombpnet_core.training_data.sampling import centred_plan
+
+    parts = predict_plan(
+        model, shards, centred_plan(ids, shards.layout.jitter), work.parameters["batch_size"], f"predicting with {name}"
+    )
+    stream = _recorded(parts, predictions, shards) if predictions else parts
+    scores = score_regions(((part.observed, part.logits, part.log_counts) for part in stream), work.parameters["seed"])
+    metrics = summarise(scores, is_peak)
+    (work.out / f"{name}_metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
+    np.savez_compressed(
+        work.out / f"{name}_scores.npz",
+        ids=ids,
+        is_peak=is_peak,
+        **{key: values.astype(np.float32) for key, values in scores.arrays().items()},
+    )
+    counts = metrics["counts_metrics"]["peaks"]
+    work.facts[name] = {
+        "pearsonr_peaks": counts["pearsonr"],
+        "spearmanr_peaks": counts["spearmanr"],
+        "median_norm_jsd_peaks": metrics["profile_metrics"]["peaks"]["median_norm_jsd"],
+    }
+    log.info(
+        "%s on the test chromosomes: counts Pearson r in peaks %s, median normalised JSD %s",
+        name,
+        _shown(counts["pearsonr"]),
+        _shown(work.facts[name]["median_norm_jsd_peaks"]),
+    )
+    return metrics
+
+
+def _shown(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.3f}"
+
+
+def _recorded(parts: Iterator[Any], path: Path, shards: ShardSet) -> Iterator[Any]:
+    """Pass predictions on and write them."""
+    with PredictionsFile(path, shards.layout.output_length) as file:
+        for part in parts:
+            rows = shards.index.iloc[part.ids]
+            file.append(
+                rows["chrom"].to_numpy(),
+                rows["centre"].to_numpy(),
+                (rows["kind"] == PEAK).to_numpy(),
+                softmax(part.logits),
+                part.log_counts,
+            )
+            yield part
+
+
+def _background_codes(shards: ShardSet, ids: np.ndarray, seed: int) -> np.ndarray:
+    """Base codes uint8 ``(n, L)`` of the test nonpeaks: what motifs are inserted into."""
+    if not len(ids):
+        raise InputError(
+            "no nonpeak on the test chromosomes: enzyme footprints need background sequence",
+            remedy="give nonpeaks on the fold's test chromosomes",
+        )
+    if len(ids) > _FOOTPRINT_SEQUENCES:
+        ids = np.sort(np.random.default_rng([seed, 6]).choice(ids, _FOOTPRINT_SEQUENCES, replace=False))
+    at, width = shards.layout.jitter, shards.layout.input_length
+    return np.concatenate([shards.read(ids[i : i + 512])[0][:, at : at + width] for i in range(0, len(ids), 512)])
+
+
+def _footprint(work: Work, name: str, predict: Any, background: np.ndarray) -> None:
+    motifs = enzyme_motifs(work.parameters["assay"])
+    with bar(f"footprints of {name}", len(motifs) + 1, "motifs") as progress:
+        footprints = marginal_footprints(
+            predict, background, motifs, work.parameters["batch_size"], on_done=lambda _: progress.update()
+        )
+    write_footprints(footprints, work.out / f"{name}_footprints.h5")
+    verdict = bias_verdict(bias_response(footprints))
+    (work.out / f"{name}_max_bias_response.txt").write_text(verdict.text + "\n")
+    work.facts[name]["bias_response"] = verdict.text
+
+
+def _examples(work: Work, models: dict[str, Any], shards: ShardSet, peaks: np.ndarray) -> None:
+    """Best, median and worst test peak by normalised JSD of the first model, as every model predicts them."""
+    from chrombpnet_core.training.evaluate import predict_plan
+    from chrombpnet_core.training_data.sampling import centred_plan
+
+    with np.load(work.out / f"{next(iter(models))}_scores.npz") as file:
+        scores = file["norm_jsd"][file["is_peak"]]
+    order = np.flatnonzero(np.isfinite(scores))[np.argsort(scores[np.isfinite(scores)])]
+    if not len(order):
+        return
+    places = {"best": order[-1], "median": order[len(order) // 2], "worst": order[0]}
+    chosen = peaks[list(places.values())]
+    arrays: dict[str, np.ndarray] = {
+        "labels": np.array(list(places)),
+        "ids": chosen,
+        "norm_jsd": scores[list(places.values())],
+    }
+    for name, model in models.items():
+        part = next(predict_plan(model, shards, centred_plan(chosen, shards.layout.jitter), len(chosen)))
+        arrays["observed"] = part.observed
+        arrays[name] = softmax(part.logits) * np.expm1(part.log_counts)[:, None]
+    rows = shards.index.iloc[chosen]
+    np.savez_compressed(
+        work.out / "examples.npz",
+        chroms=rows["chrom"].to_numpy(dtype=str),
+        starts=rows["centre"].to_numpy() - shards.layout.output_length // 2,
+        **arrays,
+    )
+
+
+def _compare_with_truth(
+    work: Work, predict: dict[str, Any], shards: ShardSet, peaks: np.ndarray, background: np.ndarray
+) -> None:
+    """Simulated data only: hold the models against what was planted."""
+    from chrombpnet_core.simulation.planted_truth import check_models, read_truth
+
+    truth = read_truth(work.inputs["truth"], work.inputs["truth_tracks"])
+    rows = shards.index.iloc[peaks]
+    at, width = shards.layout.jitter, shards.layout.input_length
+    codes = shards.read(peaks)[0][:, at : at + width]
+    checks = check_models(
+        truth,
+        rows["chrom"].to_numpy(dtype=str),
+        rows["centre"].to_numpy(),
+        codes,
+        background,
+        bias=predict["bias"],
+        nobias=predict.get("chrombpnet_nobias"),
+    )
+    work.facts["truth"] = [asdict(check) | {"passed": bool(check.passed)} for check in checks]
+    (work.out / "truth_checks.json").write_text(json.dumps(work.facts["truth"], indent=1) + "\n")
+    for check in checks:
+        log.info("planted truth: %s", check)

@@ -1,0 +1,56 @@
+"""Folds made for a data set where it names only their number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chrombpnet_core.genome.chromosome_names import Naming
+from chrombpnet_core.genome.folds import Fold, make_folds
+from chrombpnet_core.genome.regions import inside, read_regions
+from tasks.steps.genome import genome_at, naming_of, sizes_of
+from tasks.storage.place import place_files
+from tasks.storage.store import stage
+
+__all__ = ["balanced_folds", "place_folds"]
+
+
+def balanced_folds(
+    genome: str,
+    chrom_sizes: str | None,
+    peaks: str,
+    k: int,
+    seed: int,
+    input_length: int,
+    chromosomes: dict[str, Any] | None = None,
+) -> list[dict[str, list[str]]]:
+    """Chromosome lists of ``k`` folds that are even in length and in peaks whose window lies in its chromosome.
+
+    ``chromosomes`` is the section of that name of a DatasetSpec.
+
+    Raises
+    ------
+    InputError
+        Where too few chromosomes have peaks, or a file is not what it should be.
+    """
+    naming: Naming = naming_of(chromosomes)
+    path, artifact = stage(genome, "genome")
+    with genome_at(path, artifact.sha256) as opened:
+        sizes = sizes_of(opened, stage(chrom_sizes, "chromosome sizes")[0] if chrom_sizes else None, naming)
+    table = read_regions(stage(peaks, "peaks")[0], "peaks", sizes, naming)
+    counts = table[inside(table, sizes, input_length)]["chrom"].value_counts().to_dict()
+    return [
+        {"train": list(fold.train), "valid": list(fold.valid), "test": list(fold.test)}
+        for fold in make_folds(sizes, counts, k, seed)
+    ]
+
+
+def place_folds(folds: list[dict[str, list[str]]], output: str) -> None:
+    """Write ``fold_0.json``, … to ``output``, in the reference's form."""
+    place_files(
+        {},
+        {
+            f"fold_{i}.json": Fold(*(tuple(fold[part]) for part in ("train", "valid", "test"))).to_json()
+            for i, fold in enumerate(folds)
+        },
+        output,
+    )

@@ -1,0 +1,133 @@
+"""What a model predicts around motifs put into background: footprints, their pictures, verdicts on enzyme motifs."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from chrombpnet_core.devices import find_device
+from chrombpnet_core.evaluation.bias_response import bias_response, bias_verdict, by_enzyme
+from chrombpnet_core.evaluation.footprints import (
+    CONTROL,
+    Footprint,
+    background_sequences,
+    file_name,
+    marginal_footprints,
+    named_motifs,
+    write_footprints,
+)
+from chrombpnet_core.evaluation.motifs import enzyme_motifs, read_motifs, tf_motifs
+from chrombpnet_core.genome.chromosome_names import Naming
+from chrombpnet_core.genome.enzyme import ASSAYS
+from chrombpnet_core.genome.folds import read_fold
+from chrombpnet_core.genome.regions import read_regions
+from chrombpnet_core.progress import bar
+from chrombpnet_core.report.footprint_pictures import footprint_picture, read_limits
+from tasks.runner import Result, Work, run_step, step_task
+from tasks.steps.genome import genome_at
+from tasks.storage.store import stage
+
+__all__ = ["draw_footprints", "footprint_files"]
+
+log = logging.getLogger(__name__)
+
+_FOOTPRINTS, _PICTURE, _RESPONSE = "footprints.h5", ".footprint.png", "max_bias_response.txt"
+
+
+@step_task("Draw footprints")
+def draw_footprints(
+    store: str,
+    model: str,
+    regions: str,
+    genome: str,
+    fold: str,
+    motifs_file: str | None = None,
+    batch_size: int = 64,
+    ylim: str | None = None,
+    naming: dict[str, Any] | None = None,
+) -> Result:
+    """Put motifs into every region on the fold's test chromosomes and average what a model predicts around them.
+
+    The result holds the footprints as HDF5, a picture of each motif and, for each enzyme whose own motifs are among
+    them, whether bias is corrected. Without ``motifs_file`` the motifs are the built-in ones: those of both enzymes and
+    of transcription factors. ``ylim`` is as in :func:`~chrombpnet_core.report.footprint_pictures.read_limits`, ``naming`` as
+    :meth:`Naming.to_json <chrombpnet_core.genome.chromosome_names.Naming.to_json>` gives it.
+    """
+    return run_step(
+        store,
+        "footprints",
+        2,
+        {"model": model, "regions": regions, "genome": genome, "fold": fold, "motifs": motifs_file},
+        {"batch_size": batch_size, "ylim": read_limits(ylim), "naming": naming},
+        _draw,
+    )
+
+
+def _draw(work: Work) -> None:
+    motifs = named_motifs(read_motifs(work.inputs["motifs"]) if "motifs" in work.inputs else _built_in())
+    path, artifact = stage(str(work.inputs["genome"]), "genome")
+    with genome_at(path, artifact.sha256) as genome:
+        naming = Naming.from_json(work.parameters["naming"])
+        sizes = naming.sizes(genome.sizes)
+        regions = read_regions(work.inputs["regions"], "regions", sizes, naming)
+        chroms = read_fold(work.inputs["fold"], sizes, naming).test
+        device = find_device()
+        from chrombpnet_core.models.files import load_model
+        from chrombpnet_core.models.predict import predictor
+        from chrombpnet_core.models.sizes import lengths_of
+
+        model = load_model(work.inputs["model"])
+        codes, left_out = background_sequences(genome, regions, chroms, lengths_of(model)[0])
+    if left_out:
+        log.info("%s regions are too near a chromosome end for the model's input and are left out", f"{left_out:,}")
+    log.info("footprints of %s motifs over %s sequences on %s", len(motifs), f"{len(codes):,}", device)
+    batch_size = work.parameters["batch_size"]
+    with bar("footprints", len(codes) * (len(motifs) + 1), "sequences") as progress:
+        footprints = marginal_footprints(predictor(model, batch_size), codes, motifs, batch_size, on_batch=progress.update)
+    write_footprints(footprints, work.out / _FOOTPRINTS)
+    _draw_pictures(work, motifs, footprints)
+    work.facts |= {"sequences": len(codes), "at_edges": left_out, "maxima": bias_response(footprints)}
+    _judge(work, footprints)
+
+
+def _built_in() -> list[tuple[str, str]]:
+    """Names and sequences of both enzymes' motifs and of the transcription factors'."""
+    return [*(motif for assay in ASSAYS for motif in enzyme_motifs(assay).items()), *tf_motifs()]
+
+
+def _draw_pictures(work: Work, motifs: dict[str, str], footprints: dict[str, Footprint]) -> None:
+    from chrombpnet_core.plots.style import write_png
+
+    control = footprints[CONTROL]
+    for name, letters in motifs.items():
+        found = footprints[name]
+        figure = footprint_picture(
+            name, letters, found.profile, control.profile, work.parameters["ylim"], errors=(found.error, control.error)
+        )
+        write_png(figure, work.out / f"{file_name(name)}{_PICTURE}")
+
+
+def _judge(work: Work, footprints: dict[str, Footprint]) -> None:
+    """Write a verdict for each enzyme whose motifs are there; its name begins the file's where there are two."""
+    found = by_enzyme(name for name in footprints if name != CONTROL)
+    for enzyme, names in found.items():
+        verdict = bias_verdict(bias_response(footprints, names))
+        (work.out / (f"{enzyme}_{_RESPONSE}" if len(found) > 1 else _RESPONSE)).write_text(verdict.text + "\n")
+        work.facts[f"{enzyme}_response"] = verdict.text
+        log.info(
+            "bias of %s: %scorrected (highest footprint %.3f)",
+            enzyme,
+            "" if verdict.corrected else "not ",
+            max(verdict.responses.values()),
+        )
+
+
+def footprint_files(result: Result, name: str) -> dict[str, Path]:
+    """Files of :func:`draw_footprints` as the user gets them, ``NAME_footprints.h5``, ``NAME.<motif>.footprint.png``
+    and ``NAME_max_bias_response.txt``, with their local paths; without the beginning where ``name`` is empty."""
+
+    def named(file: str) -> str:
+        return f"{name}{'.' if file.endswith(_PICTURE) else '_'}{file}" if name else file
+
+    return {named(file): result.file(file) for file in result.manifest["files"]}

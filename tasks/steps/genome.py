@@ -1,0 +1,41 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from chrombpnet_core.genome.chromosome_names import AUTO, Naming, read_aliases
+from chrombpnet_core.genome.fasta import Genome, open_genome, read_chrom_sizes
+from tasks.storage.store import cache_folder, stage
+
+__all__ = ["genome_at", "genome_cache", "naming_of", "sizes_of"]
+
+
+def genome_cache(digest: str) -> Path:
+    """Folder of this machine that keeps the indexes of the FASTA of that digest."""
+    return cache_folder() / "genomes" / digest
+
+
+def genome_at(path: Path, digest: str) -> Genome:
+    """Open a FASTA with indexes kept in the machine's cache under its digest."""
+    return open_genome(path, genome_cache(digest))
+
+
+def sizes_of(genome: Genome, sizes_path: Path | None, naming: Naming | None = None) -> dict[str, int]:
+    """Sizes of the chromosomes in use: the user's, checked against the genome, or all of the genome's."""
+    naming = naming or Naming()
+    if sizes_path is None:
+        return naming.sizes(genome.sizes)
+    sizes = read_chrom_sizes(sizes_path)
+    changed = naming.translate(sizes, genome.sizes)
+    sizes = {changed.get(name, name): size for name, size in sizes.items()}
+    genome.check_sizes(sizes, sizes_path)
+    return naming.sizes(sizes)
+
+
+def naming_of(chromosomes: dict[str, Any] | None) -> Naming:
+    """How names are read, from the section ``chromosomes`` of a DatasetSpec."""
+    alias, excluded = (chromosomes or {}).get("alias"), (chromosomes or {}).get("exclude") or ()
+    aliases = read_aliases(stage(alias, "aliases")[0]) if alias and alias != AUTO else {}
+    return Naming(aliases, alias == AUTO, frozenset(excluded))

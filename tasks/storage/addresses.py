@@ -1,0 +1,86 @@
+"""Addresses of files and objects: local or remote, and what of them may be shown."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from chrombpnet_core.errors import InputError
+
+__all__ = [
+    "Conditional",
+    "is_local",
+    "local_path",
+    "redact",
+    "redact_all",
+    "redact_text",
+    "split_conditions",
+    "split_prefix",
+]
+
+_ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
+
+
+def redact(address: str) -> str:
+    """An address without user names, passwords, and query strings, which may sign or authorise."""
+    return re.sub(r"//[^/@]*@", "//", str(address)).split("?", 1)[0]
+
+
+def redact_text(text: str) -> str:
+    """The same text with every remote address in it redacted."""
+    return _ADDRESS.sub(lambda found: redact(found[0]), text)
+
+
+def redact_all(value: Any) -> Any:
+    """The same JSON value with every remote address in it redacted."""
+    if isinstance(value, dict):
+        return {key: redact_all(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [redact_all(inner) for inner in value]
+    return redact(value) if isinstance(value, str) and "://" in value else value
+
+
+class Conditional(NamedTuple):
+    """A remote address and what it may end with: an MD5 (hexadecimal), and the only hosts that may be contacted for it."""
+
+    address: str
+    md5: str = ""
+    hosts: tuple[str, ...] = ()
+
+
+def split_conditions(uri: str) -> Conditional:
+    """An address as in ``https://host/a.bam#md5=…&hosts=host,other:8080``, taken apart; either condition may be left out.
+
+    Raises
+    ------
+    InputError
+        For a condition that is not understood: it must not pass for none.
+    """
+    address, _, conditions = uri.rpartition("#")
+    if is_local(uri) or not conditions.startswith(("md5=", "hosts=")):
+        return Conditional(uri)
+    found = re.fullmatch(r"(?:md5=([0-9a-fA-F]{32}))?(?:(?:^|&)hosts=([\w.:\[\]-]+(?:,[\w.:\[\]-]+)*))?", conditions)
+    if found is None:
+        raise InputError(
+            f"{redact(address)}: what follows its # is not understood",
+            found=conditions,
+            expected="md5=<32 hexadecimal digits>, hosts=<host,host>, or both with & between",
+        )
+    return Conditional(address, (found[1] or "").lower(), tuple(filter(None, (found[2] or "").lower().split(","))))
+
+
+def is_local(uri: str) -> bool:
+    """Whether an address is a path of this machine."""
+    return "://" not in uri or uri.startswith(("file://", "local://"))
+
+
+def local_path(uri: str) -> Path:
+    """The path of a local address."""
+    return Path(re.sub(r"^(file|local)://", "", uri))
+
+
+def split_prefix(prefix: str) -> tuple[str, str]:
+    """Folder, local or remote, and beginning of the file names of an output prefix."""
+    folder, slash, name = prefix.rpartition("/")
+    return (folder or "/") if slash else ".", name

@@ -1,0 +1,42 @@
+"""TODO."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from tasks.storage.store import Store
+
+__all__ = ["place_files"]
+
+
+def place_files(files: dict[str, Path], texts: dict[str, str], output: str, prefix: str = "") -> list[str]:
+    """Put files and texts under ``output``, ``PREFIX_`` before each name; their addresses, files last in order."""
+    target = Store(output)
+    placed = []
+    for relative, text in texts.items():
+        parts = _named(relative, prefix)
+        target.write_bytes(text.encode(), *parts)
+        placed.append(target.uri(*parts))
+    for relative, source in files.items():
+        parts = _named(relative, prefix)
+        if target.local:
+            _copy(source, Path(target.path(*parts)))
+        else:
+            target.upload(source, *parts)
+        placed.append(target.uri(*parts))
+    return placed
+
+
+def _named(relative: str, prefix: str) -> list[str]:
+    *folders, name = relative.split("/")
+    return [*folders, f"{prefix}_{name}" if prefix else name]
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{uuid.uuid4().hex}")
+    shutil.copyfile(source, partial)
+    os.replace(partial, target)

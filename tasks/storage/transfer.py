@@ -1,0 +1,141 @@
+"""One object to one local file: in parallel ranges, taken up where an earlier attempt stopped, checked, then renamed."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tasks.storage.addresses import redact
+from tasks.storage.faults import Mismatch, persistently
+from tasks.storage.protocol import Information, Objects
+
+__all__ = ["Copy", "digests", "download"]
+
+RANGE, AT_ONCE = 16 << 20, 8
+"""Bytes that are asked for at once, and how many such requests are under way."""
+
+_WHOLE_ATTEMPTS = 3  # of copies whose checksum is wrong
+
+
+class Copy:
+    """What is to be copied: the store, the path in it, the address to tell, what the store says of it, and its SHA-256 where
+    that is known.
+    """
+
+    def __init__(self, objects: Objects, path: str, address: str, information: Information, sha256: str = "") -> None:
+        self.objects, self.path, self.address = objects, path, address
+        self.information, self.sha256 = information, sha256
+
+
+def download(copy: Copy, target: Path, scratch: Path) -> str:
+    """Copy an object to ``target`` and return its SHA-256.
+
+    Parameters
+    ----------
+    copy
+        The object.
+    target
+        Where it shall lie; only a whole and checked file ever does.
+    scratch
+        Folder of the same file system for what has arrived so far. Of two processes one copies and the other waits.
+
+    Raises
+    ------
+    StorageError
+        Where the store fails for long; :class:`Mismatch` where what arrives has the wrong checksum again and again.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = scratch / hashlib.sha256(str(target).encode()).hexdigest()[:32]
+    journal = part.with_suffix(".ranges")
+    with _held(part):
+        if target.exists() and copy.information.mark:  # of a process that was faster
+            part.unlink()
+            return digests(target)["sha256"]
+        for _ in range(_WHOLE_ATTEMPTS):
+            _fill(copy, part, journal)
+            found = digests(part, tuple(copy.information.checks))
+            wrong = next(
+                (
+                    kind
+                    for kind, wanted in (copy.information.checks | {"sha256": copy.sha256}).items()
+                    if wanted and found[kind] != wanted
+                ),
+                None,
+            )
+            journal.unlink(missing_ok=True)
+            if wrong is None:
+                os.replace(part, target)
+                return found["sha256"]
+            os.truncate(part, 0)
+        part.unlink()
+    raise Mismatch(f"{redact(copy.address)}: what arrives has another {wrong.upper()} than the store tells")
+
+
+@contextlib.contextmanager
+def _held(part: Path) -> Iterator[None]:
+    """Hold the file alone, made where it is not there; one that was renamed or removed while we waited is none to hold."""
+    while True:
+        with open(part, "ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if part.exists() and os.path.samestat(os.fstat(file.fileno()), os.stat(part)):
+                yield
+                return
+
+
+def _fill(copy: Copy, part: Path, journal: Path) -> None:
+    """Bring all bytes into ``part``; a byte of ``journal`` stands for each range that is there already."""
+    size, mark = copy.information.size, copy.information.mark
+    if size < 0 or (size > RANGE and not persistently(copy.address, lambda: copy.objects.takes_ranges(copy.path))):
+        persistently(copy.address, lambda: _stream(copy, part))
+        return
+    known = journal.read_bytes() if mark and journal.exists() else b""
+    missing = [i for i in range(-(-size // RANGE)) if known[i : i + 1] != b"\1"]
+    with open(part, "r+b") as file, open(journal, "r+b" if known else "w+b") as done:
+        os.truncate(file.fileno(), size)
+
+        def bring(i: int) -> None:
+            start, end = i * RANGE, min(size, (i + 1) * RANGE)
+            data = persistently(copy.address, lambda: copy.objects.read(copy.path, start, end, mark))
+            os.pwrite(file.fileno(), data, start)
+            os.pwrite(done.fileno(), b"\1", i)
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            try:
+                list(pool.map(bring, missing))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
+def _stream(copy: Copy, part: Path) -> None:
+    with open(part, "wb") as file:
+        copy.objects.stream(copy.path, file)
+        found, wanted = file.tell(), copy.information.size
+    if wanted >= 0 and found != wanted:
+        raise ConnectionError(f"{found:,} of {wanted:,} bytes arrived")
+
+
+def digests(path: Path, kinds: tuple[str, ...] = ()) -> dict[str, str]:
+    """SHA-256 and, of ``kinds``, md5 (both hexadecimal) and crc32c (base64) of a local file, read once."""
+    import google_crc32c
+
+    sums = {"sha256": hashlib.sha256()}
+    if "md5" in kinds:
+        sums["md5"] = hashlib.md5(usedforsecurity=False)
+    if "crc32c" in kinds:
+        sums["crc32c"] = google_crc32c.Checksum()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 22):
+            for each in sums.values():
+                each.update(block)
+    return {
+        kind: base64.b64encode(each.digest()).decode() if kind == "crc32c" else each.hexdigest()
+        for kind, each in sums.items()
+    }

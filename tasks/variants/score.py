@@ -1,0 +1,429 @@
+"""Variants as steps: read and check them, predict peaks and a background, score a chromosome with a model.
+
+Each chromosome of each model is a step of its own: what was scored once is found again, and a run that was killed goes on
+at the chromosome where it was.
+"""
+
+from __future__ import annotations
+
+import collections
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from chrombpnet_core.devices import find_device
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.genome.chromosome_names import Naming, twin
+from chrombpnet_core.genome.fasta import Genome
+from chrombpnet_core.genome.regions import centres, read_regions
+from chrombpnet_core.progress import bar
+from chrombpnet_core.variants.files import BLOCK, Duplicates, allele_problems, read_variants
+from chrombpnet_core.variants.output import PredictionsFile, ScoreTable, read_table
+from chrombpnet_core.variants.scores import log_probability_change, score_alleles, with_p_values
+from chrombpnet_core.variants.windows import (
+    AGREES,
+    SWAPPED,
+    chromosome_codes,
+    hold_against,
+    likely_cause,
+    out_of_bounds,
+    swap,
+)
+from tasks.runner import Result, Work, run_step, step_task
+from tasks.steps.genome import genome_at, sizes_of
+from tasks.storage.store import stage
+
+__all__ = [
+    "LEFT_OUT",
+    "LOG_PROBS",
+    "load_predictor",
+    "model_lengths",
+    "predict_peaks",
+    "read_list",
+    "score_background",
+    "score_chromosome",
+    "variants_of",
+]
+
+log = logging.getLogger(__name__)
+
+LEFT_OUT = "left_out.tsv"
+"""Of the variants that are not scored: line or record, variant, why."""
+
+SCORED, PREDICTIONS = "scores.parquet", "predictions.h5"
+LOG_PROBS = "log_probs"
+"""Column of :func:`~chrombpnet_core.variants.scores.log_probability_change`."""
+_PEAKS, _BACKGROUND = "peak_counts.npy", "background.npz"
+_MOST_WRONG = 0.05  # of variants that may disagree with the genome
+_SHOWN = 1000  # of these that the cause is looked for in
+_FORWARD = {"swapped": "alleles are swapped; --swap-ref would score it", "differs": "allele 1 is not the genome's"}
+
+
+def model_lengths(models: list[str]) -> tuple[int, int]:
+    """Input and output length in bp that all these models have; a bias within a model is told of.
+
+    Raises
+    ------
+    InputError
+        Where they differ, or a file is no model.
+    """
+    find_device()
+    from chrombpnet_core.models.files import load_model
+    from chrombpnet_core.models.sizes import lengths_of, require_lengths
+
+    lengths: tuple[int, int] | None = None
+    for path in models:
+        model = load_model(stage(path, "model")[0])
+        lengths = lengths or lengths_of(model)
+        require_lengths(model, lengths, path)
+        if model.name == "chrombpnet":
+            log.warning("%s: the enzyme's bias is in this model, and in its scores; chrombpnet_nobias.h5 is without", path)
+    if lengths is None:
+        raise InputError("no model given", expected="chrombpnet_nobias.h5, -m/--model")
+    return lengths
+
+
+@step_task("Read variants")
+def read_list(
+    store: str,
+    variants: str,
+    genome: str,
+    chrom_sizes: str | None,
+    lengths: tuple[int, int],
+    schema: str = "chrombpnet",
+    swap_ref: bool = False,
+    chroms: list[str] | None = None,
+    naming: dict[str, Any] | None = None,
+) -> Result:
+    """Read, check and divide variants by chromosome; what cannot be scored is listed with the reason.
+
+    ``lengths`` are the models' input and output length in bp, ``schema`` is one of
+    :data:`chrombpnet_core.variants.files.SCHEMAS`; ``swap_ref`` exchanges alleles of which the second is the genome's. Only
+    variants on ``chroms`` are taken where some are given. Facts: ``chroms``, name → file and number.
+    """
+    return run_step(
+        store,
+        "variants",
+        1,
+        {"variants": variants, "genome": genome, "chrom_sizes": chrom_sizes},
+        {
+            "lengths": list(lengths),
+            "schema": schema,
+            "swap_ref": swap_ref,
+            "chroms": sorted({*chroms}) if chroms else None,
+            "naming": naming,
+        },
+        _read,
+    )
+
+
+def variants_of(result: Result, chrom: str) -> str:
+    """Local path of the variants of one chromosome that :func:`read_list` found."""
+    return str(result.file(result.facts["chroms"][chrom]["file"]))
+
+
+@step_task("Predict peaks")
+def predict_peaks(
+    store: str,
+    model: str,
+    peaks: str,
+    genome: str,
+    chrom_sizes: str | None,
+    most: int | None = None,
+    seed: int = 1234,
+    naming: dict[str, Any] | None = None,
+    precision: str = "float32",
+) -> Result:
+    """Predicted counts of peaks, which quantiles are taken among; of ``most`` at most, drawn with ``seed``."""
+    return run_step(
+        store,
+        "variant_peaks",
+        1,
+        {"model": model, "peaks": peaks, "genome": genome, "chrom_sizes": chrom_sizes},
+        {"most": most, "seed": seed, "naming": naming, "precision": precision},
+        _predict_peaks,
+    )
+
+
+@step_task("Score shuffled sequences")
+def score_background(
+    store: str,
+    model: str,
+    variants: Result,
+    genome: str,
+    number: int,
+    seed: int = 1234,
+    peaks: Result | None = None,
+    precision: str = "float32",
+) -> Result:
+    """Score ``number`` variants in dinucleotide-shuffled windows: what p-values are taken against."""
+    return run_step(
+        store,
+        "variant_background",
+        1,
+        {"model": model, "variants": variants, "genome": genome, "peaks": peaks},
+        {"number": number, "seed": seed, "precision": precision, "chroms": variants.facts.get("chroms")},
+        _score_background,
+    )
+
+
+@step_task("Score variants")
+def score_chromosome(
+    store: str,
+    model: str,
+    variants: str,
+    chrom: str,
+    genome: str,
+    peaks: Result | None = None,
+    background: Result | None = None,
+    profiles: bool = False,
+    precision: str = "float32",
+    log_probs: bool = False,
+) -> Result:
+    """Score the variants of one chromosome, a file of :func:`variants_of`, with one model.
+
+    The result has the table as Parquet, with :data:`LOG_PROBS` where ``log_probs`` are asked for, and predictions of both
+    alleles as HDF5 where ``profiles`` are.
+    """
+    return run_step(
+        store,
+        "variant_scores",
+        1,
+        {"model": model, "variants": variants, "genome": genome, "peaks": peaks, "background": background},
+        {"chrom": chrom, "profiles": profiles, "precision": precision, "log_probs": log_probs},
+        _score,
+    )
+
+
+class _Reader:
+    """Goes through the variants' file, keeps what can be scored, and counts and lists the rest."""
+
+    def __init__(self, work: Work, genome: Genome) -> None:
+        self.work, self.genome = work, genome
+        self.naming = Naming.from_json(work.parameters["naming"])
+        self.sizes = sizes_of(genome, work.inputs.get("chrom_sizes"), self.naming)
+        self.reasons: collections.Counter[str] = collections.Counter()
+        self.unknown: collections.Counter[str] = collections.Counter()
+        self.chroms: dict[str, dict[str, Any]] = {}
+        self.duplicates, self.compared, self.swapped = Duplicates(), 0, 0
+        self.wrong: list[tuple[pd.DataFrame, np.ndarray]] = []
+        self.kept = 0
+
+    def take(self, table: pd.DataFrame) -> None:
+        """One block."""
+        changed = self.naming.translate(table["chr"].unique(), self.sizes)
+        table["chr"] = table["chr"].replace(changed)
+        why = allele_problems(table)
+        for at, chrom in enumerate(table["chr"]):
+            if chrom not in self.sizes:
+                if chrom in self.naming.excluded:
+                    why[at] = why[at] or "chromosome left out"
+                else:
+                    why[at] = why[at] or "chromosome not in the genome"
+                    self.unknown[chrom] += 1
+        chosen = self.work.parameters["chroms"]
+        if chosen is not None:
+            why[(why == "") & ~table["chr"].isin(chosen).to_numpy()] = "chromosome not asked for"
+        rows = np.flatnonzero(why == "")
+        why[rows] = out_of_bounds(table.iloc[rows], self.sizes, *self.work.parameters["lengths"])
+        table = self._against_genome(table.assign(swapped=False), why)
+        rows = np.flatnonzero(why == "")
+        why[rows[self.duplicates.mark(table.iloc[rows].reset_index(drop=True))]] = "the same variant was there before"
+        self._write(table, why)
+
+    def _against_genome(self, table: pd.DataFrame, why: np.ndarray) -> pd.DataFrame:
+        rows = np.flatnonzero(why == "")
+        verdicts = hold_against(self.genome, table.iloc[rows])
+        self.compared += len(rows)
+        exchanged = np.zeros(len(table), dtype=bool)
+        if self.work.parameters["swap_ref"]:
+            exchanged[rows[verdicts == SWAPPED]] = True
+            self.swapped += int(exchanged.sum())
+            table = swap(table, exchanged).assign(swapped=exchanged)
+            rows, verdicts = rows[verdicts != SWAPPED], verdicts[verdicts != SWAPPED]
+            again = np.flatnonzero(exchanged)  # what an exchanged deletion loses from the right may not be there
+            why[again] = out_of_bounds(table.iloc[again], self.sizes, *self.work.parameters["lengths"])
+        wrong = rows[verdicts != AGREES]
+        why[wrong] = [_FORWARD["swapped" if verdict == SWAPPED else "differs"] for verdict in verdicts[verdicts != AGREES]]
+        if len(wrong) and sum(len(part) for part, _ in self.wrong) < _SHOWN:
+            self.wrong.append((table.iloc[wrong[:_SHOWN]], verdicts[verdicts != AGREES][:_SHOWN]))
+        return table
+
+    def _write(self, table: pd.DataFrame, why: np.ndarray) -> None:
+        self.reasons.update(reason for reason in why if reason)
+        left = table[why != ""].assign(why=why[why != ""])
+        names = ["record", "chr", "pos", "allele1", "allele2", "variant_id", "why"]
+        _append(left[names], self.work.out / LEFT_OUT)
+        kept = table[why == ""]
+        self.kept += len(kept)
+        for chrom, part in kept.groupby("chr", sort=False):
+            told = self.chroms.setdefault(str(chrom), {"file": f"chromosome-{len(self.chroms) + 1:04d}.tsv", "variants": 0})
+            told["variants"] += len(part)
+            _append(part, self.work.out / told["file"])
+
+    def judge(self) -> None:
+        """Refuse a list of which none is left, or too many disagree with the genome."""
+        path, number = self.work.inputs["variants"], self.kept + self.reasons.total()
+        wrong = sum(self.reasons[words] for words in _FORWARD.values())
+        if wrong > _MOST_WRONG * max(self.compared, 1):
+            tables, verdicts = zip(*self.wrong, strict=True)
+            table = pd.concat(tables, ignore_index=True)
+            row = table.iloc[0]
+            raise InputError(
+                f"{path}: allele 1 is not the genome's in {wrong:,} of {self.compared:,} variants, such as "
+                f"{row['chr']}:{row['pos']} {row['allele1']}>{row['allele2']}",
+                expected=f"at most {_MOST_WRONG:.0%}",
+                remedy=likely_cause(self.genome, table[:_SHOWN], np.concatenate(verdicts)[:_SHOWN]),
+            )
+        told = "; ".join(f"{count:,} {reason}" for reason, count in self.reasons.most_common())
+        if not self.kept:
+            names = [name for name, _ in self.unknown.most_common(3)]
+            others = [f"{name} is {other} in the genome" for name in names if (other := twin(name, self.sizes))]
+            raise InputError(
+                f"{path}: none of the {number:,} variants can be scored",
+                found=told,
+                remedy="; ".join(others) + ": give --alias auto" if others else "",
+            )
+        if self.reasons:
+            log.warning("%s of %s variants are not scored: %s", f"{self.reasons.total():,}", f"{number:,}", told)
+        if self.unknown:
+            log.warning(
+                "chromosomes that the genome lacks: %s",
+                ", ".join(
+                    f"{name} ({count:,}{', its ' + other if (other := twin(name, self.sizes)) else ''})"
+                    for name, count in self.unknown.most_common(5)
+                ),
+            )
+        if self.swapped:
+            log.warning(
+                "%s variants have the genome's letters as allele 2: their alleles are exchanged, so signs are those "
+                "of the exchanged order (column swapped)",
+                f"{self.swapped:,}",
+            )
+
+
+def _append(table: pd.DataFrame, path: Path) -> None:
+    """Add rows to a TSV, which has a header once."""
+    if len(table) or not path.exists():
+        table.to_csv(path, sep="\t", index=False, mode="a", header=not path.exists(), quoting=3, quotechar="\a")
+
+
+def _read(work: Work) -> None:
+    path, artifact = stage(str(work.inputs["genome"]), "genome")
+    with genome_at(path, artifact.sha256) as genome:
+        reader = _Reader(work, genome)
+        with bar("reading variants", None, "variants") as progress:
+            for table in read_variants(work.inputs["variants"], work.parameters["schema"]):
+                reader.take(table)
+                progress.update(len(table))
+        reader.judge()
+    work.facts |= {
+        "variants": reader.kept,
+        "chroms": reader.chroms,
+        "left_out": dict(reader.reasons),
+        "swapped": reader.swapped,
+    }
+    log.info("%s variants on %s chromosomes", f"{reader.kept:,}", f"{len(reader.chroms):,}")
+
+
+def load_predictor(path: Path, precision: str) -> Any:
+    """A model's :class:`~chrombpnet_core.models.predict.BothStrands`."""
+    device = find_device()
+    from chrombpnet_core.models.files import load_model
+    from chrombpnet_core.models.predict import BothStrands
+    from chrombpnet_core.training.compute import set_precision
+
+    set_precision(precision)
+    return BothStrands(load_model(path), device)
+
+
+def _predict_peaks(work: Work) -> None:
+    from chrombpnet_core.variants.predict import predict_peak_counts
+
+    path, artifact = stage(str(work.inputs["genome"]), "genome")
+    with genome_at(path, artifact.sha256) as genome:
+        naming = Naming.from_json(work.parameters["naming"])
+        sizes = sizes_of(genome, work.inputs.get("chrom_sizes"), naming)
+        table = read_regions(work.inputs["peaks"], "peaks", sizes, naming)
+        table = table.drop_duplicates(["chrom", "start", "end", "summit"]).reset_index(drop=True)
+        predict = load_predictor(work.inputs["model"], work.parameters["precision"])
+        middles, flank = centres(table), predict.length // 2
+        inner = np.flatnonzero((middles - flank > 0) & (middles + flank <= table["chrom"].map(sizes).to_numpy()))
+        if not inner.size:
+            raise InputError(
+                f"{work.inputs['peaks']}: all {len(table):,} peaks are too near a chromosome end for the "
+                f"model's window of {predict.length:,} bp",
+                remedy="give peaks farther from the ends",
+            )
+        most = work.parameters["most"]
+        if most is not None and len(inner) > most:
+            inner = np.sort(np.random.default_rng([work.parameters["seed"], 12]).choice(inner, most, replace=False))
+        counts = predict_peak_counts(predict, genome, table["chrom"].to_numpy()[inner], middles[inner])
+    np.save(work.out / _PEAKS, counts)
+    work.facts |= {"peaks": len(counts), "median": float(np.median(counts))}
+
+
+def _score_background(work: Work) -> None:
+    from chrombpnet_core.variants.predict import background_rows, score_shuffled
+
+    parameters, found = work.parameters, collections.defaultdict(list)
+    total = sum(told["variants"] for told in parameters["chroms"].values())
+    rows, times = background_rows(parameters["number"], total, parameters["seed"])
+    path, artifact = stage(str(work.inputs["genome"]), "genome")
+    predict, peaks = load_predictor(work.inputs["model"], parameters["precision"]), _peak_counts(work)
+    first = 0
+    with (
+        genome_at(path, artifact.sha256) as genome,
+        bar("scoring shuffled sequences", parameters["number"], "variants") as progress,
+    ):
+        for chrom, told in parameters["chroms"].items():
+            sequence = chromosome_codes(genome, chrom)
+            for table in read_table(Path(work.inputs["variants"]) / told["file"], BLOCK):
+                here = slice(*np.searchsorted(rows, [first, first + len(table)]))
+                drawn = table.iloc[rows[here] - first].reset_index(drop=True)
+                for scores in score_shuffled(predict, sequence, drawn, times[here], parameters["seed"], peaks):
+                    for name, values in scores.items():
+                        found[name].append(values)
+                    progress.update(len(scores["logfc"]))
+                first += len(table)
+    np.savez(work.out / _BACKGROUND, **{name: np.sort(np.concatenate(parts)) for name, parts in found.items()})
+    work.facts["shuffled"] = parameters["number"]
+
+
+def _peak_counts(work: Work) -> np.ndarray | None:
+    return np.load(work.inputs["peaks"] / _PEAKS, allow_pickle=False) if "peaks" in work.inputs else None
+
+
+def _score(work: Work) -> None:
+    from chrombpnet_core.models.sizes import lengths_of
+    from chrombpnet_core.variants.predict import ROWS, predict_alleles
+
+    parameters, peaks, background = work.parameters, _peak_counts(work), None
+    if "background" in work.inputs:
+        with np.load(work.inputs["background"] / _BACKGROUND, allow_pickle=False) as file:
+            background = dict(file)
+    predict = load_predictor(work.inputs["model"], parameters["precision"])
+    path, artifact = stage(str(work.inputs["genome"]), "genome")
+    with genome_at(path, artifact.sha256) as genome:
+        sequence = chromosome_codes(genome, parameters["chrom"])
+    file = PredictionsFile(work.out / PREDICTIONS, lengths_of(predict.model)[1]) if parameters["profiles"] else None
+    with open(work.inputs["variants"], "rb") as lines:
+        number = sum(1 for _ in lines) - 1  # a header
+    with bar(f"scoring {parameters['chrom']}", number, "variants") as progress, ScoreTable([work.out / SCORED]) as target:
+        for table in read_table(work.inputs["variants"], BLOCK):
+            scored = []
+            for at in range(0, len(table), ROWS):
+                part = table.iloc[at : at + ROWS].reset_index(drop=True)
+                alleles = predict_alleles(predict, sequence, part)
+                if file is not None:
+                    file.append(part["variant_id"], alleles)
+                more = {LOG_PROBS: log_probability_change(alleles)} if parameters["log_probs"] else {}
+                scored.append(part.assign(**with_p_values(score_alleles(alleles, peaks), background), **more))
+                progress.update(len(part))
+            target.append(pd.concat(scored, ignore_index=True))
+    if file is not None:
+        file.close()
+    work.facts["variants"] = number

@@ -1,0 +1,278 @@
+"""Marginal footprints: of models whose answer is known, their motifs, files and verdicts. Golden: test_backends.py."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.evaluation import bias_response, footprints
+from chrombpnet_core.evaluation.footprints import Footprint
+from chrombpnet_core.genome.fasta import open_genome
+from chrombpnet_core.genome.regions import regions_at
+from chrombpnet_core.genome.sequence import codes_of, reverse_complement
+from chrombpnet_core.report import footprint_pictures
+
+LENGTH, WIDTH = 40, 20
+LETTERS = st.text("ACGTNacgt", min_size=4, max_size=40)
+PLACES = st.lists(st.tuples(st.sampled_from("ab"), st.integers(-6, 44)), min_size=1, max_size=12)
+
+
+def background(n=6, length=LENGTH, seed=0):
+    return np.random.default_rng(seed).integers(0, 4, (n, length)).astype(np.uint8)
+
+
+def predict_on_g(codes):
+    """A 'model' that cuts e times as often at each G, and always 7 times."""
+    edge = (codes.shape[1] - WIDTH) // 2
+    return (codes[:, edge : edge + WIDTH] == 2).astype(np.float32), np.full((len(codes), 1), np.log(8.0))
+
+
+# --- known answers -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("motif", "start"), [("ACG", 19), ("ACGT", 18), ("", 20), ("N", 20), ("A" * 40, 0)])
+def test_motif_lies_at_the_centre(motif, start):
+    codes = background()
+    before = codes.copy()
+    inserted = footprints.insert_motif(codes, motif)
+    end = start + len(motif)
+    np.testing.assert_array_equal(inserted[:, start:end], np.tile(codes_of(motif), (6, 1)))
+    np.testing.assert_array_equal(np.delete(inserted, slice(start, end), 1), np.delete(codes, slice(start, end), 1))
+    np.testing.assert_array_equal(codes, before)
+
+
+def test_motif_longer_than_the_input_is_refused():
+    with pytest.raises(InputError, match="at most 40 bp"):
+        footprints.insert_motif(background(), "A" * 41)
+
+
+def test_footprint_by_hand():
+    codes = background()
+    found = footprints.marginal_footprint(predict_on_g, codes, "GGG", batch_size=4)
+    expected = []
+    for row in footprints.insert_motif(codes, "GGG"):
+        forward, backward = (np.exp((strand[10:30] == 2).astype(float)) for strand in (row, reverse_complement(row)))
+        expected.append((forward / forward.sum() + (backward / backward.sum())[::-1]) / 2)
+    np.testing.assert_allclose(found.profile, np.mean(expected, axis=0), atol=1e-12)
+    assert found.profile.sum() == pytest.approx(1)
+    assert found.counts == pytest.approx(14)
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 6, 100])
+def test_footprint_does_not_depend_on_batches(batch_size):
+    whole = footprints.marginal_footprint(predict_on_g, background(), "ACGGT", 6)
+    found = footprints.marginal_footprint(predict_on_g, background(), "ACGGT", batch_size)
+    np.testing.assert_allclose(found.profile, whole.profile, atol=1e-14)
+    np.testing.assert_allclose(found.error, whole.error, atol=1e-9)
+
+
+def test_the_error_is_that_of_a_mean_over_sequences():
+    codes = background(9)
+    single = [footprints.marginal_footprint(predict_on_g, codes[i : i + 1], "ACG") for i in range(9)]
+    assert [item.error for item in single] == [None] * 9
+    profiles = np.array([item.profile for item in single])
+    found = footprints.marginal_footprint(predict_on_g, codes, "ACG", batch_size=4)
+    np.testing.assert_allclose(found.error, profiles.std(axis=0, ddof=1) / 3, rtol=1e-6, atol=1e-10)
+    same = footprints.marginal_footprint(predict_on_g, np.repeat(codes[:1], 5, axis=0))
+    np.testing.assert_allclose(same.error, 0, atol=1e-9)
+
+
+def test_control_comes_first_and_has_no_motif():
+    done = []
+    found = footprints.marginal_footprints(predict_on_g, background(), {"tn5_1": "GGG"}, on_done=done.append)
+    assert list(found) == done == ["control", "tn5_1"]
+    np.testing.assert_array_equal(
+        found["control"].profile, footprints.marginal_footprint(predict_on_g, background()).profile
+    )
+
+
+def test_no_background_is_refused():
+    with pytest.raises(InputError, match="no background"):
+        footprints.marginal_footprint(predict_on_g, background(0), "A")
+
+
+def test_predictions_that_are_not_finite_are_refused():
+    def diverged(codes):
+        return np.full((len(codes), WIDTH), np.nan), np.zeros(len(codes))
+
+    with pytest.raises(InputError, match="not finite"):
+        footprints.marginal_footprint(diverged, background(), "A")
+
+
+def test_model_without_cuts_is_refused():
+    def silent(codes):
+        return np.zeros((len(codes), WIDTH)), np.zeros(len(codes))
+
+    with pytest.raises(InputError, match="no cuts"):
+        footprints.marginal_footprint(silent, background(), "A")
+
+
+# --- motifs and background --------------------------------------------------------------------------------------
+
+
+def test_a_name_that_comes_again_is_numbered():
+    assert footprints.named_motifs([("NRF1", "GC"), ("AP1", "T"), ("NRF1", "CC")]) == {
+        "NRF1": "GC",
+        "AP1": "T",
+        "NRF1_2": "CC",
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["control"], "motif control: .* that of the footprint without a motif"),
+        (["a/b", "a_b"], "motif a_b: .* that of motif a/b"),
+        (["ctcf", "CTCF"], "motif CTCF: .* that of motif ctcf"),
+        (["x", "x", "x_2"], "motif x_2: .* that of motif x_2"),
+        (["n" * 101], "at most 100 letters, found 101"),
+    ],
+)
+def test_names_whose_files_would_be_one_are_refused(names, message):
+    with pytest.raises(InputError, match=message):
+        footprints.named_motifs((name, "ACGT") for name in names)
+
+
+def test_enzymes_are_told_by_the_motifs_names():
+    assert bias_response.by_enzyme(["CTCF", "Tn5_1", "my_dnase", "tn5_2"]) == {
+        "tn5": ["Tn5_1", "tn5_2"],
+        "dnase": ["my_dnase"],
+    }
+    assert bias_response.by_enzyme(["CTCF"]) == {}
+
+
+@settings(max_examples=60, deadline=None)
+@given(LETTERS, LETTERS, PLACES, st.integers(1, 30))
+def test_background_is_the_letters_around_the_centres_that_lie_inside(tmp_path_factory, first, second, places, width):
+    folder = tmp_path_factory.mktemp("background")
+    letters = {"a": first, "b": second}
+    (folder / "g.fa").write_text("".join(f">{chrom}\n{text}\n" for chrom, text in letters.items()))
+    regions = regions_at(np.array([chrom for chrom, _ in places], dtype=object), np.array([at for _, at in places]), 6)
+    starts = [at + 3 - width // 2 for chrom, at in places if chrom == "a"]
+    expected = [first[at : at + width] for at in starts if 0 <= at <= len(first) - width]
+    with open_genome(folder / "g.fa", folder) as genome:
+        if not expected:
+            with pytest.raises(InputError, match="can be used as background for footprints: "):
+                footprints.background_sequences(genome, regions, ["a"], width)
+            return
+        codes, left_out = footprints.background_sequences(genome, regions, ["a"], width)
+    np.testing.assert_array_equal(codes, [codes_of(text) for text in expected])
+    assert left_out == len(starts) - len(expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(LETTERS.filter(lambda text: len(text) % 2 == 0), st.text("ACGT", max_size=4).filter(lambda text: len(text) % 2 == 0))
+def test_a_footprint_is_mirrored_on_the_other_strand(text, motif):
+    """Whatever the model: background and motif reverse-complemented, the footprint is the same from behind."""
+    codes = np.stack([np.roll(codes_of(text), k) for k in range(3)])
+    mirrored = "".join("TGCA"["ACGT".index(letter)] for letter in reversed(motif))
+
+    def predict(batch):
+        return (batch[:, 1:-1] == 2) * 1.5 - (batch[:, 1:-1] == 0), 1 + (batch == 1).sum(axis=1) / 10
+
+    one = footprints.marginal_footprint(predict, codes, motif)
+    other = footprints.marginal_footprint(predict, reverse_complement(codes), mirrored)
+    np.testing.assert_allclose(one.profile, other.profile[::-1], atol=1e-12)
+    assert one.counts == pytest.approx(other.counts)
+
+
+# --- verdict -----------------------------------------------------------------------------------------------------
+
+
+def test_response_is_the_maximum_and_leaves_the_control_out():
+    found = {"control": np.array([9.0, 1]), "a": Footprint(np.array([0.1, 0.5]), 3.0), "b": np.array([0.2, 0.1])}
+    assert bias_response.bias_response(found) == {"a": 0.5, "b": 0.2}
+    assert bias_response.bias_response(found, ["b"]) == {"b": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("maxima", "text"),
+    [
+        ((0.0024, 0.0021), "corrected_0.002_0.002/0.002"),
+        ((0.0012, 0.0024), "corrected_0.002_0.001/0.002"),
+        ((0.0026, 0.001), "uncorrected_0.002_0.003/0.001"),
+        ((0.003, 0.012), "uncorrected_0.008_0.003/0.012"),
+        ((0.0004,), "corrected_0.0_0.0"),
+    ],
+)
+def test_verdict_is_on_rounded_maxima(maxima, text):
+    verdict = bias_response.bias_verdict({f"tn5_{i}": value for i, value in enumerate(maxima)})
+    assert verdict.text == text
+    assert verdict.corrected == text.startswith("corrected")
+
+
+def test_verdict_needs_a_motif():
+    with pytest.raises(InputError, match="no enzyme motifs"):
+        bias_response.bias_verdict({})
+
+
+def test_file_holds_what_was_written(tmp_path):
+    found = footprints.marginal_footprints(predict_on_g, background(), {"tn5/1": "GGG"})
+    footprints.write_footprints(found, tmp_path / "x_footprints.h5")
+    again = footprints.read_footprints(tmp_path / "x_footprints.h5")
+    assert set(again) == {"control", "tn5_1"}
+    np.testing.assert_allclose(again["tn5_1"].profile, found["tn5/1"].profile, rtol=1e-6)
+    assert again["control"].counts == pytest.approx(14)
+    with h5py.File(tmp_path / "x_footprints.h5") as file:
+        for first, second in (("footprint", "i0"), ("counts", "i1")):
+            assert file["control"][first] == file["control"][second]
+        assert file["control/counts"].shape == (1,)
+        assert sorted(file["control"]) == ["counts", "footprint", "i0", "i1", "standard_error"]
+        assert file["control"].attrs["TITLE"] == b"list:2"
+    np.testing.assert_allclose(again["tn5_1"].error, found["tn5/1"].error, rtol=1e-6)
+    footprints.write_footprints({"one": Footprint(np.ones(3), 1.0)}, tmp_path / "x_footprints.h5")
+    assert footprints.read_footprints(tmp_path / "x_footprints.h5")["one"].error is None
+
+
+# --- pictures ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [(None, None), ("0,0.01", (0, 0.01)), ("(0, 0.01)", (0, 0.01)), ("[-1 2]", (-1, 2)), ((0, 1), (0, 1))],
+)
+def test_limits_in_every_form(limits, expected):
+    assert footprint_pictures.read_limits(limits) == expected
+
+
+@pytest.mark.parametrize("limits", ["", "0", "0,1,2", "a,b", "1,0", "0,0", "0,inf", "nan,1"])
+def test_odd_limits_are_refused(limits):
+    with pytest.raises(InputError, match="--ylim; expected two numbers, the smaller first"):
+        footprint_pictures.read_limits(limits)
+
+
+@pytest.mark.parametrize(("name", "lines"), [("CTCF", 2), ("Tn5_1", 3)])
+def test_a_picture_shades_the_motif_and_marks_the_enzymes_limit(name, lines):
+    profile, control = np.linspace(0, 0.002, 1000), np.full(1000, 0.001)
+    (axes,) = footprint_pictures.footprint_picture(name, "ACGTA", profile, control).axes
+    assert len(axes.get_lines()) == lines
+    (shaded,) = axes.patches
+    assert (shaded.get_x(), shaded.get_x() + shaded.get_width()) == (-2.5, 2.5)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "with the motif, at most 0.0020",
+        "without it, at most 0.0010",
+    ]
+    assert footprint_pictures.footprint_picture(name, "A", profile, control, (0, 0.5)).axes[0].get_ylim() == (0, 0.5)
+
+
+def test_bands_hold_the_interval_of_each_curve():
+    profile, control, error = np.full(1000, 0.002), np.full(1000, 0.001), np.full(1000, 1e-4)
+    (axes,) = footprint_pictures.footprint_picture("CTCF", "ACG", profile, control, errors=(error, None)).axes
+    assert "95 % confidence interval" in axes.get_xlabel()
+    (band,) = axes.collections
+    bounds = band.get_paths()[0].get_extents()
+    assert (bounds.ymin, bounds.ymax) == pytest.approx((0.002 - 1.96e-4, 0.002 + 1.96e-4))
+    (axes,) = footprint_pictures.footprint_picture("CTCF", "ACG", profile, control, errors=(error, error)).axes
+    assert len(axes.collections) == 2
+
+
+def test_long_names_and_motifs_leave_room_for_each_other():
+    figure = footprint_pictures.footprint_picture("n" * 90, "ACGT" * 20, np.full(300, 1 / 300), np.full(300, 1 / 300))
+    (axes,) = figure.axes
+    figure.canvas.draw()
+    name, letters = (axes.title if side == "centre" else getattr(axes, f"_{side}_title") for side in ("left", "right"))
+    assert name.get_window_extent().x1 < letters.get_window_extent().x0

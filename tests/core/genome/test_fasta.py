@@ -1,0 +1,134 @@
+"""Genome: codes, one-hot, sizes files, FASTA in its three forms, windows beyond the ends."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pysam
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.genome.fasta import open_genome, read_chrom_sizes
+from chrombpnet_core.genome.sequence import OTHER, codes_of, one_hot, reverse_complement
+
+BASES = "ACGTNacgtnRYKMryU"
+
+
+def write_fasta(path, sequences, width=10):
+    path.write_text(
+        "".join(
+            f">{name} text\n" + "".join(f"{sequence[at : at + width]}\n" for at in range(0, len(sequence), width))
+            for name, sequence in sequences.items()
+        )
+    )
+    return path
+
+
+def test_codes_of_letters_in_either_case():
+    assert codes_of("ACGTacgtNRYn-U").tolist() == [0, 1, 2, 3, 0, 1, 2, 3] + [OTHER] * 6
+    assert codes_of(b"TTA").tolist() == [3, 3, 0]
+    assert codes_of("").shape == (0,)
+
+
+def test_one_hot_of_other_letters_is_zero():
+    encoded = one_hot(codes_of("ACGTN"))
+    assert encoded.dtype == np.float32
+    np.testing.assert_array_equal(encoded, np.vstack([np.eye(4), np.zeros(4)]))
+    assert one_hot(np.zeros((2, 3), np.uint8)).shape == (2, 3, 4)
+
+
+@given(st.text(alphabet=BASES, max_size=60))
+def test_reverse_complement_is_an_involution(text):
+    codes = codes_of(text)
+    np.testing.assert_array_equal(reverse_complement(reverse_complement(codes)), codes)
+    np.testing.assert_array_equal(one_hot(reverse_complement(codes)), one_hot(codes)[::-1, ::-1])
+
+
+def test_reverse_complement_of_a_batch_keeps_its_rows():
+    assert reverse_complement(np.array([[0, 1], [4, 3]], np.uint8)).tolist() == [[2, 3], [0, 4]]
+
+
+@pytest.mark.parametrize("form", ["plain", "gzip", "bgzip"])
+def test_fasta_in_every_form(tmp_path, form):
+    sequences = {"chr1": "ACGTACGTACGTNNNacgt", "chr2": "TTTTT"}
+    fasta = write_fasta(tmp_path / "genome.fa", sequences)
+    if form == "gzip":
+        packed = tmp_path / "genome.fa.gz"
+        packed.write_bytes(gzip.compress(fasta.read_bytes()))
+        fasta = packed
+    elif form == "bgzip":
+        pysam.tabix_compress(str(fasta), str(tmp_path / "genome.fa.gz"))
+        fasta = tmp_path / "genome.fa.gz"
+    before = sorted(tmp_path.iterdir())
+    with open_genome(fasta, tmp_path / "cache") as genome:
+        assert genome.sizes == {"chr1": 19, "chr2": 5}
+        for chrom, sequence in sequences.items():
+            np.testing.assert_array_equal(genome.codes(chrom), codes_of(sequence))
+    assert sorted(set(tmp_path.iterdir()) - {tmp_path / "cache"}) == before  # the user's folder is as it was
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text(alphabet=BASES, min_size=1, max_size=40), st.integers(-50, 60), st.integers(1, 50))
+def test_windows_beyond_the_ends_are_other_letters(tmp_path_factory, text, start, width):
+    folder = tmp_path_factory.mktemp("genome")
+    with open_genome(write_fasta(folder / "genome.fa", {"c": text}), folder) as genome:
+        window = genome.windows(np.array(["c"]), np.array([start]), width)[0]
+    padded = "N" * 60 + text + "N" * 120
+    np.testing.assert_array_equal(window, codes_of(padded[60 + start : 60 + start + width]))
+
+
+def test_a_stale_index_beside_the_fasta_is_not_trusted(tmp_path):
+    fasta = write_fasta(tmp_path / "genome.fa", {"chr1": "ACGT" * 5})
+    (tmp_path / "genome.fa.fai").write_text("chr1\t3\t11\t10\t11\n")
+    with open_genome(fasta, tmp_path / "cache") as genome:
+        assert genome.sizes == {"chr1": 20}
+
+
+def test_fasta_refusals(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        open_genome(tmp_path / "absent.fa", tmp_path)
+    ragged = tmp_path / "ragged.fa"
+    ragged.write_text(">chr1\nACGT\nAC\nACGTACGT\n")
+    with pytest.raises(InputError, match=r"ragged\.fa: cannot be indexed"):
+        open_genome(ragged, tmp_path / "cache1")
+    packed = tmp_path / "genome.fa.gz"
+    pysam.tabix_compress(str(write_fasta(tmp_path / "genome.fa", {"chr1": "ACGT" * 500})), str(packed))
+    packed.write_bytes(packed.read_bytes()[:-40])
+    with pytest.raises(InputError, match="truncated"):
+        open_genome(packed, tmp_path / "cache2")
+
+
+def test_chrom_sizes(tmp_path):
+    path = tmp_path / "chrom.sizes"
+    path.write_text("#name\tlength\nchr2\t20\nchr1\t10\textra\r\n\nchr3 7\n")
+    assert list(read_chrom_sizes(path).items()) == [("chr2", 20), ("chr1", 10), ("chr3", 7)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("chr1\n", "line 1"),
+        ("chr1\t10\nchr2\tx\n", "line 2.*length"),
+        ("chr1\t0\n", "length"),
+        ("chr1\t-5\n", "length"),
+        ("chr1\t1\nchr1\t1\n", "line 2.*twice"),
+        ("# nothing\n", "no chromosomes"),
+    ],
+)
+def test_chrom_sizes_refusals(tmp_path, text, message):
+    path = tmp_path / "chrom.sizes"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_chrom_sizes(path)
+
+
+def test_sizes_are_checked_against_the_genome(tmp_path):
+    with open_genome(write_fasta(tmp_path / "g.fa", {"chr1": "ACGT", "chr2": "AC"}), tmp_path / "cache") as genome:
+        genome.check_sizes({"chr1": 4}, "s")
+        with pytest.raises(InputError, match=r"length of chromosome chr1.*expected 4 bp, found 5 bp"):
+            genome.check_sizes({"chr1": 5}, "s")
+        with pytest.raises(InputError, match="chromosome chr9 is not in the genome"):
+            genome.check_sizes({"chr9": 5}, "s")

@@ -1,0 +1,158 @@
+"""What opens tracks in genome browsers: parsed again, with every path, colour and odd name as given."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chrombpnet_core.plots.style import PALETTE
+from chrombpnet_core.report.browser import Reference, Track, igv_json, igv_xml, tracks_of, ucsc_hub
+
+FILES = [
+    "models/bias.h5",
+    "auxiliary/filtered.peaks.bed",
+    "auxiliary/x_chrombpnet_nobias.bw",
+    "auxiliary/bias.bw",
+    "auxiliary/x_chrombpnet.bw",
+    "auxiliary/data_unstranded.bw",
+    "tracks/my own.bw",
+    "auxiliary/negatives.bed",
+    "auxiliary/chrombpnet_nobias.profile_scores.bw",
+    "auxiliary/counts_scores.bw",
+    "x.hits.bed",
+]
+SHOWN = [
+    "auxiliary/data_unstranded.bw",
+    "auxiliary/x_chrombpnet.bw",
+    "auxiliary/bias.bw",
+    "auxiliary/x_chrombpnet_nobias.bw",
+    "auxiliary/chrombpnet_nobias.profile_scores.bw",
+    "auxiliary/counts_scores.bw",
+    "auxiliary/filtered.peaks.bed",
+    "x.hits.bed",
+    "tracks/my own.bw",
+]
+NASTY = "<a b=\"1\">&amp;\n ]]> 'q' %20 #x"
+ODD_TRACKS = [Track(f"a/{NASTY}{i}.bw", NASTY, "full", NASTY) for i in range(2)]
+
+
+def stanzas_of(hub):
+    """A hub as UCSC reads it: stanzas parted by empty lines, a setting on each line."""
+    return [dict(line.split(" ", 1) for line in stanza.splitlines()) for stanza in hub.split("\n\n")]
+
+
+def test_tracks_are_told_by_their_names_and_come_in_order():
+    tracks = tracks_of(FILES)
+    assert [track.path for track in tracks] == SHOWN
+    assert tracks[0].group == tracks[1].group
+    assert len({track.group for track in tracks[1:] if not track.is_regions}) == 6
+    assert [track.colour for track in tracks[:4]] == ["observed", "full", "bias", "corrected"]
+    assert tracks[-1].name == "my own"
+    assert tracks_of(["models/bias.h5"]) == []
+
+
+def test_json_session():
+    session = json.loads(igv_json(tracks_of(FILES), Reference("sacCer3"), "chrI:1-100"))
+    assert (session["genome"], session["locus"]) == ("sacCer3", "chrI:1-100")
+    assert [unquote(track["url"]) for track in session["tracks"]] == SHOWN
+    signals = [track for track in session["tracks"] if track["format"] == "bigwig"]
+    assert [track["autoscaleGroup"] for track in signals] == ["1", "1", "2", "3", "4", "5", "6"]
+    assert [track["format"] for track in session["tracks"] if track not in signals] == ["narrowPeak", "bed"]
+    red, green, blue = (int(PALETTE["full"][0][i : i + 2], 16) for i in (1, 3, 5))
+    assert session["tracks"][1]["color"] == f"rgb({red},{green},{blue})"
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        (
+            Reference(fasta="https://x/g.fa", index="https://x/g.fa.fai"),
+            {"id": "g.fa", "name": "g.fa", "fastaURL": "https://x/g.fa", "indexURL": "https://x/g.fa.fai"},
+        ),
+        (
+            Reference(fasta="/g.fa.gz", index="/g.fa.gz.fai"),
+            {
+                "id": "g.fa.gz",
+                "name": "g.fa.gz",
+                "fastaURL": "/g.fa.gz",
+                "indexURL": "/g.fa.gz.fai",
+                "compressedIndexURL": "/g.fa.gz.gzi",
+            },
+        ),
+        (Reference(fasta="/data/g.fa"), {"id": "g.fa", "name": "g.fa", "fastaURL": "/data/g.fa", "indexed": False}),
+    ],
+)
+def test_a_genome_without_a_name_is_a_file(reference, expected):
+    session = json.loads(igv_json([], reference))
+    assert session == {"reference": expected, "tracks": []}
+    assert ElementTree.fromstring(igv_xml([], reference).split("\n", 1)[1]).get("genome") == reference.fasta
+
+
+@pytest.mark.parametrize(
+    ("base", "url"),
+    [
+        ("", "tracks/my%20own.bw"),
+        ("https://x/y/", "https://x/y/tracks/my%20own.bw"),
+        ("gs://b/y/", "gs://b/y/tracks/my own.bw"),
+    ],
+)
+def test_addresses_begin_with_the_base(base, url):
+    assert json.loads(igv_json(tracks_of(FILES), Reference("hg38"), base=base))["tracks"][-1]["url"] == url
+
+
+def test_xml_session():
+    session = ElementTree.fromstring(igv_xml(tracks_of(FILES), Reference("hg38"), "chr1:5-9").encode())
+    assert session.tag == "Session"
+    assert (session.get("genome"), session.get("locus")) == ("hg38", "chr1:5-9")
+    assert [item.get("path") for item in session.iter("Resource")] == SHOWN
+    tracks = list(session.iter("Track"))
+    assert [track.get("id") for track in tracks] == SHOWN
+    groups = [track.get("autoscaleGroup") for track in tracks if track.get("autoScale") == "false"]
+    assert groups == ["1", "1", "2", "3", "4", "5", "6"]
+    assert session.get("nextAutoscaleGroup") == "7"
+
+
+def test_hub():
+    stanzas = stanzas_of(ucsc_hub(tracks_of(FILES), "sacCer3", "Yeast sample"))
+    assert stanzas[0] == {
+        "hub": "chrombpnet_Yeast_sample",
+        "shortLabel": "Yeast sample",
+        "longLabel": "Yeast sample: ChromBPNet",
+        "useOneFile": "on",
+        "email": "nobody@example.org",
+    }
+    assert stanzas[1] == {"genome": "sacCer3"}
+    parents = {stanza["track"] for stanza in stanzas[2:] if "compositeTrack" in stanza}
+    children = [stanza for stanza in stanzas[2:] if "bigDataUrl" in stanza]
+    assert len(parents) + len(children) == len(stanzas) - 2
+    assert [unquote(child["bigDataUrl"]) for child in children] == [path for path in SHOWN if path.endswith(".bw")]
+    assert {child["parent"].removesuffix(" on") for child in children} == parents
+    assert len({stanza["track"] for stanza in stanzas[2:]}) == len(stanzas) - 2
+    assert all(len(stanza["shortLabel"]) <= 17 for stanza in stanzas if "shortLabel" in stanza)
+
+
+def test_odd_names_change_no_structure():
+    paths = [track.path for track in ODD_TRACKS]
+    session = json.loads(igv_json(ODD_TRACKS, Reference("x")))
+    assert [unquote(track["url"]) for track in session["tracks"]] == paths
+    assert session["tracks"][0]["name"] == NASTY
+    xml = ElementTree.fromstring(igv_xml(ODD_TRACKS, Reference(NASTY)).encode())
+    assert [item.get("path") for item in xml.iter("Resource")] == paths
+    assert len(list(xml.iter())) == 7
+    stanzas = stanzas_of(ucsc_hub(ODD_TRACKS, "x\ny", NASTY))
+    assert [unquote(stanza["bigDataUrl"]) for stanza in stanzas[3:]] == paths
+    assert stanzas[1] == {"genome": "x y"}
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=30), st.text(st.characters(codec="utf-8"), max_size=30))
+def test_any_title_and_name_make_a_hub_of_settings(title, name):
+    hub = ucsc_hub([Track("a.bw", name, "full", name or "g")], "hg38", title)
+    stanzas = stanzas_of(hub)
+    assert len(stanzas) == 4
+    assert stanzas[0]["hub"].isidentifier()
+    assert "\r" not in hub.replace("\n", "")

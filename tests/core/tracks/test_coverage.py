@@ -1,0 +1,265 @@
+"""Coverage: cut sites counted as a dictionary would, the reference's insertions, windows, logo."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pyBigWig
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.genome.fasta import open_genome, read_chrom_sizes
+from chrombpnet_core.genome.sequence import codes_of
+from chrombpnet_core.plots.logo import COLOURS, draw_logo, information_content
+from chrombpnet_core.reads.cut_sites import spill_reads
+from chrombpnet_core.tracks import coverage as coverage_module
+from chrombpnet_core.tracks import insertions
+from chrombpnet_core.tracks.coverage import Coverage
+from chrombpnet_core.tracks.insertions import insertion_pfm, run_lengths, write_bigwig
+
+SIZES = {"chr1": 60, "chr2": 25, "chrEmpty": 40}
+FRAGMENTS = st.lists(
+    st.tuples(st.sampled_from(["chr1", "chr2"]), st.integers(0, 60), st.integers(1, 12)), min_size=1, max_size=60
+)
+VALUES = st.lists(st.integers(0, 3), min_size=1, max_size=40)
+WINDOWS = st.lists(st.tuples(st.sampled_from("abz"), st.integers(-30, 60)), max_size=12)
+
+
+def counted(folder, fragments, deltas, sizes=SIZES):
+    """A bigWig of fragments (chrom, start, width), and the numbers of its writing."""
+    text = "".join(f"{chrom}\t{start}\t{start + width}\n" for chrom, start, width in fragments)
+    (folder / "fragments.tsv").write_text(text)
+    spilled = spill_reads([folder / "fragments.tsv"], "fragments", sizes, folder / "scratch")
+    return write_bigwig(spilled, sizes, *deltas, folder / "out.bw")
+
+
+def write_dense(path, values_by_chrom):
+    with pyBigWig.open(str(path), "w") as bigwig:
+        bigwig.addHeader([(chrom, len(values)) for chrom, values in values_by_chrom.items()])
+        for chrom, values in values_by_chrom.items():
+            at = np.flatnonzero(values)
+            if at.size:
+                bigwig.addEntries(np.full(len(at), chrom), at, ends=at + 1, values=np.asarray(values, float)[at])
+    return path
+
+
+# --- counting ----------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(FRAGMENTS, st.integers(-9, 9), st.integers(-9, 9))
+def test_coverage_equals_a_dictionary_count(tmp_path_factory, fragments, plus, minus):
+    """Also for reads shorter than the shift, and reads that leave their chromosome."""
+    folder = tmp_path_factory.mktemp("coverage")
+    stats = counted(folder, fragments, (plus, minus))
+    sites = Counter()
+    for chrom, start, width in fragments:
+        sites.update([(chrom, start + plus), (chrom, start + width + minus - 1)])
+    inside = {(chrom, at): count for (chrom, at), count in sites.items() if 0 <= at < SIZES[chrom]}
+    with Coverage(folder / "out.bw") as coverage:
+        assert coverage.sizes == SIZES
+        found = {
+            (chrom, int(at)): int(dense[at])
+            for chrom in SIZES
+            for dense in [coverage.chromosome(chrom)]
+            for at in np.flatnonzero(dense)
+        }
+    assert found == inside
+    assert stats["insertions"] == sum(inside.values())
+    assert stats["outside"] == 2 * len(fragments) - sum(inside.values())
+    assert stats["positions"] == len(inside)
+
+
+@given(st.lists(st.integers(0, 30), max_size=60))
+def test_run_lengths_are_sorted_longest_and_complete(sites):
+    expected = np.bincount(np.array(sites, dtype=int), minlength=32)
+    counts = expected.astype(np.uint32)
+    parts = list(run_lengths(counts))
+    assert not counts.any()
+    starts, ends, values = (np.concatenate(each) for each in zip(*parts, strict=True))
+    rebuilt = np.zeros(32)
+    for start, end, value in zip(starts, ends, values, strict=True):
+        assert value > 0
+        rebuilt[start:end] = value
+    np.testing.assert_array_equal(rebuilt, expected)
+    for at in range(1, len(starts)):
+        assert starts[at] > ends[at - 1] or (starts[at] == ends[at - 1] and values[at] != values[at - 1])
+
+
+def test_bigwig_in_several_batches_of_intervals(tmp_path, monkeypatch):
+    monkeypatch.setattr(coverage_module, "_BLOCK", 3)
+    monkeypatch.setattr(insertions, "_BLOCK", 3)
+    monkeypatch.setattr(insertions, "_WINDOW", 16)
+    counted(tmp_path, [("chr1", at, 9) for at in range(0, 45, 2)], (0, 0))
+    with Coverage(tmp_path / "out.bw") as coverage:
+        dense = coverage.chromosome("chr1")
+    assert dense.sum() == 46
+    np.testing.assert_array_equal(dense[:8], [1, 0, 1, 0, 1, 0, 1, 0])
+
+
+def test_all_sites_outside_leave_an_empty_bigwig(tmp_path):
+    stats = counted(tmp_path, [("chr2", 20, 4)], (100, -100))
+    assert (stats["insertions"], stats["outside"]) == (0, 2)
+    with Coverage(tmp_path / "out.bw") as coverage:
+        assert coverage.sizes == SIZES
+        assert coverage.chromosome("chr2").tolist() == [0] * 25
+
+
+def test_nothing_half_written_stays(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(insertions, "write_intervals", fail)
+    with pytest.raises(OSError, match="disk full"):
+        counted(tmp_path, [("chr1", 1, 5)], (0, 0))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fragments.tsv", "scratch"]
+
+
+def test_a_bigwig_that_lacks_intervals_is_not_published(tmp_path, monkeypatch):
+    write = insertions.write_intervals
+    monkeypatch.setattr(insertions, "write_intervals", lambda *given: write(*given) + 1)
+    with pytest.raises(OSError, match="not written whole"):
+        counted(tmp_path, [("chr1", 1, 5)], (0, 0))
+    assert not (tmp_path / "out.bw").exists()
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize(("name", "deltas"), [("auto", (4, -4)), ("4_-4", (0, 0)), ("4_-5", (0, 1))])
+def test_insertions_of_the_reference(shared, yeast, tmp_path, name, deltas):
+    """Identical but for the ten fragments shorter than 5 bp, which the reference cannot take."""
+    sizes = read_chrom_sizes(yeast / "chrom.sizes")
+    spilled = spill_reads([yeast / "fragments.tsv.gz"], "fragments", sizes, tmp_path)
+    write_bigwig(spilled, sizes, *deltas, tmp_path / "out.bw")
+    short = Counter()
+    for chrom in sizes:  # the input order of a chromosome's starts and ends is that of its fragments
+        starts, ends = spilled.positions(chrom, "+"), spilled.positions(chrom, "-")
+        for at in np.flatnonzero(ends - starts < 5):
+            short.update([(chrom, starts[at] + deltas[0]), (chrom, ends[at] + deltas[1] - 1)])
+    assert sum(short.values()) == 20
+    path = shared / "golden" / "reads" / f"insertions.{name}.npz"
+    with np.load(path) as golden, Coverage(tmp_path / "out.bw") as ours:
+        for chrom, size in sizes.items():
+            expected = np.zeros(size)
+            expected[golden[f"{chrom}_pos"]] = golden[f"{chrom}_val"]
+            for (where, at), count in short.items():
+                if where == chrom and 0 <= at < size:
+                    expected[at] += count
+            np.testing.assert_array_equal(ours.chromosome(chrom), expected)
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(VALUES, VALUES, WINDOWS, st.integers(1, 30))
+def test_windows_and_sums_agree_with_slices(tmp_path_factory, first, second, places, width):
+    path = write_dense(tmp_path_factory.mktemp("bigwig") / "x.bw", {"a": first, "b": second})
+    padded = {name: np.pad(np.array(values, float), (100, 200)) for name, values in (("a", first), ("b", second), ("z", []))}
+    chroms, starts = [chrom for chrom, _ in places], np.array([start for _, start in places], dtype=np.int64)
+    expected = np.array([padded[chrom][100 + at : 100 + at + width] for chrom, at in places]).reshape(-1, width)
+    with Coverage(path) as coverage:
+        windows = coverage.windows(chroms, starts, width)
+        sums = coverage.region_sums(chroms, starts + width // 2, width)
+    np.testing.assert_array_equal(windows, expected)
+    assert windows.dtype == np.float32
+    np.testing.assert_array_equal(sums, expected.sum(axis=1))
+    assert sums.dtype == np.float64
+
+
+def test_many_windows_are_taken_part_by_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(coverage_module, "_ROWS", 3)
+    monkeypatch.setattr(coverage_module, "_BLOCK", 16)
+    values = np.random.default_rng(0).integers(0, 5, 100)
+    with Coverage(write_dense(tmp_path / "x.bw", {"a": values})) as coverage:
+        starts = np.random.default_rng(1).permutation(90)
+        np.testing.assert_array_equal(
+            coverage.windows(["a"] * 90, starts, 10), np.lib.stride_tricks.sliding_window_view(values, 10)[starts]
+        )
+
+
+def test_one_chromosome_is_loaded_once_for_any_order(tmp_path, monkeypatch):
+    path = write_dense(tmp_path / "x.bw", {"a": [1] * 9, "b": [2] * 9})
+    loaded = []
+    with Coverage(path) as coverage:
+        whole = coverage.chromosome
+        monkeypatch.setattr(coverage, "chromosome", lambda chrom: (loaded.append(chrom), whole(chrom))[1])
+        sums = coverage.region_sums(["b", "a", "b", "a"], np.array([4, 4, 4, 4]), 4)
+    assert loaded == ["a", "b"]
+    assert sums.tolist() == [8, 4, 8, 4]
+
+
+def test_refusals(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        Coverage(tmp_path / "absent.bw")
+    (tmp_path / "text.bw").write_text("chr1\t0\t5\t1\n")
+    with pytest.raises(InputError, match=r"text\.bw: cannot be read as bigWig"):
+        Coverage(tmp_path / "text.bw")
+
+
+# --- the insertion motif -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", [7, 1 << 22])
+def test_insertion_pfm_weights_by_count(tmp_path, monkeypatch, block):
+    rng = np.random.default_rng(0)
+    text = "".join(rng.choice(list("ACGTN"), 120))
+    (tmp_path / "g.fa").write_text(f">c\n{text}\n")
+    values = rng.integers(0, 4, 120)
+    values[[11, 12, 108, 109]] = 3  # around the first and the last window that lie inside
+    expected, codes = np.zeros((24, 4)), codes_of(text)
+    for at in range(12, 120 - 12 + 1):
+        for offset in range(24):
+            if codes[at - 12 + offset] < 4:
+                expected[offset, codes[at - 12 + offset]] += values[at]
+    with (
+        Coverage(write_dense(tmp_path / "x.bw", {"c": values})) as coverage,
+        open_genome(tmp_path / "g.fa", tmp_path) as genome,
+    ):
+        monkeypatch.setattr(coverage_module, "_BLOCK", block)
+        pfm = insertion_pfm(coverage, genome, "c")
+    np.testing.assert_allclose(pfm, expected / expected.sum(axis=1, keepdims=True))
+
+
+def test_insertion_pfm_without_insertions(tmp_path):
+    (tmp_path / "g.fa").write_text(f">c\n{'ACGT' * 20}\n>tiny\nACGT\n")
+    with (
+        Coverage(write_dense(tmp_path / "x.bw", {"c": [0] * 80, "tiny": [1] * 4})) as coverage,
+        open_genome(tmp_path / "g.fa", tmp_path) as genome,
+    ):
+        for chrom in ("c", "tiny"):
+            pfm = insertion_pfm(coverage, genome, chrom)
+            assert (pfm == 0.25).all()
+
+
+def test_logo_letters_stack_from_zero_by_size():
+    axes = Figure().add_subplot()
+    draw_logo(axes, np.array([[1.0, 0.5, 0, 0.2], [-1.0, 0, 2.0, -0.25]]))
+    spans = {}
+    for patch in axes.patches:
+        box = patch.get_path().get_extents()
+        spans[patch.get_facecolor()] = (box.y0, box.y1)
+    assert len(spans) == 4
+    colours = {base: to_rgba(colour) for base, colour in COLOURS.items()}
+    assert spans[colours["C"]] == pytest.approx((0.2, 0.7))
+    assert spans[colours["A"]] == pytest.approx((-1.25, 1.7))
+    assert spans[colours["T"]] == pytest.approx((-0.25, 0.2))
+    assert spans[colours["G"]] == pytest.approx((0, 2))
+    assert axes.get_xlim() == (-0.5, 1.5)
+    low, high = axes.get_ylim()
+    assert low <= -1.25 < 2 <= high
+
+
+@pytest.mark.parametrize("heights", [np.zeros((3, 5)), np.zeros(4), np.full((2, 4), np.nan)])
+def test_logo_refusals(heights):
+    with pytest.raises(ValueError, match=r"heights must be finite and of shape \(n, 4\)"):
+        draw_logo(Figure().add_subplot(), heights)
+
+
+def test_information_content():
+    assert information_content(np.array([[0.25] * 4, [1, 0, 0, 0], [0.5, 0.5, 0, 0]])).tolist() == [0, 2, 1]
+    assert information_content(np.array([[0.25] * 4]), 0.001)[0] == pytest.approx(0, abs=1e-12)

@@ -1,0 +1,125 @@
+"""Results in their place: the report and its forms, motifs, sessions and hubs whose every file is there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+import fsspec
+import numpy as np
+import pytest
+
+from tasks.reports.publishing import publish_run
+from tasks.runner import run_step
+from tasks.storage.place import place_files
+
+FILES = {
+    "coverage": ["data_unstranded.bw"],
+    "select_main": ["filtered.peaks.bed", "filtered.nonpeaks.bed"],
+    "contributions": ["profile_scores.h5", "profile_scores.bw", "interpreted_regions.bed", "examples_contributions.npz"],
+    "motifs_profile": ["modisco.h5", "motifs.tsv", "motifs.json", "motifs.html"],
+    "report": [
+        "overall_report.html",
+        "overall_report.pdf",
+        "report.json",
+        "epoch_loss.png",
+        "chrombpnet_nobias_profile.pdf",
+    ],
+}
+
+
+@pytest.fixture
+def done(tmp_path):
+    """Results of steps that wrote their names into their files, and an example."""
+
+    def write(names):
+        return lambda work: [(work.out / name).write_text(name) for name in names]
+
+    def examples(work):
+        np.savez(
+            work.out / "examples.npz",
+            chroms=np.array(["chrI", "chrII"]),
+            starts=np.array([99, 5]),
+            observed=np.zeros((2, 50)),
+        )
+
+    bodies = {step: write(names) for step, names in FILES.items()} | {"evaluate_main": examples}
+    return {step: run_step(str(tmp_path / "store"), step, 1, {}, {}, body) for step, body in bodies.items()}
+
+
+@pytest.fixture
+def genome(tmp_path):
+    for name in ("my genome.fa", "my genome.fa.fai"):
+        (tmp_path / name).write_text("x")
+    return str(tmp_path / "my genome.fa")
+
+
+def published(done, output, asked=None, **options):
+    return publish_run.fn("main", done, {"id": "Sample <1>", **(asked or {})}, str(output), **options)
+
+
+@pytest.mark.parametrize("prefix", ["", "my own#1"])
+def test_sessions_name_files_that_are_there(done, genome, tmp_path, prefix):
+    out, start = tmp_path / "out", f"{prefix}_" if prefix else ""
+    assert published(done, out, {"genome": genome}, prefix=prefix) == str(out / "evaluation" / f"{start}overall_report.html")
+    assert not list(out.glob("*hub.txt"))
+    session = json.loads((out / f"{start}igv_session.json").read_text())
+    assert (session["locus"], session["reference"]["fastaURL"]) == ("chrI:100-149", genome)
+    assert Path(session["reference"]["indexURL"]).exists()
+    xml = ElementTree.parse(out / f"{start}igv_session.xml").getroot()
+    named = [unquote(track["url"]) for track in session["tracks"]]
+    assert named == [item.get("path") for item in xml.iter("Resource")]
+    explained = out / "auxiliary" / "interpret_subsample"
+    assert named == [
+        f"auxiliary/{start}data_unstranded.bw",
+        f"auxiliary/interpret_subsample/{start}chrombpnet_nobias.profile_scores.bw",
+        f"auxiliary/{start}filtered.peaks.bed",
+    ]
+    assert sorted(path.name for path in explained.iterdir()) == [
+        f"{start}chrombpnet_nobias.{name}" for name in ("interpreted_regions.bed", "profile_scores.bw", "profile_scores.h5")
+    ]
+    assert all((out / name).is_file() for name in named)
+    for name in FILES["report"]:
+        assert (out / "evaluation" / f"{start}{name}").read_text() == name
+    for name in FILES["motifs_profile"]:
+        assert (out / "evaluation" / "modisco_profile" / f"{start}{name}").read_text() == name
+
+
+def test_a_named_assembly_gets_a_hub(done, tmp_path):
+    published(done, tmp_path / "out", {"genome": "https://there/g.fa"}, assembly="sacCer3")
+    hub = (tmp_path / "out" / "hub.txt").read_text()
+    assert "\ngenome sacCer3\n" in hub
+    addresses = [line.split(" ", 1)[1] for line in hub.splitlines() if line.startswith("bigDataUrl")]
+    assert len(addresses) == 2
+    assert all((tmp_path / "out" / address).is_file() for address in addresses)
+    assert json.loads((tmp_path / "out" / "igv_session.json").read_text())["genome"] == "sacCer3"
+
+
+def test_a_genome_elsewhere_keeps_its_address(done, tmp_path):
+    published(done, tmp_path / "out", {"genome": "gs://there/g.fa"})
+    reference = json.loads((tmp_path / "out" / "igv_session.json").read_text())["reference"]
+    assert (reference["fastaURL"], reference["indexURL"]) == ("gs://there/g.fa", "gs://there/g.fa.fai")
+
+
+def test_without_tracks_or_genome_there_is_no_session(done, tmp_path):
+    published(done, tmp_path / "a")
+    published({"report": done["report"]}, tmp_path / "b", {"genome": "g.fa"})
+    assert not [path for path in tmp_path.rglob("*igv*") if "store" not in path.parts]
+
+
+def test_in_a_remote_store_sessions_hold_whole_addresses(done):
+    published(done, "memory://bucket/out", {"genome": "https://there/g.fa"}, assembly="hg38")
+    files = fsspec.filesystem("memory")
+    session = json.loads(files.cat("/bucket/out/igv_session.json"))
+    assert session["tracks"][0]["url"] == "memory://bucket/out/auxiliary/data_unstranded.bw"
+    assert files.cat("/bucket/out/auxiliary/data_unstranded.bw") == b"data_unstranded.bw"
+    assert b"bigDataUrl auxiliary/data_unstranded.bw\n" in files.cat("/bucket/out/hub.txt")
+
+
+def test_texts_of_any_kind_are_placed(tmp_path):
+    place_files({}, {"a/b.txt": "no JSON\n"}, "memory://texts")
+    assert fsspec.filesystem("memory").cat("/texts/a/b.txt") == b"no JSON\n"
+    assert place_files({}, {"a/b.txt": "no JSON\n"}, str(tmp_path)) == [str(tmp_path / "a" / "b.txt")]
+    assert (tmp_path / "a" / "b.txt").read_text() == "no JSON\n"

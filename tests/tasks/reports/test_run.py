@@ -1,0 +1,42 @@
+"""What a report takes from the files of explanation steps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chrombpnet_core.motifs.database import Match
+from chrombpnet_core.motifs.patterns import MotifRow, write_rows
+from tasks.reports.run import example_contributions, motif_entries
+
+
+def test_motifs_are_those_of_the_file(tmp_path):
+    rng = np.random.default_rng(0)
+    cwm, pfm = rng.normal(size=(7, 4)), rng.dirichlet(np.ones(4), 7)
+    match = Match("REB1", "MA0363.2", False, 1e-9, 3e-7, 0.9, pfm)
+    own = Match("tn5", "tn5", True, 0.1, 0.2, 0.9, pfm)
+    write_rows(
+        [
+            MotifRow("pos_patterns.pattern_0", 321, cwm, pfm, 0.5, (match, own)),
+            MotifRow("neg_patterns.pattern_0", 20, -cwm, pfm, -0.5, ()),
+        ],
+        tmp_path / "motifs.json",
+    )
+    first, second = motif_entries(tmp_path / "motifs.json")
+    assert (first.pattern, first.seqlets, first.kind, first.q) == ("pos_patterns.pattern_0", 321, "tf", 3e-7)
+    assert first.matches == [("REB1 MA0363.2", 3e-7), ("tn5", 0.2)]
+    np.testing.assert_allclose(first.cwm_fwd, cwm, rtol=1e-4)
+    np.testing.assert_allclose(first.cwm_rev, cwm[::-1, ::-1], rtol=1e-4)
+    assert (second.kind, second.matches, second.q) == ("unmatched", [], 1.0)
+    write_rows([], tmp_path / "none.json")
+    assert motif_entries(tmp_path / "none.json") == []
+
+
+def test_contributions_are_found_by_the_middle_of_their_window(tmp_path):
+    profile = np.random.default_rng(0).normal(size=(2, 30, 4)).astype(np.float16)
+    np.savez(tmp_path / "x.npz", chroms=np.array(["chrI", "chrII"]), starts=np.array([100, 7]), profile=profile)
+    found = example_contributions(tmp_path / "x.npz")
+    assert set(found) == {("chrI", 115), ("chrII", 22)}
+    np.testing.assert_array_equal(found["chrII", 22], profile[1])
+    assert example_contributions(None) == {}
+    np.savez(tmp_path / "y.npz", chroms=np.array(["chrI"]), starts=np.array([100]), counts=profile[:1])
+    assert example_contributions(tmp_path / "y.npz") == {}
