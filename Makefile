@@ -2,11 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PACKAGES := chrombpnet_core tasks flows
 
 # Trust the certificates that the machine trusts, as pip does.
 export UV_SYSTEM_CERTS := true
+# Python may not be allowed to write bytecode later, and then every start would compile TensorFlow and Prefect anew.
+export UV_COMPILE_BYTECODE := true
 
-.PHONY: demo test lint acceptance clients bench-preprocess bench-train bench-explain bench-gpu bench-overhead bench-orchestration bench-variants install lock clean
+.PHONY: demo test lint format acceptance clients bench-preprocess bench-train bench-explain bench-gpu bench-overhead bench-orchestration bench-variants install lock clean
 
 demo: $(VENV)/installed
 	$(BIN)/chrombpnet demo -o demo_output --store demo_output/store
@@ -15,8 +18,13 @@ test: lint
 	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(VENV)/tested
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+
+format: $(VENV)/tested
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
 
 # A client that cannot be installed fails its own tests, which tell why, and no others.
 acceptance: $(VENV)/tested
