@@ -154,7 +154,7 @@ def _spec() -> dict[str, Any]:
 
 def in_threads(bench: Bench, given: argparse.Namespace) -> list[Row]:
     """All data sets; rows of the table."""
-    from flows.deployment.server import CPU_POOL, GPU_POOL, Settings, apply, desired
+    from flows.deployment import CPU_POOL, GPU_POOL, Settings, apply, desired
 
     apply(bench.client, desired(Settings("gs://stub/store", cpus=given.cpus, gpus=given.gpus)))
     deployment = bench.client.read_deployment_by_name("dataset/dataset").id

@@ -84,7 +84,7 @@ def run_start(_: Path) -> float:
 def run_flows(folder: Path) -> float:
     """Seconds of the flow, from the emulator to the emulator."""
     from flows.dataset.flows import dataset
-    from tasks.storage.store import Store
+    from tasks.storage import Store
     from tests.emulators import gcs_emulator
 
     with gcs_emulator() as emulator:

@@ -70,7 +70,7 @@ def interruptible() -> Iterator[None]:
 
     Python would wait for threads; since a step that is killed never happened, nothing is lost by not waiting.
     """
-    from tasks.runs.interruption import interruption
+    from tasks.runs import interruption
 
     def stop(number: int, _: object) -> None:
         again = interruption.requested
@@ -97,7 +97,7 @@ def stoppable(function: Callable[P, R]) -> Callable[P, R]:
     def body(*args: P.args, **kwargs: P.kwargs) -> R:
         from prefect.exceptions import TerminationSignal
 
-        from tasks.runs.interruption import interruption
+        from tasks.runs import interruption
 
         try:
             return function(*args, **kwargs)

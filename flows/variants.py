@@ -19,11 +19,21 @@ from flows.environment import stoppable
 from flows.spec import Chromosomes, Count, Positive, Seed, make_part
 from tasks.runner import Result
 from tasks.steps.genome import naming_of
-from tasks.storage.place import place_files
-from tasks.storage.store import redact, require, require_place, split_prefix
-from tasks.variants.contributions import explain_chromosome, report_variants
-from tasks.variants.score import model_lengths, predict_peaks, read_list, score_background, score_chromosome, variants_of
-from tasks.variants.tables import bundle_models, tabulate, unpack_models, variant_files
+from tasks.storage import place_files, redact, require, require_place, split_prefix
+from tasks.variants import (
+    bundle_models,
+    explain_chromosome,
+    model_lengths,
+    predict_peaks,
+    read_list,
+    report_variants,
+    score_background,
+    score_chromosome,
+    tabulate,
+    unpack_models,
+    variant_files,
+    variants_of,
+)
 
 __all__ = ["REPORT", "VariantsRequest", "score_variants", "variants", "variants_part"]
 

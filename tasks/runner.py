@@ -32,8 +32,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 from prefect.states import Completed
 
-from tasks.storage.faults import StorageError
-from tasks.storage.store import Store, cache_folder, digest_of_file, is_staged, is_transient, redact, stage
+from tasks.storage import StorageError, Store, cache_folder, digest_of_file, is_staged, is_transient, redact, stage
 
 __all__ = ["Result", "Work", "planning", "run_step", "should_retry", "step_task"]
 

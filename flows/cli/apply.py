@@ -8,7 +8,7 @@ from pathlib import Path
 from flows.cli.common import FLAGS, add_chromosome_flags, add_genome_flags, add_runtime_flags, chromosome_options
 from flows.cli.runs import store_of
 from flows.spec import Training, make_part
-from tasks.storage.store import split_prefix
+from tasks.storage import split_prefix
 
 __all__ = ["contribs_bw", "footprints", "modisco_motifs", "motif_hits", "pred_bw"]
 
@@ -119,8 +119,7 @@ def pred_bw(given: argparse.Namespace) -> None:
     """``chrombpnet pred_bw``: one step, without any server."""
     from tasks.steps.genome import naming_of
     from tasks.steps.tracks import predict_tracks, track_files
-    from tasks.storage.place import place_files
-    from tasks.storage.store import require_place
+    from tasks.storage import place_files, require_place
 
     for prefix in filter(None, (given.output_prefix, given.output_prefix_stats)):
         require_place(split_prefix(prefix)[0], "tracks")
@@ -147,8 +146,7 @@ def contribs_bw(given: argparse.Namespace) -> None:
     """``chrombpnet contribs_bw``: one step, without any server."""
     from tasks.steps.contributions import contribution_files, explain_regions
     from tasks.steps.genome import naming_of
-    from tasks.storage.place import place_files
-    from tasks.storage.store import require_place
+    from tasks.storage import place_files, require_place
 
     for prefix in filter(None, (given.output_prefix, given.output_prefix_stats)):
         require_place(split_prefix(prefix)[0], "contributions")
@@ -175,8 +173,7 @@ def footprints(given: argparse.Namespace) -> None:
     """``chrombpnet footprints``: one step, without any server."""
     from tasks.steps.footprints import draw_footprints, footprint_files
     from tasks.steps.genome import naming_of
-    from tasks.storage.place import place_files
-    from tasks.storage.store import require_place
+    from tasks.storage import place_files, require_place
 
     folder, name = split_prefix(given.output_prefix)
     require_place(folder, "footprints")
@@ -199,8 +196,7 @@ def footprints(given: argparse.Namespace) -> None:
 def modisco_motifs(given: argparse.Namespace) -> None:
     """``chrombpnet modisco_motifs``: one step, without any server."""
     from tasks.steps.motifs import find_motifs, motif_files
-    from tasks.storage.place import place_files
-    from tasks.storage.store import require_place
+    from tasks.storage import place_files, require_place
 
     folder, name = split_prefix(given.output_prefix)
     require_place(folder, "motifs")
@@ -223,8 +219,7 @@ def modisco_motifs(given: argparse.Namespace) -> None:
 def motif_hits(given: argparse.Namespace) -> None:
     """``chrombpnet motif_hits``: one step, without any server."""
     from tasks.steps.motifs import find_hits, hit_files
-    from tasks.storage.place import place_files
-    from tasks.storage.store import require_place
+    from tasks.storage import place_files, require_place
 
     folder, name = split_prefix(given.output_prefix)
     require_place(folder, "hits")

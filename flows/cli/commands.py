@@ -106,7 +106,7 @@ _DEMO: dict[str, Any] = {
 
 def doctor(given: argparse.Namespace) -> int:
     """``chrombpnet doctor``: one line each; 1 where something that a run needs is missing."""
-    from tasks.runs.doctor import examine
+    from tasks.runs import examine
 
     findings = examine(store_of(given))
     for ok, name, words in findings:

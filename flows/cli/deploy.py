@@ -19,7 +19,7 @@ TOKEN = "CHROMBPNET_BRIDGE_TOKEN"
 
 def deploy(given: argparse.Namespace) -> None:
     """``chrombpnet deploy``: what changed, a line for each thing."""
-    from flows.deployment.server import Settings, apply, desired
+    from flows.deployment import Settings, apply, desired
 
     store = given.store or os.environ.get("CHROMBPNET_STORE")
     if not store:
@@ -62,7 +62,7 @@ def _encode_request(path: str, store: str) -> dict[str, Any]:
     import yaml
 
     from chrombpnet_core.formats.text import require_file
-    from flows.encode.flow import EncodeRequest
+    from flows.encode import EncodeRequest
     from flows.spec import make_part
 
     try:
@@ -77,7 +77,7 @@ def _encode_request(path: str, store: str) -> dict[str, Any]:
 
 def bridge(given: argparse.Namespace) -> None:
     """``chrombpnet bridge``: serve until it is told to stop."""
-    from flows.deployment.bridge import Bridge, serve
+    from flows.deployment import Bridge, serve
 
     token = Path(given.token_file).read_text().strip() if given.token_file else os.environ.get(TOKEN, "")
     if len(token) < 16:
@@ -100,7 +100,7 @@ def server(api: str | None) -> Iterator[Any]:
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    from tasks.storage.store import redact
+    from tasks.storage import redact
 
     url = api or PREFECT_API_URL.value()
     if not url:

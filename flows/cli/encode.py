@@ -11,14 +11,14 @@ import yaml
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats.text import require_file
-from tasks.storage.store import default_store
+from tasks.storage import default_store
 
 __all__ = ["add_encode_list", "add_encode_run", "encode_list", "encode_run"]
 
 
 def encode_run(given: argparse.Namespace) -> None:
     """``chrombpnet encode run``."""
-    from flows.encode.flow import EncodeRequest, encode, reprocess
+    from flows.encode import EncodeRequest, encode, reprocess
     from flows.spec import make_part
 
     if [bool(given.here), bool(given.deployment), bool(given.dry_run)].count(True) != 1:
@@ -65,7 +65,7 @@ def encode_run(given: argparse.Namespace) -> None:
 
 def encode_list(given: argparse.Namespace) -> None:
     """``chrombpnet encode list``: a line for each experiment of the catalogue, tab-separated."""
-    from tasks.encode.catalogue import Catalogue
+    from tasks.encode import Catalogue
 
     entries = Catalogue(given.output).read()
     if not entries:

@@ -9,7 +9,7 @@ from chrombpnet_core.errors import InputError
 from flows.cli.common import FLAGS, add_chromosome_flags, chromosome_options
 from flows.cli.runs import store_of
 from flows.spec import Background, Training, make_part
-from tasks.storage.store import split_prefix
+from tasks.storage import split_prefix
 
 if TYPE_CHECKING:
     from chrombpnet_core.genome.folds import Fold
@@ -71,7 +71,7 @@ def prep_nonpeaks(given: argparse.Namespace) -> None:
     """``chrombpnet prep nonpeaks``: one step, without any server."""
     from tasks.steps.check_inputs import check_inputs
     from tasks.steps.data import draw_nonpeaks
-    from tasks.storage.place import place_files
+    from tasks.storage import place_files
 
     folder, name = split_prefix(given.output_prefix)
     make_part(Background, {"stride": given.stride, "ratio": given.neg_to_pos_ratio_train}, "arguments", FLAGS)
@@ -116,7 +116,7 @@ def prep_splits(given: argparse.Namespace) -> None:
     """``chrombpnet prep splits``: all chromosomes but those of test and valid train."""
     from chrombpnet_core.genome.fasta import read_chrom_sizes
     from chrombpnet_core.genome.folds import make_fold
-    from tasks.storage.store import stage
+    from tasks.storage import stage
 
     sizes = read_chrom_sizes(stage(given.chrom_sizes, "chromosome sizes")[0])
     held = {*given.test_chroms, *given.valid_chroms}
@@ -133,7 +133,7 @@ def prep_folds(given: argparse.Namespace) -> None:
     from chrombpnet_core.genome.fasta import read_chrom_sizes
     from chrombpnet_core.genome.folds import make_folds
     from chrombpnet_core.genome.regions import read_regions
-    from tasks.storage.store import stage
+    from tasks.storage import stage
 
     sizes = read_chrom_sizes(stage(given.chrom_sizes, "chromosome sizes")[0])
     peaks = (
@@ -147,7 +147,7 @@ def prep_folds(given: argparse.Namespace) -> None:
 
 
 def _place_folds(folds: dict[str, Fold], prefix: str) -> None:
-    from tasks.storage.place import place_files
+    from tasks.storage import place_files
 
     texts = {name: fold.to_json() for name, fold in folds.items()}
     for fold, address in zip(folds.values(), place_files({}, texts, split_prefix(prefix)[0]), strict=True):

@@ -11,7 +11,7 @@ from typing import Any
 from chrombpnet_core.errors import InputError
 from flows.cli.common import add_dry_run_flag, add_runtime_flags
 from flows.spec import DatasetSpec, make_spec, read_spec
-from tasks.storage.store import default_store
+from tasks.storage import default_store
 
 __all__ = ["clean", "index", "looked_at", "resume", "run", "say_plan", "say_result", "status", "store_of"]
 
@@ -69,7 +69,7 @@ def _start(spec: DatasetSpec, store: str, given: argparse.Namespace) -> None:
 def status(given: argparse.Namespace) -> None:
     """``chrombpnet status``: part by part and step by step."""
     from flows.dataset.step_names import step_names
-    from tasks.runs.record import status_lines
+    from tasks.runs import status_lines
 
     spec, store, _ = _recorded(given)
     print(f"{spec.id}: results in {spec.output}, steps in {store}")
@@ -78,7 +78,7 @@ def status(given: argparse.Namespace) -> None:
 
 def clean(given: argparse.Namespace) -> None:
     """``chrombpnet clean``: what a run left in the store; deleted only where told so."""
-    from tasks.runs.cleaning import find_removable, remove
+    from tasks.runs import find_removable, remove
 
     spec, store, _ = _recorded(given)
     items = find_removable(store, spec.output, given.all)
@@ -96,7 +96,7 @@ def clean(given: argparse.Namespace) -> None:
 
 def index(given: argparse.Namespace) -> None:
     """``chrombpnet index``: a page over the data sets below an address."""
-    from tasks.reports.folds import make_index
+    from tasks.reports import make_index
 
     say_result(make_index(given.root), "index")
 
@@ -110,7 +110,7 @@ def _size(number: float) -> str:
 
 def _recorded(given: argparse.Namespace) -> tuple[DatasetSpec, str, dict[str, Any]]:
     """Data set, store and options of a run that is named by its data set file, its output, or its record."""
-    from tasks.runs.record import RUN, read_run
+    from tasks.runs import RUN, read_run
 
     path = Path(given.run)
     by_file = path.suffix in (".yaml", ".yml", ".json") and path.name != RUN

@@ -237,7 +237,7 @@ def _quality_control(given: argparse.Namespace, kind: str, models: dict[str, str
     find_device()
     from chrombpnet_core.models.files import load_model
     from chrombpnet_core.models.sizes import lengths_of, require_kind, require_lengths
-    from tasks.storage.store import stage
+    from tasks.storage import stage
 
     lengths = None
     for name, file in models.items():

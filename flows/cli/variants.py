@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from chrombpnet_core.errors import InputError
-from tasks.storage.store import default_store
+from tasks.storage import default_store
 
 __all__ = ["add_snp_score", "add_variants", "snp_score", "variants"]
 

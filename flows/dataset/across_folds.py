@@ -8,14 +8,12 @@ from typing import Any
 
 from flows.dataset.fold_steps import Done, Fold, Run, asked_of
 from flows.dataset.step_names import explained_heads
-from tasks.reports.bundle import publish_bundle
-from tasks.reports.folds import publish_folds, report_folds
-from tasks.reports.publishing import publish_quality_metric, publish_run
+from tasks.reports import publish_bundle, publish_folds, publish_quality_metric, publish_run, report_folds
 from tasks.steps.bias_sweep import SWEEP
 from tasks.steps.ensemble import average_contributions, average_models, average_tracks
 from tasks.steps.evaluation import QUALITY_METRIC
 from tasks.steps.motifs import find_hits, find_motifs
-from tasks.storage.store import Store
+from tasks.storage import Store
 
 __all__ = ["ENSEMBLE", "FoldDone", "gather"]
 

@@ -25,8 +25,7 @@ from chrombpnet_core.concurrency import cores
 from chrombpnet_core.errors import InputError
 from flows.dataset.failures import Failure, Job, Numbered
 from flows.spec import DatasetSpec, absolute_spec
-from tasks.runs.interruption import GRACE, interruption
-from tasks.runs.record import reason_of
+from tasks.runs import GRACE, interruption, reason_of
 
 __all__ = ["by_deployment", "cancel_folds", "end_with_parent", "gpus_of_slot", "in_processes", "one_by_one"]
 

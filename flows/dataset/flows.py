@@ -33,11 +33,11 @@ from flows.dataset.fold_steps import (
 from flows.environment import stoppable
 from flows.spec import DatasetSpec, absolute_spec, make_spec
 from tasks.runner import planning
-from tasks.runs.record import record_run, recording
+from tasks.runs import record_run, recording
 from tasks.steps.bias_sweep import SWEEP, compare_factors
 from tasks.steps.check_inputs import check_inputs
 from tasks.steps.folds import balanced_folds, place_folds
-from tasks.storage.store import Store
+from tasks.storage import Store
 
 __all__ = ["bias_pipeline", "dataset", "fold", "main_pipeline", "plan", "quality_control", "with_folds"]
 

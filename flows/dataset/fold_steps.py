@@ -8,9 +8,8 @@ from typing import Any
 
 from flows.dataset.step_names import explained_heads
 from flows.spec import DatasetSpec, FoldChromosomes
-from tasks.reports.publishing import publish_run
-from tasks.reports.run import report_run
-from tasks.runs.record import Record
+from tasks.reports import publish_run, report_run
+from tasks.runs import Record
 from tasks.steps.check_inputs import Checked, check_inputs
 from tasks.steps.contributions import explain_regions
 from tasks.steps.data import count_insertions, draw_insertion_logo, draw_nonpeaks, make_shards
@@ -18,7 +17,7 @@ from tasks.steps.evaluation import evaluate_models
 from tasks.steps.motifs import find_hits, find_motifs
 from tasks.steps.resource_estimate import estimate_run
 from tasks.steps.training import scale_bias_model, select_regions, train_bias_model, train_main_model
-from tasks.storage.store import redact_all
+from tasks.storage import redact_all
 
 __all__ = [
     "Done",

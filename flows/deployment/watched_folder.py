@@ -12,7 +12,7 @@ from flows.dataset.fan_out import cancel_folds
 from flows.dataset.flows import dataset
 from flows.environment import stoppable
 from flows.spec import DatasetSpec, absolute_spec, make_spec
-from tasks.storage.store import redact, stage
+from tasks.storage import redact, stage
 
 __all__ = ["drop", "read_dropped"]
 

@@ -20,16 +20,29 @@ import yaml
 from prefect import flow
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from chrombpnet_core.encode_files import ASSAYS, Choice, Refused, Rules, changed_files, choose_files
 from chrombpnet_core.errors import InputError, Stopped
-from flows.encode.tasks import find_deployment, find_experiments, look_at_runs, start_run
+from flows.encode.prefect_tasks import find_deployment, find_experiments, look_at_runs, start_run
 from flows.environment import stoppable
 from flows.spec import Count, DatasetSpec, make_part, make_spec
-from tasks.encode.catalogue import METRICS, Catalogue, Entry, now, outcome
-from tasks.encode.portal import BUCKETS, PORTAL, Portal, Search
-from tasks.runs.record import reason_of
-from tasks.storage.faults import StorageError
-from tasks.storage.store import require_place
+from tasks.encode import (
+    ASSAYS,
+    BUCKETS,
+    METRICS,
+    PORTAL,
+    Catalogue,
+    Entry,
+    Portal,
+    Refused,
+    Rules,
+    Search,
+    changed_files,
+    choose_files,
+    now,
+    outcome,
+)
+from tasks.encode.experiment_files import ExperimentFiles
+from tasks.runs import reason_of
+from tasks.storage import StorageError, require_place
 
 __all__ = ["EncodeRequest", "Summary", "dataset_content", "encode", "reprocess"]
 
@@ -178,7 +191,7 @@ class _Work:
                 log.info("%s: %s %s", name, found[name].state, found[name].reason)
         return found
 
-    def judged(self, before: Entry | None, experiment: Mapping[str, Any]) -> tuple[Entry, Choice | None]:
+    def judged(self, before: Entry | None, experiment: Mapping[str, Any]) -> tuple[Entry, ExperimentFiles | None]:
         """The entry of an experiment as the portal has it now, and its files where it is not refused."""
         entry = replace(
             before or Entry(experiment["accession"], seen=now()),
@@ -221,11 +234,11 @@ class _Work:
         ]
         return "; ".join(filter(None, parts))
 
-    def key(self, choice: Choice) -> str:
+    def key(self, choice: ExperimentFiles) -> str:
         """Digest of all that shapes a data set's results."""
         return _digest([choice.digests, self.code, self.settings])
 
-    def _fresh(self, entry: Entry, choice: Choice) -> Entry:
+    def _fresh(self, entry: Entry, choice: ExperimentFiles) -> Entry:
         """The entry as one that is to be made of these files."""
         key = self.key(choice)
         return replace(
@@ -239,7 +252,7 @@ class _Work:
             output=f"{self.request.output.rstrip('/')}/{entry.accession}/{key}",
         )
 
-    def due(self, entries: Mapping[str, Entry], choices: Mapping[str, Choice]) -> list[Entry]:
+    def due(self, entries: Mapping[str, Entry], choices: Mapping[str, ExperimentFiles]) -> list[Entry]:
         """What is to be started, in order: what was begun, what is out of date, then the rest, oldest release first."""
         states = ("stale", "failed", "new") if self.request.retry_failed else ("stale", "new")
         return sorted(
@@ -248,7 +261,7 @@ class _Work:
         )
 
     def start(
-        self, entries: Mapping[str, Entry], choices: Mapping[str, Choice], write_to: str | None
+        self, entries: Mapping[str, Entry], choices: Mapping[str, ExperimentFiles], write_to: str | None
     ) -> tuple[list[str], dict[str, Entry]]:
         """Start what is due, at most so many; or write it to a folder. What was started, and what was refused only now."""
         started: list[str] = []
@@ -280,7 +293,7 @@ class _Work:
             started.append(name)
         return started, refused
 
-    def _begin(self, entry: Entry, choice: Choice, spec: DatasetSpec) -> bool:
+    def _begin(self, entry: Entry, choice: ExperimentFiles, spec: DatasetSpec) -> bool:
         """Start one data set, unless another flow has, or it is there already."""
         fresh = self._fresh(entry, choice)
         if not entry.attempt and (found := outcome(fresh, self.request.store)) is not None and found.state == "done":
@@ -324,7 +337,7 @@ class _Work:
 
 
 def dataset_content(
-    request: EncodeRequest, accession: str, choice: Choice, addresses: Mapping[str, str], key: str
+    request: EncodeRequest, accession: str, choice: ExperimentFiles, addresses: Mapping[str, str], key: str
 ) -> dict[str, Any]:
     """A data set file of an experiment: the template, and what the portal decides; ``addresses`` by accession."""
     content = dict(request.template)

@@ -20,10 +20,8 @@ import pyarrow.parquet as pq
 
 from chrombpnet_core.errors import InputError
 from tasks.runner import MANIFEST
-from tasks.runs.record import is_running, parts_of, run_id
-from tasks.storage.faults import Overtaken, StorageError
-from tasks.storage.place import place_files
-from tasks.storage.store import Store, redact
+from tasks.runs import is_running, parts_of, run_id
+from tasks.storage import Overtaken, StorageError, Store, place_files, redact
 
 __all__ = ["CATALOGUE", "METRICS", "PAGE", "STATES", "Catalogue", "Entry", "gpu_hours", "now", "outcome"]
 

@@ -22,10 +22,9 @@ from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from chrombpnet_core.encode_files import ASSAYS, FIELDS, PortalFile, Refused
 from chrombpnet_core.errors import InputError
-from tasks.storage.faults import Damaged, persistently
-from tasks.storage.store import cache_folder, redact
+from tasks.encode.experiment_files import ASSAYS, FIELDS, PortalFile, Refused
+from tasks.storage import Damaged, cache_folder, persistently, redact
 
 __all__ = ["BUCKETS", "PORTAL", "Portal", "RateLimiter", "Search"]
 
@@ -92,7 +91,7 @@ class Search:
     Attributes
     ----------
     assays
-        Titles, of :data:`chrombpnet_core.encode_files.ASSAYS`.
+        Titles, of :data:`tasks.encode.experiment_files.ASSAYS`.
     assembly
         That some of their files have.
     released_from, released_to
@@ -164,7 +163,7 @@ class Portal:
         self._agent = f"chrombpnet-flows/{importlib.metadata.version('chrombpnet-flows')} ({contact.strip()})"
 
     def experiments(self, search: Search) -> list[dict[str, Any]]:
-        """All experiments that a search finds, with :data:`chrombpnet_core.encode_files.FIELDS`, sorted by accession."""
+        """All experiments that a search finds, with :data:`tasks.encode.experiment_files.FIELDS`, sorted by accession."""
         limit = str(search.limit or "all")
         found = [each for assay in search.assays for each in self._search(search.parameters(assay), limit)]
         return sorted({each["accession"]: each for each in found}.values(), key=lambda each: each["accession"])

@@ -25,9 +25,7 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation.metrics import quality_metric
 from tasks.runner import Result, Work, run_step, should_retry
 from tasks.steps.evaluation import QUALITY_METRIC
-from tasks.storage.place import place_files
-from tasks.storage.store import Store, cache_folder, redact, require_place
-from tasks.storage.transfer import digests
+from tasks.storage import Store, cache_folder, checksums, place_files, redact, require_place
 
 __all__ = ["BUNDLE_MANIFEST", "publish_bundle", "write_tar"]
 
@@ -250,14 +248,14 @@ def _make(work: Work, packed: dict[str, dict[str, _Source]], plain: dict[str, _S
     )
     files[_README] = work.out / _README, "documentation"
     entries = {
-        file: {"output_type": kind, "size": path.stat().st_size, **digests(path, ("md5",))}
+        file: {"output_type": kind, "size": path.stat().st_size, **checksums(path, ("md5",))}
         for file, (path, kind) in sorted(files.items())
     }
     for kind in ("sha256", "md5"):
         checksums = work.out / f"checksums.{kind}"
         checksums.write_text("".join(f"{entry[kind]}  {file}\n" for file, entry in entries.items()))
     entries |= {
-        path.name: {"output_type": "checksums", "size": path.stat().st_size, **digests(path, ("md5",))}
+        path.name: {"output_type": "checksums", "size": path.stat().st_size, **checksums(path, ("md5",))}
         for path in sorted(work.out.glob("checksums.*"))
     }
     manifest = {

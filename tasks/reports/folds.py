@@ -17,8 +17,7 @@ from chrombpnet_core.evaluation.footprints import read_footprints
 from chrombpnet_core.models.names import BIAS, CORRECTED, FULL
 from tasks.runner import Result, Work, run_step, should_retry, step_task
 from tasks.steps.ensemble import AGREEMENT
-from tasks.storage.place import place_files
-from tasks.storage.store import Store, redact, require_place
+from tasks.storage import Store, place_files, redact, require_place
 
 __all__ = ["INDEX", "make_index", "publish_folds", "report_folds"]
 

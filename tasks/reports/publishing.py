@@ -18,8 +18,7 @@ from tasks.runner import Result, should_retry
 from tasks.steps.contributions import EXAMPLES
 from tasks.steps.ensemble import AGREEMENT
 from tasks.steps.evaluation import QUALITY_METRIC
-from tasks.storage.place import _named, place_files
-from tasks.storage.store import Store
+from tasks.storage import Store, place_files, prefixed_path
 
 if TYPE_CHECKING:
     from chrombpnet_core.report.browser import Reference
@@ -80,7 +79,7 @@ def _sessions(
     """Name → text of what opens the tracks among ``files`` in genome browsers."""
     from chrombpnet_core.report.browser import igv_json, igv_xml, tracks_of, ucsc_hub
 
-    tracks, reference = tracks_of("/".join(_named(name, prefix)) for name in files), _reference(asked, assembly)
+    tracks, reference = tracks_of("/".join(prefixed_path(name, prefix)) for name in files), _reference(asked, assembly)
     if not tracks or not (reference.assembly or reference.fasta):
         return {}
     target, locus = Store(output), _best_locus(done)

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 
 from chrombpnet_core.errors import InputError
-from tasks.runs.record import is_held, is_running, parts_of, run_id
-from tasks.storage.store import Store, cache_folder, redact
+from tasks.runs.run_record import is_held, is_running, parts_of, run_id
+from tasks.storage import Store, cache_folder, redact
 
 __all__ = ["Removable", "find_removable", "remove"]
 

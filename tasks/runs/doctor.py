@@ -13,7 +13,7 @@ import psutil
 from chrombpnet_core.concurrency import cores
 from chrombpnet_core.devices import find_device
 from chrombpnet_core.errors import InputError
-from tasks.storage.store import Store, redact
+from tasks.storage import Store, redact
 
 __all__ = ["examine"]
 

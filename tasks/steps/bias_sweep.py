@@ -12,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 
 from chrombpnet_core.report.bias_factor import Candidate, candidate_of, choose_factor
 from tasks.runner import Result, should_retry
-from tasks.storage.place import place_files
+from tasks.storage import place_files
 
 __all__ = ["SWEEP", "compare_factors"]
 

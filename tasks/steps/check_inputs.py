@@ -19,7 +19,7 @@ from chrombpnet_core.motifs.database import is_jaspar, read_database
 from chrombpnet_core.reads.cut_sites import read_names
 from chrombpnet_core.tracks.coverage import Coverage
 from tasks.steps.genome import genome_at, naming_of, sizes_of
-from tasks.storage.store import cache_folder, require, require_place, stage
+from tasks.storage import cache_folder, require, require_place, stage
 
 __all__ = ["Checked", "check_inputs", "compare_names"]
 

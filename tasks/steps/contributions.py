@@ -22,7 +22,7 @@ from chrombpnet_core.tracks.statistics import track_statistics, write_statistics
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.steps.genome import genome_at, sizes_of
 from tasks.steps.tracks import away_from_edges, chosen_regions
-from tasks.storage.store import split_prefix, stage
+from tasks.storage import split_prefix, stage
 
 __all__ = ["EXAMPLES", "REGIONS", "contribution_files", "explain_regions", "scores_file"]
 

@@ -25,7 +25,7 @@ from chrombpnet_core.training_data.nonpeaks import candidates, gc_bins, peak_gc,
 from chrombpnet_core.training_data.shards import Layout, write_shards
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.steps.genome import genome_at, genome_cache, sizes_of
-from tasks.storage.store import stage
+from tasks.storage import stage
 
 __all__ = ["BIGWIG", "count_insertions", "draw_insertion_logo", "draw_nonpeaks", "make_shards"]
 

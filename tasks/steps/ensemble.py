@@ -28,7 +28,7 @@ from tasks.runner import Result, Work, run_step, step_task
 from tasks.steps.contributions import REGIONS, scores_file
 from tasks.steps.genome import genome_at, sizes_of
 from tasks.steps.tracks import away_from_edges, chosen_regions
-from tasks.storage.store import stage
+from tasks.storage import stage
 
 __all__ = ["AGREEMENT", "KINDS", "average_contributions", "average_models", "average_tracks"]
 

@@ -8,8 +8,7 @@ from chrombpnet_core.genome.chromosome_names import Naming
 from chrombpnet_core.genome.folds import Fold, make_folds
 from chrombpnet_core.genome.regions import inside, read_regions
 from tasks.steps.genome import genome_at, naming_of, sizes_of
-from tasks.storage.place import place_files
-from tasks.storage.store import stage
+from tasks.storage import place_files, stage
 
 __all__ = ["balanced_folds", "place_folds"]
 

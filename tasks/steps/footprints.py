@@ -26,7 +26,7 @@ from chrombpnet_core.progress import bar
 from chrombpnet_core.report.footprint_pictures import footprint_picture, read_limits
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.steps.genome import genome_at
-from tasks.storage.store import stage
+from tasks.storage import stage
 
 __all__ = ["draw_footprints", "footprint_files"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from chrombpnet_core.genome.chromosome_names import AUTO, Naming, read_aliases
 from chrombpnet_core.genome.fasta import Genome, open_genome, read_chrom_sizes
-from tasks.storage.store import cache_folder, stage
+from tasks.storage import cache_folder, stage
 
 __all__ = ["genome_at", "genome_cache", "naming_of", "sizes_of"]
 

@@ -11,7 +11,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from chrombpnet_core.devices import find_device, require_fast_enough
-from tasks.storage.store import Store
+from tasks.storage import Store
 
 __all__ = ["estimate_run"]
 

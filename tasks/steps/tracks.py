@@ -32,7 +32,7 @@ from chrombpnet_core.tracks.rows_on_disk import SpilledRows
 from chrombpnet_core.tracks.statistics import track_statistics, write_statistics
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.steps.genome import genome_at, sizes_of
-from tasks.storage.store import split_prefix, stage
+from tasks.storage import split_prefix, stage
 
 __all__ = ["away_from_edges", "chosen_regions", "predict_tracks", "track_files"]
 

@@ -21,7 +21,7 @@ from chrombpnet_core.training_data.sampling import Plan, centred_plan, training_
 from chrombpnet_core.training_data.selection import select_bias_regions, select_main_regions
 from chrombpnet_core.training_data.shards import NONPEAK, PEAK, ShardSet
 from tasks.runner import Result, Work, run_step, step_task
-from tasks.runs.interruption import interruption
+from tasks.runs import interruption
 
 __all__ = ["scale_bias_model", "select_regions", "train_bias_model", "train_main_model"]
 

@@ -1,0 +1,45 @@
+"""Where data lie: addresses, copies of remote inputs, digests, and the store of steps' outputs.
+
+Local folders, Google Cloud Storage, S3 and whatever else fsspec opens stand behind one protocol. Faults of network and
+storage are retried here, by one table, and nowhere else; what is written is there whole or not at all.
+"""
+
+from typing import TYPE_CHECKING
+
+from chrombpnet_core._doors import lazy_door
+
+if TYPE_CHECKING:
+    from tasks.storage.addresses import is_local, local_path, redact, redact_all, redact_text, split_prefix
+    from tasks.storage.digests import checksums, digest_of_file
+    from tasks.storage.faults import Damaged, Overtaken, StorageError, is_transient, persistently
+    from tasks.storage.folders import cache_folder, default_store
+    from tasks.storage.placing import place_files, prefixed_path
+    from tasks.storage.staging import Artifact, is_staged, require, require_place, stage
+    from tasks.storage.store import Store
+
+__all__ = [
+    "Artifact",
+    "Damaged",
+    "Overtaken",
+    "StorageError",
+    "Store",
+    "cache_folder",
+    "checksums",
+    "default_store",
+    "digest_of_file",
+    "is_local",
+    "is_staged",
+    "is_transient",
+    "local_path",
+    "persistently",
+    "place_files",
+    "prefixed_path",
+    "redact",
+    "redact_all",
+    "redact_text",
+    "require",
+    "require_place",
+    "split_prefix",
+    "stage",
+]
+__getattr__, __dir__ = lazy_door(__name__, __file__)

@@ -1,51 +1,59 @@
-"""What an object store must do for us, over fsspec: S3, HTTPS and whatever else it opens.
-
-gs:// is in :mod:`tasks.storage.gcs`.
-"""
+"""TODO."""
 
 from __future__ import annotations
 
-from fsspec.core import url_to_fs
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Protocol
 
-from chrombpnet_core.errors import InputError
-from tasks.storage.addresses import redact
-from tasks.storage.fsspec import FsspecObjects, _Within
-from tasks.storage.protocol import Objects
-
-__all__ = ["objects_of"]
+__all__ = ["Information", "Objects"]
 
 
-def objects_of(uri: str, hosts: tuple[str, ...] = ()) -> tuple[Objects, str]:
-    """Store and path within it of a remote address; one that nobody can open is a user's error.
+@dataclass(frozen=True)
+class Information:
+    """What a store tells of an object.
 
-    ``hosts`` are the only ones that may be contacted for an address over HTTP; where there are none, any may be.
+    Attributes
+    ----------
+    size
+        Bytes; -1 where it is not told.
+    mark
+        A string that changes with the content: generation, etag or modification time; empty where there is none.
+    checks
+        Checksums by kind: ``crc32c`` (base64, big-endian), ``md5`` (hexadecimal).
     """
-    if hosts and not uri.startswith(("http://", "https://")):
-        raise InputError(f"{redact(uri)}: hosts are stated", expected="an address that begins with https:// or http://")
-    if uri.startswith(("gs://", "gcs://")):
-        from tasks.storage.gcs import GcsObjects
 
-        bucket, _, path = uri.split("://", 1)[1].partition("/")
-        if not bucket:
-            raise InputError(f"{uri}: no bucket", expected="gs://bucket/path")
-        return GcsObjects(bucket), path
-    options = {}
-    if uri.startswith(("http://", "https://")):
-        from aiohttp import ClientTimeout
+    size: int
+    mark: str
+    checks: dict[str, str] = field(default_factory=dict)
 
-        # Silence ends a connection; a large file that takes its time does not.
-        options = {
-            "client_kwargs": {
-                "timeout": ClientTimeout(total=None, sock_connect=10, sock_read=60),
-                "middlewares": (_Within(uri.startswith("https://"), hosts),),
-            }
-        }
-    try:
-        fs, path = url_to_fs(uri, **options)
-    except (ValueError, ImportError) as error:
-        raise InputError(
-            f"{redact(uri)}: cannot be opened",
-            found=str(error),
-            remedy="check the address; s3:// needs pip install 'chrombpnet-flows[s3]'",
-        ) from error
-    return FsspecObjects(fs), path
+
+class Objects(Protocol):
+    """One attempt at each operation; who calls it tries again.
+
+    Absent objects are FileNotFoundError, missing rights PermissionError; :class:`Damaged` is a body that was cut short.
+    """
+
+    def info(self, path: str) -> Information:
+        """What the store tells of an object."""
+
+    def takes_ranges(self, path: str) -> bool:
+        """Whether parts of an object can be asked for."""
+
+    def read(self, path: str, start: int = 0, end: int | None = None, mark: str = "") -> bytes:
+        """Bytes from ``start`` to before ``end``, of the version that ``mark`` names where the store keeps to that."""
+
+    def stream(self, path: str, file: BinaryIO) -> None:
+        """Copy the whole object into an open file."""
+
+    def write(self, path: str, source: bytes | Path, replacing: str | None = None) -> None:
+        """Write an object whole or not at all: over the version whose mark is ``replacing``, where that is ``""`` over none.
+
+        Raises :class:`Overtaken` where another is there.
+        """
+
+    def sizes(self, path: str) -> dict[str, int]:
+        """Size in bytes of every object below, by path relative to it."""
+
+    def delete(self, path: str) -> None:
+        """Delete an object, where it is there."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import fcntl
 import hashlib
@@ -12,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tasks.storage.addresses import redact
+from tasks.storage.digests import checksums
 from tasks.storage.faults import Mismatch, persistently
-from tasks.storage.protocol import Information, Objects
+from tasks.storage.objects import Information, Objects
 
-__all__ = ["Copy", "digests", "download"]
+__all__ = ["Copy", "download"]
 
 RANGE, AT_ONCE = 16 << 20, 8
 """Bytes that are asked for at once, and how many such requests are under way."""
@@ -57,10 +57,10 @@ def download(copy: Copy, target: Path, scratch: Path) -> str:
     with _held(part):
         if target.exists() and copy.information.mark:  # of a process that was faster
             part.unlink()
-            return digests(target)["sha256"]
+            return checksums(target)["sha256"]
         for _ in range(_WHOLE_ATTEMPTS):
             _fill(copy, part, journal)
-            found = digests(part, tuple(copy.information.checks))
+            found = checksums(part, tuple(copy.information.checks))
             wrong = next(
                 (
                     kind
@@ -120,22 +120,3 @@ def _stream(copy: Copy, part: Path) -> None:
         found, wanted = file.tell(), copy.information.size
     if wanted >= 0 and found != wanted:
         raise ConnectionError(f"{found:,} of {wanted:,} bytes arrived")
-
-
-def digests(path: Path, kinds: tuple[str, ...] = ()) -> dict[str, str]:
-    """SHA-256 and, of ``kinds``, md5 (both hexadecimal) and crc32c (base64) of a local file, read once."""
-    import google_crc32c
-
-    sums = {"sha256": hashlib.sha256()}
-    if "md5" in kinds:
-        sums["md5"] = hashlib.md5(usedforsecurity=False)
-    if "crc32c" in kinds:
-        sums["crc32c"] = google_crc32c.Checksum()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 22):
-            for each in sums.values():
-                each.update(block)
-    return {
-        kind: base64.b64encode(each.digest()).decode() if kind == "crc32c" else each.hexdigest()
-        for kind, each in sums.items()
-    }

@@ -14,7 +14,7 @@ from chrombpnet_core.variants.output import VariantContributionsFile, read_parts
 from chrombpnet_core.variants.windows import allele_windows, chromosome_codes
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.steps.genome import genome_at
-from tasks.storage.store import stage
+from tasks.storage import stage
 from tasks.variants.score import load_predictor
 from tasks.variants.tables import TOP
 

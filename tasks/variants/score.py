@@ -34,7 +34,7 @@ from chrombpnet_core.variants.windows import (
 )
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.steps.genome import genome_at, sizes_of
-from tasks.storage.store import stage
+from tasks.storage import stage
 
 __all__ = [
     "LEFT_OUT",

@@ -19,9 +19,9 @@ from chrombpnet_core.variants.annotation import annotate, read_named_intervals
 from chrombpnet_core.variants.files import COLUMNS, is_vcf
 from chrombpnet_core.variants.output import ScoreTable, Top, annotate_vcf, read_parts
 from chrombpnet_core.variants.scores import fold_summary, snp_columns
-from tasks.reports.bundle import BUNDLE_MANIFEST
+from tasks.reports import BUNDLE_MANIFEST
 from tasks.runner import Result, Work, run_step, step_task
-from tasks.storage.store import Store, redact, split_prefix
+from tasks.storage import Store, redact, split_prefix
 from tasks.variants.score import LEFT_OUT, LOG_PROBS, SCORED
 
 __all__ = ["TOP", "bundle_models", "tabulate", "unpack_models", "variant_files"]

@@ -11,7 +11,7 @@ import yaml
 
 from chrombpnet_core.simulation.simulate import TINY, simulate
 from flows.cli.main import main
-from tasks.encode.catalogue import Catalogue
+from tasks.encode import Catalogue
 from tests.emulators.encode_experiments import Maker
 from tests.emulators.portal import Bucket, PortalSite, serving
 

@@ -26,9 +26,8 @@ import yaml
 
 from chrombpnet_core.simulation.simulate import TINY, simulate
 from tasks.runner import MANIFEST
-from tasks.storage.addresses import is_local
-from tasks.storage.objects import objects_of
-from tasks.storage.store import Store
+from tasks.storage import Store, is_local
+from tasks.storage.opening import objects_of
 from tests.emulators import gcs_emulator, s3_emulator
 
 TELLS_ITSELF = re.compile(

@@ -30,7 +30,7 @@ import yaml
 
 from chrombpnet_core.genome.fasta import open_genome
 from chrombpnet_core.simulation.simulate import TINY, simulate
-from tasks.storage.store import Store
+from tasks.storage import Store
 from tests.emulators import gcs_emulator
 from tests.emulators.postgres import postgres_server
 

@@ -21,7 +21,7 @@ from chrombpnet_core.models.sizes import Architecture
 from flows.cli.variants import add_snp_score, add_variants, snp_score
 from flows.cli.variants import variants as command
 from flows.variants import REPORT, VariantsRequest, score_variants, variants, variants_part
-from tasks.storage.store import Store
+from tasks.storage import Store
 from tests.emulators import gcs_emulator
 
 OTHER = {"A": "C", "C": "G", "G": "T", "T": "A"}

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from flows.cli.deploy import add_bridge
-from flows.deployment.server import CPU_POOL, GPU_POOL
-from tasks.runs.interruption import GRACE
+from flows.deployment import CPU_POOL, GPU_POOL
+from tasks.runs import GRACE
 from tests.infra.rendering import INFRA
 
 BIN = Path(sys.executable).parent

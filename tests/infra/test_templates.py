@@ -13,7 +13,7 @@ from prefect_kubernetes.worker import KubernetesWorker, KubernetesWorkerJobConfi
 from chrombpnet_core.devices import BACKENDS
 from chrombpnet_core.errors import InputError
 from infra.job_templates import POOL_TYPES, pool_template
-from tasks.runs.interruption import GRACE
+from tasks.runs import GRACE
 from tests.infra.rendering import INFRA, configuration, read_template
 
 TEMPLATES = {name: read_template(name) for name in ("kubernetes", "vertex")}

@@ -23,7 +23,7 @@ from flows.dataset.failures import Failure, FoldsFailed, Job
 from flows.dataset.fan_out import _Child, gpus_of_slot, in_processes
 from flows.dataset.step_names import step_names
 from flows.spec import read_spec
-from tasks.runs.record import parts_of, run_id
+from tasks.runs import parts_of, run_id
 
 GOOD = {"train": ["chr1", "chr2", "chr4", "chr6", "chr7"], "valid": ["chr5"], "test": ["chr3"]}
 OTHER = {"train": ["chr1", "chr2", "chr5", "chr6", "chr7"], "valid": ["chr4"], "test": ["chr3"]}

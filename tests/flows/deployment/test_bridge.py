@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.deployment.bridge import Bridge, Malformed, Written, event_of, read_notification, serve
+from flows.deployment import Bridge, Malformed, Written, event_of, read_notification, serve
 
 TOKEN = "sixteen-letters-!"
 

@@ -18,9 +18,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger
 import flows.deployment.server
 from chrombpnet_core.errors import InputError
 from flows.cli.main import main
-from flows.deployment.bridge import FINALIZED_GCS, FINALIZED_S3, Written, event_of
-from flows.deployment.server import OURS, Settings, desired
-from flows.deployment.watched_folder import drop, read_dropped
+from flows.deployment import FINALIZED_GCS, FINALIZED_S3, OURS, Settings, Written, desired, drop, event_of, read_dropped
 
 REQUEST = {
     "contact": "lab@example.org",

@@ -14,9 +14,9 @@ import yaml
 
 from chrombpnet_core.errors import InputError
 from flows.cli.encode import encode_list, encode_run
-from flows.encode.flow import EncodeRequest, encode, reprocess
+from flows.encode import EncodeRequest, encode, reprocess
 from flows.spec import make_spec, read_spec
-from tasks.encode.catalogue import Catalogue
+from tasks.encode import Catalogue
 from tasks.storage import faults
 from tests.emulators.encode_experiments import ALLOWED, Maker
 from tests.emulators.portal import Bucket, Fault, PortalSite, Site, busiest_second, serving

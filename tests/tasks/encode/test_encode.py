@@ -13,14 +13,23 @@ from pathlib import Path
 import pandas
 import pytest
 
-from chrombpnet_core.encode_files import PortalFile, Refused, changed_files
 from chrombpnet_core.errors import InputError
-from tasks.encode.catalogue import CATALOGUE, Catalogue, Entry, gpu_hours, now, outcome
-from tasks.encode.portal import Portal, RateLimiter, Search
+from tasks.encode import (
+    CATALOGUE,
+    Catalogue,
+    Entry,
+    Portal,
+    PortalFile,
+    RateLimiter,
+    Refused,
+    Search,
+    changed_files,
+    gpu_hours,
+    now,
+    outcome,
+)
 from tasks.runner import MANIFEST
-from tasks.storage import faults
-from tasks.storage.faults import StorageError
-from tasks.storage.store import Store, stage
+from tasks.storage import StorageError, Store, faults, stage
 from tests.emulators import gcs_emulator
 from tests.emulators.encode_experiments import Maker
 from tests.emulators.portal import Bucket, Fault, PortalSite, Site, serving
@@ -279,7 +288,7 @@ def test_two_writers_of_a_bucket_lose_nothing(monkeypatch):
 
 
 def _recorded(store: Store, run: str, device: str) -> None:
-    """A part of a run that trained for an hour, as :mod:`tasks.runs.record` keeps it."""
+    """A part of a run that trained for an hour, as :mod:`tasks.runs.run_record` keeps it."""
     store.write_json({"facts": {"device": device}, "files": {}}, "train_main", "key", MANIFEST)
     steps = {
         "train_main": {"state": "done", "step": "train_main", "key": "key", "seconds": 3600.0},
@@ -305,7 +314,7 @@ def test_gpu_hours_are_those_of_steps_on_gpus(tmp_path, device, hours):
 
 
 def test_what_became_of_a_run(tmp_path):
-    from tasks.runs.record import run_id
+    from tasks.runs import run_id
 
     out, store = tmp_path / "out", str(tmp_path / "store")
     entry = replace(ENTRY, state="started", output=str(out))

@@ -13,8 +13,7 @@ import pytest
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation.metrics import quality_metric
-from tasks.reports import bundle
-from tasks.reports.bundle import publish_bundle, write_tar
+from tasks.reports import bundle, publish_bundle, write_tar
 from tasks.runner import run_step
 
 FOLDS = {

@@ -13,10 +13,10 @@ import pytest
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation.footprints import Footprint, write_footprints
 from chrombpnet_core.evaluation.metrics import evaluate
-from tasks.reports.folds import make_index, publish_folds, report_folds
+from tasks.reports import make_index, publish_folds, report_folds
 from tasks.runner import run_step
 from tasks.steps.ensemble import AGREEMENT
-from tasks.storage.place import place_files
+from tasks.storage import place_files
 
 
 def evaluated(store, i, seed=0):

@@ -11,9 +11,9 @@ import fsspec
 import numpy as np
 import pytest
 
-from tasks.reports.publishing import publish_run
+from tasks.reports import publish_run
 from tasks.runner import run_step
-from tasks.storage.place import place_files
+from tasks.storage import place_files
 
 FILES = {
     "coverage": ["data_unstranded.bw"],

@@ -6,7 +6,7 @@ import numpy as np
 
 from chrombpnet_core.motifs.database import Match
 from chrombpnet_core.motifs.patterns import MotifRow, write_rows
-from tasks.reports.run import example_contributions, motif_entries
+from tasks.reports import example_contributions, motif_entries
 
 
 def test_motifs_are_those_of_the_file(tmp_path):

@@ -12,8 +12,7 @@ from prefect.states import Completed, Failed, Pending
 
 from chrombpnet_core.errors import InputError, Stopped
 from tasks.runner import run_step
-from tasks.runs.cleaning import find_removable, remove
-from tasks.runs.record import parts_of, read_run, record_run, recording, run_id, status_lines
+from tasks.runs import find_removable, parts_of, read_run, record_run, recording, remove, run_id, status_lines
 
 STEPS = {"fold_0": ["coverage", "train_bias", "bias_report"], "fold_1": ["coverage"]}
 
@@ -100,7 +99,7 @@ def test_a_step_whose_output_is_gone_runs_again(place):
 
 def test_a_killed_process_leaves_an_interrupted_part(place):
     program = (
-        "import os, sys\nfrom tasks.runs.record import recording\nfrom tests.tasks.runs.test_runs import _UnderWay\n"
+        "import os, sys\nfrom tasks.runs import recording\nfrom tests.tasks.runs.test_runs import _UnderWay\n"
         "with recording(*sys.argv[1:], 'fold_1', {}) as record:\n    record.follow('coverage', _UnderWay(None))\n"
         "    os.kill(os.getpid(), 9)\n"
     )

@@ -9,10 +9,19 @@ import pytest
 
 from chrombpnet_core.errors import InputError
 from tasks.runner import MANIFEST, run_step
-from tasks.storage import faults, gcs, store, transfer
-from tasks.storage.faults import StorageError
-from tasks.storage.objects import objects_of
-from tasks.storage.store import Store, require, require_place, stage
+from tasks.storage import (
+    Artifact,
+    StorageError,
+    Store,
+    digest_of_file,
+    faults,
+    gcs_objects,
+    require,
+    require_place,
+    stage,
+    transfer,
+)
+from tasks.storage.opening import objects_of
 from tasks.storage.transfer import Copy, download
 from tests.emulators import gcs_emulator
 
@@ -78,7 +87,7 @@ def test_another_client_reads_what_we_wrote(place, big, emulator):
 
 
 def test_a_large_file_goes_up_in_parts_and_only_a_failed_part_again(place, tmp_path, emulator, monkeypatch):
-    monkeypatch.setattr(gcs, "_PART", 4 << 20)
+    monkeypatch.setattr(gcs_objects, "_PART", 4 << 20)
     path = tmp_path / "large.bin"
     path.write_bytes(os.urandom(18 << 20))
     emulator.faults(rate=1, kinds=["503"], match="^PUT", times=1)
@@ -92,7 +101,7 @@ def test_an_input_is_copied_once_in_ranges_and_checked(place, big, emulator):
     emulator.faults()
     path, artifact = stage(f"{place}/big.bin")
     assert path.read_bytes() == big.read_bytes()
-    assert artifact == store.Artifact(f"{place}/big.bin", store.digest_of_file(big), big.stat().st_size)
+    assert artifact == Artifact(f"{place}/big.bin", digest_of_file(big), big.stat().st_size)
     assert len(_media(emulator)) == 17
     assert stage(f"{place}/big.bin")[0] == path
     assert len(_media(emulator)) == 17

@@ -10,10 +10,8 @@ import s3fs
 
 from chrombpnet_core.errors import InputError
 from tasks.runner import MANIFEST, run_step
-from tasks.storage import transfer
-from tasks.storage.faults import Overtaken
-from tasks.storage.objects import objects_of
-from tasks.storage.store import Store, digest_of_file, require, stage
+from tasks.storage import Overtaken, Store, digest_of_file, require, stage, transfer
+from tasks.storage.opening import objects_of
 from tests.emulators import s3_emulator
 
 

@@ -20,10 +20,21 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from chrombpnet_core.errors import InputError
-from tasks.storage import faults, transfer
-from tasks.storage import store as module
-from tasks.storage.faults import StorageError, is_transient, persistently
-from tasks.storage.store import Store, digest_of_file, redact, redact_all, require, require_place, stage
+from tasks.storage import (
+    StorageError,
+    Store,
+    digest_of_file,
+    faults,
+    is_transient,
+    persistently,
+    redact,
+    redact_all,
+    require,
+    require_place,
+    stage,
+    staging,
+    transfer,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +49,7 @@ def test_digests_are_taken_once(tmp_path, monkeypatch):
     path = tmp_path / "big.bin"
     path.write_bytes(b"x" * 1000)
     calls = []
-    monkeypatch.setattr(module, "digest_of_file", lambda p: calls.append(p) or digest_of_file(p))
+    monkeypatch.setattr(staging, "digest_of_file", lambda p: calls.append(p) or digest_of_file(p))
     digests = {stage(str(path))[1].sha256 for _ in range(3)}
     assert digests == {hashlib.sha256(b"x" * 1000).hexdigest()}
     assert len(calls) == 1
@@ -175,7 +186,7 @@ def test_https_never_leads_to_http(leading, tmp_path):
         do_GET = do_HEAD
 
     program = (
-        "import sys\nfrom tasks.storage.store import require\nfor each in sys.argv[1:]:\n"
+        "import sys\nfrom tasks.storage import require\nfor each in sys.argv[1:]:\n"
         "    try:\n        require(each, 'peaks')\n        print('found')\n"
         "    except Exception as error:\n        print(error)\n"
     )

@@ -20,7 +20,7 @@ from chrombpnet_core.models.files import load_model, save_model
 from chrombpnet_core.models.sizes import Architecture
 from chrombpnet_core.variants.output import read_parts
 from flows.variants import VariantsRequest, score_variants
-from tasks.storage.store import Store
+from tasks.storage import Store
 from tasks.variants import score as steps
 
 SIZE = Architecture(4, 2, 200, 80)

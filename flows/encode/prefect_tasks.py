@@ -9,7 +9,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from chrombpnet_core.errors import InputError
-from tasks.encode.portal import Portal, Search
+from tasks.encode import Portal, Search
 from tasks.runner import should_retry
 
 __all__ = ["find_deployment", "find_experiments", "look_at_runs", "start_run"]

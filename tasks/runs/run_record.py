@@ -23,8 +23,7 @@ from typing import Any
 
 from chrombpnet_core.errors import InputError, Stopped
 from tasks.runner import MANIFEST, Result
-from tasks.storage.faults import StorageError
-from tasks.storage.store import Store, cache_folder, redact, redact_all
+from tasks.storage import StorageError, Store, cache_folder, redact, redact_all
 
 __all__ = [
     "RUN",
@@ -58,7 +57,7 @@ def record_run(spec: dict[str, Any], store: str, options: dict[str, Any], anew: 
 
     User names, passwords and signatures in addresses are left out; such a run cannot be resumed from its record.
     """
-    from tasks.storage.place import place_files
+    from tasks.storage import place_files
 
     output = spec["output"]
     if not anew and Store(output).read_json(RUN) is not None:

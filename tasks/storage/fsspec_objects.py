@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from chrombpnet_core.errors import InputError
 from tasks.storage.addresses import redact
 from tasks.storage.faults import Damaged, Overtaken
-from tasks.storage.protocol import Information
+from tasks.storage.objects import Information
 
 __all__ = ["FsspecObjects"]
 

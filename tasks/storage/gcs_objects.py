@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tasks.storage.faults import Damaged, Overtaken, StorageError
-from tasks.storage.protocol import Information
+from tasks.storage.objects import Information
 
 __all__ = ["GcsObjects"]
 
@@ -60,7 +60,7 @@ def _plain(address: str) -> Iterator[None]:
 
 
 class GcsObjects:
-    """A bucket; see :class:`tasks.storage.protocol.Objects`."""
+    """A bucket; see :class:`tasks.storage.objects.Objects`."""
 
     def __init__(self, bucket: str) -> None:
         self._name = bucket

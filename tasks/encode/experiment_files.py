@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["ASSAYS", "FIELDS", "Choice", "PortalFile", "Refused", "Rules", "changed_files", "choose_files"]
+__all__ = ["ASSAYS", "FIELDS", "ExperimentFiles", "PortalFile", "Refused", "Rules", "changed_files", "choose_files"]
 
 ASSAYS = {"ATAC-seq": "ATAC", "DNase-seq": "DNASE"}
 """The portal's title of an assay → ours."""
@@ -97,7 +97,7 @@ class PortalFile:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ExperimentFiles:
     """The files of a data set: reads (BAM, one or more, to be merged), peaks (narrowPeak), how the reads are filtered."""
 
     assay: str
@@ -116,7 +116,7 @@ class Choice:
         return {each.accession: each.md5 for each in sorted(self.files, key=lambda file: file.accession)}
 
 
-def choose_files(experiment: Json, rules: Rules) -> Choice:
+def choose_files(experiment: Json, rules: Rules) -> ExperimentFiles:
     """The files that make a data set of an experiment.
 
     Raises
@@ -131,7 +131,7 @@ def choose_files(experiment: Json, rules: Rules) -> Choice:
     reads, run_type = _reads(_of_default_analysis(experiment, files))
     replicates = {replicate for file in reads for replicate in file["biological_replicates"]}
     peaks = _peaks(_of_default_analysis(experiment, files), replicates)
-    return Choice(
+    return ExperimentFiles(
         ASSAYS[experiment["assay_title"]],
         tuple(sorted(map(_checked, reads), key=lambda file: file.accession)),
         _checked(peaks),

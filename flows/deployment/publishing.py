@@ -12,10 +12,9 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.report.folds import FOLDS_JSON
 from flows.dataset.flows import dataset, plan
 from flows.spec import make_spec
-from tasks.reports.bundle import BUNDLE_MANIFEST
-from tasks.reports.folds import make_index
-from tasks.runs.record import RUN
-from tasks.storage.store import Store, redact
+from tasks.reports import BUNDLE_MANIFEST, make_index
+from tasks.runs import RUN
+from tasks.storage import Store, redact
 
 __all__ = ["publish"]
 

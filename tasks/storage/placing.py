@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tasks.storage.store import Store
 
-__all__ = ["place_files"]
+__all__ = ["place_files", "prefixed_path"]
 
 
 def place_files(files: dict[str, Path], texts: dict[str, str], output: str, prefix: str = "") -> list[str]:
@@ -17,11 +17,11 @@ def place_files(files: dict[str, Path], texts: dict[str, str], output: str, pref
     target = Store(output)
     placed = []
     for relative, text in texts.items():
-        parts = _named(relative, prefix)
+        parts = prefixed_path(relative, prefix)
         target.write_bytes(text.encode(), *parts)
         placed.append(target.uri(*parts))
     for relative, source in files.items():
-        parts = _named(relative, prefix)
+        parts = prefixed_path(relative, prefix)
         if target.local:
             _copy(source, Path(target.path(*parts)))
         else:
@@ -30,7 +30,7 @@ def place_files(files: dict[str, Path], texts: dict[str, str], output: str, pref
     return placed
 
 
-def _named(relative: str, prefix: str) -> list[str]:
+def prefixed_path(relative: str, prefix: str) -> list[str]:
     *folders, name = relative.split("/")
     return [*folders, f"{prefix}_{name}" if prefix else name]
 

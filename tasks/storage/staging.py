@@ -1,0 +1,159 @@
+"""Inputs, wherever they lie, as local files with a SHA-256.
+
+Local files are used where they are; remote ones are copied once into the cache. Digests are memoised by address, size and
+the store's own change mark, so a 100 GB file is never hashed twice. A remote address may end with ``#md5=…``: what arrives
+must have that MD5; and with ``#hosts=…``: no other host is contacted, wherever one redirects.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.formats.text import require_file
+from tasks.storage.addresses import is_local, local_path, redact, split_conditions
+from tasks.storage.digests import digest_of_file
+from tasks.storage.faults import Mismatch, persistently
+from tasks.storage.folders import cache_folder
+from tasks.storage.objects import Information
+from tasks.storage.opening import objects_of
+from tasks.storage.transfer import Copy, download
+from tasks.storage.writing import write_whole
+
+__all__ = ["Artifact", "is_staged", "require", "require_place", "stage"]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An immutable object: address, SHA-256 and size in bytes."""
+
+    uri: str
+    sha256: str
+    size: int
+
+
+def _information(uri: str) -> Information:
+    """What is told of a local file or remote object; a remote one that cannot be read is a user's error."""
+    if is_local(uri):
+        status = local_path(uri).stat()
+        return Information(status.st_size, str(status.st_mtime_ns))
+    address, md5, hosts = split_conditions(uri)
+    objects, path = objects_of(address, hosts)
+    try:
+        told = persistently(address, lambda: objects.info(path))
+    except (FileNotFoundError, PermissionError, IsADirectoryError):
+        raise InputError(
+            f"{redact(uri)}: no such object, or no right to read it", remedy="check the address and your credentials"
+        ) from None
+    return replace(told, checks=told.checks | {"md5": md5}) if md5 else told
+
+
+def require(uri: str, what: str) -> None:
+    """Raise :class:`InputError` where a local file or remote object is absent or empty; nothing is copied or hashed."""
+    if is_local(uri):
+        require_file(local_path(uri), what)
+    elif _information(uri).size == 0:
+        raise InputError(f"{redact(uri)}: empty object", expected=f"the {what} file")
+
+
+def require_place(url: str, what: str) -> None:
+    """Raise :class:`InputError` where nothing could be written below: a file is there, or no right, or no such bucket."""
+    if not is_local(url):
+        _require_remote_place(url, what)
+        return
+    folder = local_path(url).expanduser().absolute()
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not nearest.is_dir():
+        raise InputError(f"{folder}: {nearest} is a file", expected=f"a folder for the {what}", remedy="give another path")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{folder}: {nearest} is not writable",
+            expected=f"a folder for the {what}",
+            remedy="give another path, or mend its permissions",
+        )
+
+
+def _require_remote_place(url: str, what: str) -> None:
+    """A listing tells early that a bucket is not there or not ours; whether it may be written to, the first write tells."""
+    if url.startswith(("http://", "https://")):
+        raise InputError(f"{redact(url)}: nothing can be written there", expected=f"a folder or bucket for the {what}")
+    objects, path = objects_of(url)
+    try:
+        persistently(url, lambda: objects.sizes("/".join(filter(None, [path, "locks"]))))
+    except (FileNotFoundError, PermissionError):
+        raise InputError(
+            f"{redact(url)}: no such bucket, or no right to it",
+            expected=f"a place for the {what}",
+            remedy="check the address and your credentials",
+        ) from None
+
+
+def stage(uri: str, what: str = "input") -> tuple[Path, Artifact]:
+    """A local path of the object and what it is: a remote one is copied into the cache once, then used from there.
+
+    Raises
+    ------
+    InputError
+        Where it does not exist, is empty or is a folder.
+    """
+    if is_local(uri):
+        path = require_file(local_path(uri), what)
+        uri = str(path.resolve())
+        told = _information(uri)
+    else:
+        told = _information(uri)
+        path = _staged_path(uri, told)
+        if not path.exists() or not told.mark:
+            _note_digest(uri, told, _download(uri, told, path))
+    return path, Artifact(uri, _memoised_digest(uri, told, path), path.stat().st_size)
+
+
+def _download(uri: str, told: Information, path: Path) -> str:
+    address, md5, hosts = split_conditions(uri)
+    objects, inside = objects_of(address, hosts)
+    try:
+        return download(Copy(objects, inside, address, told), path, cache_folder() / "transfers")
+    except (FileNotFoundError, PermissionError):
+        raise InputError(
+            f"{redact(uri)}: no right to read it, or it was replaced while it was copied",
+            remedy="check your credentials, then try again",
+        ) from None
+    except Mismatch as error:
+        if not md5:
+            raise
+        raise InputError(
+            str(error).replace("the store tells", "was stated"),
+            expected=md5,
+            remedy="the file has changed: state its new MD5",
+        ) from None
+
+
+def is_staged(uri: str) -> bool:
+    """Whether :func:`stage` would copy nothing."""
+    return is_local(uri) or _staged_path(uri, _information(uri)).exists()
+
+
+def _staged_path(uri: str, told: Information) -> Path:
+    place = hashlib.sha256(f"{uri}\n{told.size}\n{told.mark}".encode()).hexdigest()[:32]
+    return cache_folder() / "staged" / place / (Path(redact(split_conditions(uri).address)).name or "object")
+
+
+def _note(uri: str) -> Path:
+    return cache_folder() / "digests" / hashlib.sha256(uri.encode()).hexdigest()
+
+
+def _memoised_digest(uri: str, told: Information, path: Path) -> str:
+    note = _note(uri)
+    if told.mark and note.exists():
+        known = note.read_text().split()
+        if known[:2] == [str(told.size), hashlib.sha256(told.mark.encode()).hexdigest()]:
+            return known[2]
+    return _note_digest(uri, told, digest_of_file(path))
+
+
+def _note_digest(uri: str, told: Information, digest: str) -> str:
+    write_whole(_note(uri), f"{told.size} {hashlib.sha256(told.mark.encode()).hexdigest()} {digest}\n".encode())
+    return digest
