@@ -1,122 +1,75 @@
-"""The step runner: the one cache of every flow.
+"""The step runner: the declaration of a step, and the one cache of every flow.
 
-A step is a pure function ``(inputs, parameters) → a folder of outputs``. Its key is the SHA-256 of its inputs' digests, its
-parameters and its version. Outputs lie under ``<store>/<step>/<key>/``; ``manifest.json`` is written last, so a step without
-one never happened. A step whose manifest is there and whose files have the right sizes is not run again.
+A step is a pure function ``(inputs, parameters) → a folder of outputs``, declared once as a :class:`Step`. Its key is the
+SHA-256 over its name, version, inputs' digests and parameters. Outputs lie under ``<store>/<step>/<key>/``;
+``manifest.json`` is written last, so a step without one never happened. A step whose manifest is there and whose files have the right sizes is
+not run again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import hashlib
-import importlib.metadata
 import json
 import logging
 import os
 import platform
 import shutil
-import threading
-import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar, get_origin
 
-import psutil
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 from prefect.states import Completed
+from pydantic_core import to_jsonable_python
 
-from tasks.storage import StorageError, Store, cache_folder, digest_of_file, is_staged, is_transient, redact, stage
+from tasks._attempt import alone, checkpoint_folder, files_of, measured, scratch_folder, versions
+from tasks.results import (
+    Awaited,
+    FileOf,
+    ManifestOf,
+    Result,
+    SettledSources,
+    Source,
+    flat,
+    identify,
+    is_known,
+    localised,
+    sources_of,
+)
+from tasks.storage import Store, is_transient
 
-__all__ = ["Result", "Work", "planning", "run_step", "should_retry", "step_task"]
+__all__ = [
+    "MANIFEST",
+    "Awaited",
+    "FileOf",
+    "ManifestOf",
+    "Result",
+    "Source",
+    "Step",
+    "Work",
+    "outlining",
+    "planning",
+    "prefect_task",
+    "should_retry",
+]
 
 log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 
-_plan: ContextVar[list[Result] | None] = ContextVar("plan", default=None)
+Given = TypeVar("Given")
+Local = TypeVar("Local", covariant=True)
+Parameters = TypeVar("Parameters")
+ItsParameters = TypeVar("ItsParameters", covariant=True)
 
 
-@dataclass(frozen=True)
-class Result:
-    """A step that has happened.
-
-    Attributes
-    ----------
-    store, step, key
-        Where its outputs lie.
-    manifest
-        Its manifest: files, inputs, parameters, versions, timings, facts.
-    cached
-        Whether it was found rather than run.
-    """
-
-    store: str
-    step: str
-    key: str
-    manifest: dict[str, Any]
-    cached: bool
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """Numbers that the step reported."""
-        return self.manifest["facts"]
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 over names and digests of all files."""
-        files = {name: entry["sha256"] for name, entry in self.manifest["files"].items()}
-        return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
-
-    def folder(self) -> Path:
-        """Local folder with all its files."""
-        for name in self.manifest["files"]:
-            path = self.file(name)
-        return path.parents[len(Path(name).parts) - 1]
-
-    def file(self, name: str) -> Path:
-        """Local path of one file."""
-        store = Store(self.store)
-        if store.local:
-            return Path(store.path(self.step, self.key, name))
-        told = self.manifest["files"][name]
-        return store.fetch(
-            self.copies() / name,
-            told["size"],
-            self.step,
-            self.key,
-            self.manifest.get("place", ""),
-            name,
-            sha256=told["sha256"],
-        )
-
-    def copies(self) -> Path:
-        """Folder of this machine's copies of files in a remote store."""
-        return cache_folder() / "outputs" / self.step / f"{self.key}-{self.digest[:12]}"
-
-
-@contextlib.contextmanager
-def planning() -> Iterator[list[Result]]:
-    """Within it no step runs: each returns what the store has, or a :class:`Result` without a key where it would run.
-
-    Yields the list of these results, in order.
-    """
-    planned: list[Result] = []
-    token = _plan.set(planned)
-    try:
-        yield planned
-    finally:
-        _plan.reset(token)
-
-
-@dataclass
-class Work:
+class Work(Generic[Local, ItsParameters]):
     """What a step's body sees.
 
     Attributes
@@ -124,9 +77,9 @@ class Work:
     out
         Empty scratch folder; all that lies in it at the end is published.
     inputs
-        Local path of every input: a file, or a folder where the input is a whole step; a list where a list was given.
+        The step's inputs with local paths: of a file, or of a folder where the input is a whole step.
     parameters
-        As given to :func:`run_step`.
+        As given to the step.
     checkpoint
         Folder that outlives a killed attempt of the same step.
     keep
@@ -135,85 +88,213 @@ class Work:
         Numbers to record in the manifest.
     """
 
-    out: Path
-    inputs: dict[str, Any]
-    parameters: dict[str, Any]
-    checkpoint: Path
-    keep: Callable[[], None]
-    facts: dict[str, Any] = field(default_factory=dict)
+    def __init__(
+        self, out: Path, inputs: Local, parameters: ItsParameters, checkpoint: Path, keep: Callable[[], None]
+    ) -> None:
+        self.out, self.inputs, self.parameters = out, inputs, parameters
+        self.checkpoint, self.keep = checkpoint, keep
+        self.facts: dict[str, Any] = {}
 
 
-Input = str | Path | Result | list
+@dataclass(frozen=True, eq=False)
+class Step(Generic[Given, Local, Parameters]):
+    """The declaration of a step. Called with a store, inputs and parameters it returns its published result.
+
+    Attributes
+    ----------
+    name
+        Its folder in the store, and its name in records, plans and ``chrombpnet status``.
+    version
+        A number to raise whenever the body computes something else.
+    title
+        What people read: Prefect's task, status, the report.
+    inputs
+        A dataclass of :data:`Source`, of which the body sees the same with paths: ``SelectionInputs[Source]``. A field may
+        hold a tuple or a mapping of sources, or None where there is no such input.
+    parameters
+        A dataclass (or pydantic model) of what else shapes the result; its JSON is part of the key.
+    body
+        Fills ``work.out``.
+    outputs
+        Kind of run (``bias``, ``main``, ``dataset``, ``ensemble``) → file → path in the results folder: a folder, or where
+        it does not end with a slash, folder and beginning of the name. A pattern such as ``*.png`` stands for several files.
+        Files that are not named stay in the store.
+    """
+
+    name: str
+    version: int
+    title: str
+    inputs: type[Given]
+    parameters: type[Parameters]
+    body: Callable[[Work[Local, Parameters]], None]
+    outputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def __call__(self, store: str, inputs: Given, parameters: Parameters) -> Result:
+        """Return the step's published result, running the body only where there is none.
+
+        Parameters
+        ----------
+        store
+            The store's address.
+        inputs, parameters
+            As the declaration says.
+
+        Returns
+        -------
+        Result
+            Found or made; within :func:`planning` one without a key where the step would run.
+        """
+        for given, kind in ((inputs, self.inputs), (parameters, self.parameters)):
+            if not isinstance(given, get_origin(kind) or kind):
+                raise TypeError(f"step {self.name}: {type(given).__name__} in place of {kind}")
+        return _run(self, Store(store), inputs, parameters)
+
+    @functools.cached_property
+    def task(self) -> Any:
+        """The step as a Prefect task; a result that was found ends in a state named ``Cached``."""
+
+        def run(store: str, inputs: Given, parameters: Parameters) -> Any:
+            result = self(store, inputs, parameters)
+            if result.cached and TaskRunContext.get() is not None:
+                return Completed(name="Cached", data=result, message=f"{result.step}/{result.key} was in the store")
+            return result
+
+        run.__name__ = run.__qualname__ = self.name
+        return prefect_task(self.title)(run)
 
 
-def run_step(
-    store_url: str,
-    step: str,
-    version: int,
-    inputs: Mapping[str, Input | None],
-    parameters: dict[str, Any],
-    body: Callable[[Work], None],
-) -> Result:
-    """Return the step's published result, running ``body`` only where there is none.
+def prefect_task(title: str, retried: bool = True) -> Callable[[Callable[..., Any]], Any]:
+    """Make a Prefect task of a function whose results Prefect neither keeps nor caches.
 
     Parameters
     ----------
-    store_url
-        The store.
-    step, version
-        Name, and a number to raise whenever the body computes something else.
-    inputs
-        By name: an address, a :class:`Result` (its whole folder), or a list of these; None is left out.
-    parameters
-        JSON values that shape the result.
-    body
-        Fills ``work.out``.
+    title
+        The task's name.
+    retried
+        Whether faults of network and storage are tried again; errors of the user's never are.
+
+    Returns
+    -------
+    callable
+        The decorator; ``task.fn`` is the function itself, which needs no server.
     """
-    store = Store(store_url)
-    planned = _plan.get()
-    if planned is not None and not _all_known(inputs):
-        planned.append(Result(store.url, step, "", {"files": {}, "facts": {}}, cached=False))
-        return planned[-1]
-    digests, origins = _identify(inputs)
-    key = hashlib.sha256(json.dumps([step, version, digests, parameters], sort_keys=True).encode()).hexdigest()[:40]
-    if planned is not None:
-        manifest = _valid_manifest(store, step, key)
-        planned.append(
-            Result(
-                store.url, step, key if manifest else "", manifest or {"files": {}, "facts": {}}, cached=manifest is not None
-            )
-        )
-        return planned[-1]
-    with _alone(store, step, key):
-        manifest = _valid_manifest(store, step, key)
+    again: dict[str, Any] = {
+        "retries": 3,
+        "retry_delay_seconds": [5, 20, 60],
+        "retry_jitter_factor": 0.5,
+        "retry_condition_fn": should_retry,
+    }
+    return task(name=title, cache_policy=NO_CACHE, persist_result=False, **(again if retried else {}))
+
+
+def should_retry(_task: Any, _run: Any, state: Any) -> bool:
+    """Tell Prefect to retry faults of network and storage."""
+    return isinstance(state.data, BaseException) and is_transient(state.data)
+
+
+# --- plans -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Plan:
+    """Steps that were asked for; with ``looks`` false neither store nor inputs are looked at."""
+
+    looks: bool
+    results: list[Result] = field(default_factory=list)
+
+
+_plan: ContextVar[_Plan | None] = ContextVar("plan", default=None)
+
+
+@contextlib.contextmanager
+def planning() -> Iterator[list[Result]]:
+    """Run no step within: each returns what the store has, or a :class:`Result` without a key where it would run.
+
+    Yields
+    ------
+    list of Result
+        These results, in order.
+    """
+    with _planning(_Plan(looks=True)) as plan:
+        yield plan.results
+
+
+@contextlib.contextmanager
+def outlining() -> Iterator[list[Result]]:
+    """Run no step within and look at nothing: each returns a :class:`Result` without a key.
+
+    Yields
+    ------
+    list of Result
+        These results, in order.
+    """
+    with _planning(_Plan(looks=False)) as plan:
+        yield plan.results
+
+
+@contextlib.contextmanager
+def _planning(plan: _Plan) -> Iterator[_Plan]:
+    token = _plan.set(plan)
+    try:
+        yield plan
+    finally:
+        _plan.reset(token)
+
+
+def _planned(
+    plan: _Plan, step: Step[Any, Any, Any], store: Store, sources: Mapping[str, SettledSources], parameters: Any
+) -> Result:
+    key, manifest = "", None
+    if plan.looks and all(map(is_known, flat(sources))):
+        key = _key(step, identify(sources)[0], parameters)
+        manifest = _valid_manifest(store, step.name, key)
+    cached = manifest is not None
+    result = Result(store.url, step.name, key if cached else "", manifest or {"files": {}, "facts": {}}, cached)
+    plan.results.append(result)
+    return result
+
+
+# --- a step happens ----------------------------------------------------------------------------------------------
+
+
+def _run(step: Step[Any, Any, Any], store: Store, inputs: Any, parameters: Any) -> Result:
+    sources = sources_of(inputs)
+    plan = _plan.get()
+    if plan is not None:
+        return _planned(plan, step, store, sources, as_json(parameters))
+    digests, origins = identify(sources)
+    key = _key(step, digests, as_json(parameters))
+    with alone(store, step.name, key):
+        manifest = _valid_manifest(store, step.name, key)
         if manifest is not None:
-            log.info("%s: found in the store, nothing to do", step)
-            return Result(store.url, step, key, manifest, cached=True)
-        log.info("%s: started", step)
-        scratch = _scratch_folder(store)
+            log.info("%s: found in the store, nothing to do", step.name)
+            return Result(store.url, step.name, key, manifest, cached=True)
+        log.info("%s: started", step.name)
+        scratch = scratch_folder(store)
         out = scratch / "out"
         out.mkdir()
         try:
-            work = Work(out, _local_paths(inputs), parameters, *_checkpoint_folder(store, scratch, step, key))
-            with _measured() as measured:
-                body(work)
+            local = localised(inputs, sources, scratch)
+            work = Work(out, local, parameters, *checkpoint_folder(store, scratch, step.name, key))
+            with measured() as measurements:
+                step.body(work)
             manifest = {
-                "step": step,
+                "step": step.name,
                 "key": key,
-                "version": version,
+                "version": step.version,
                 "inputs": origins,
-                "parameters": parameters,
-                "files": _files_of(out),
+                "parameters": as_json(parameters),
+                "files": files_of(out),
                 "facts": work.facts,
-                "versions": _versions(),
+                "versions": versions(),
                 "host": platform.node(),
-                **measured,
+                **measurements,
             }
-            result = _publish(store, out, manifest, step, key)
-            store.remove("checkpoints", step, key)
+            result = _publish(store, out, manifest, step.name, key)
+            store.remove("checkpoints", step.name, key)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-    log.info("%s: done in %.1f s, peak memory %.2f GiB", step, manifest["seconds"], manifest["peak_memory"] / 2**30)
+    log.info("%s: done in %.1f s, peak memory %.2f GiB", step.name, manifest["seconds"], manifest["peak_memory"] / 2**30)
     return result
 
 
@@ -233,45 +314,8 @@ def _publish(store: Store, out: Path, manifest: dict[str, Any], step: str, key: 
     return result
 
 
-def _all_known(inputs: Mapping[str, Input | None]) -> bool:
-    """Whether every input's digest can be told without running a step or copying a remote file."""
-    flat = [item for value in inputs.values() for item in (value if isinstance(value, list) else [value])]
-    return all(bool(item.key) if isinstance(item, Result) else item is None or is_staged(str(item)) for item in flat)
-
-
-def _identify(inputs: Mapping[str, Input | None]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Digests and redacted origins of all inputs; other steps' outputs are not fetched for it."""
-    digests: dict[str, Any] = {}
-    origins: dict[str, Any] = {}
-    for name, value in inputs.items():
-        if isinstance(value, list):
-            found = [_identify_one(item, name) for item in value]
-            digests[name], origins[name] = [digest for digest, _ in found], [origin for _, origin in found]
-        elif value is not None:
-            digests[name], origins[name] = _identify_one(value, name)
-    return digests, origins
-
-
-def _identify_one(value: str | Path | Result, name: str) -> tuple[str, dict[str, str]]:
-    if isinstance(value, Result):
-        return value.digest, {"step": value.step, "key": value.key, "sha256": value.digest}
-    _, artifact = stage(str(value), name.replace("_", " "))
-    return artifact.sha256, {"uri": redact(artifact.uri), "sha256": artifact.sha256}
-
-
-def _local_paths(inputs: Mapping[str, Input | None]) -> dict[str, Any]:
-    """Local path of every input, fetched where it is remote."""
-
-    def local(value: Any) -> Any:
-        if isinstance(value, list):
-            return [local(item) for item in value]
-        return value.folder() if isinstance(value, Result) else stage(str(value))[0]
-
-    return {name: local(value) for name, value in inputs.items() if value is not None}
-
-
-def _valid_manifest(store: Store, step: str, key: str) -> dict | None:
-    manifest = store.read_json(step, key, MANIFEST)
+def _valid_manifest(store: Store, step: str, key: str) -> dict[str, Any] | None:
+    manifest: dict[str, Any] | None = store.read_json(step, key, MANIFEST)
     if manifest is None:
         return None
     present = store.sizes(step, key, manifest.get("place", ""))
@@ -282,120 +326,53 @@ def _valid_manifest(store: Store, step: str, key: str) -> dict | None:
     return manifest
 
 
-@contextlib.contextmanager
-def _alone(store: Store, step: str, key: str) -> Iterator[None]:
-    """Hold the step's lock in a local store: of two runs one works and the other waits, then finds the result.
+# --- keys, inputs, parameters --------------------------------------------------------------------------------------
 
-    In an object store both work, and the later one finds the other's result when it is done: it loses harmlessly.
+
+def _key(step: Step[Any, Any, Any], digests: Mapping[str, Any], parameters: Any) -> str:
+    content = json.dumps([step.name, step.version, digests, parameters], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:40]
+
+
+def as_json(parameters: Any) -> Any:
+    """Return parameters as JSON types: dataclasses and pydantic models become mappings.
+
+    A field whose metadata has ``json`` is what that function makes of it.
     """
-    if not store.local:
-        yield
-        return
-    folder = Path(store.path("locks"))
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / f"{step}-{key}", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.info("%s: another run is at it; waiting", step)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    if is_dataclass(parameters) and not isinstance(parameters, type):
+        return {
+            each.name: as_json(each.metadata.get("json", _unchanged)(getattr(parameters, each.name)))
+            for each in fields(parameters)
+        }
+    if isinstance(parameters, Mapping):
+        return {name: as_json(value) for name, value in parameters.items()}
+    if isinstance(parameters, list | tuple):
+        return [as_json(value) for value in parameters]
+    return to_jsonable_python(parameters)
 
 
-def _scratch_folder(store: Store) -> Path:
-    """A new folder, named after this process; those of processes that were killed are removed."""
-    root = Path(store.path("scratch")) if store.local else cache_folder() / "scratch"
-    for other in root.glob(f"{platform.node()}-*-*"):
-        pid = other.name.rsplit("-", 2)[1]
-        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(other, ignore_errors=True)
-    folder = root / f"{platform.node()}-{os.getpid()}-{uuid.uuid4().hex}"
-    folder.mkdir(parents=True)
-    return folder
+def _unchanged(value: Any) -> Any:
+    return value
 
 
-def _checkpoint_folder(store: Store, scratch: Path, step: str, key: str) -> tuple[Path, Callable[[], None]]:
-    """A folder that outlives this attempt, and what copies to a remote store whatever has changed in it.
-
-    Of a remote store's it is a copy in ``scratch``, fetched anew: another machine may have gone on in between.
-    """
-    parts = ("checkpoints", step, key)
-    if store.local:
-        folder = Path(store.path(*parts))
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder, lambda: None
-    folder = scratch / "checkpoint"
-    folder.mkdir()
-    for name, size in store.sizes(*parts).items():
-        store.fetch(folder / name, size, *parts, name)
-    kept = _states(folder)
-
-    def keep() -> None:
-        for name, state in _states(folder).items():
-            if kept.get(name) != state:
-                try:
-                    store.upload(folder / name, *parts, name)
-                except StorageError as error:  # what is under way need not end with it: the next call tries again
-                    log.warning("checkpoint not copied: %s", error)
-                    return
-                kept[name] = state
-
-    return folder, keep
+# --- the old form, until all steps are declared ----------------------------------------------------------------------
 
 
-def _states(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """What changes when a file is written or replaced, by path; hidden files are half-written ones."""
-    return {
-        path.relative_to(folder).as_posix(): (status.st_ino, status.st_size, status.st_mtime_ns)
-        for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith(".")
-        for status in [path.stat()]
-    }
-
-
-def _files_of(folder: Path) -> dict[str, dict[str, Any]]:
-    return {
-        path.relative_to(folder).as_posix(): {"size": path.stat().st_size, "sha256": digest_of_file(path)}
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-@contextlib.contextmanager
-def _measured() -> Iterator[dict[str, Any]]:
-    """Start time, seconds and peak memory (bytes) of the block, filled in when it ends."""
-    process, ended = psutil.Process(), threading.Event()
-    measured: dict[str, Any] = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "peak_memory": process.memory_info().rss}
-
-    def watch() -> None:
-        while not ended.wait(0.25):
-            measured["peak_memory"] = max(measured["peak_memory"], process.memory_info().rss)
-
-    threading.Thread(target=watch, daemon=True, name="memory").start()
-    begin = time.perf_counter()
-    try:
-        yield measured
-    finally:
-        ended.set()
-        measured["seconds"] = round(time.perf_counter() - begin, 3)
-
-
-@functools.cache
-def _versions() -> dict[str, str]:
-    names = ("chrombpnet-flows", "keras", "tensorflow", "jax", "numpy", "pysam", "pyBigWig", "prefect")
-    versions = {"python": platform.python_version(), "backend": os.environ.get("KERAS_BACKEND", "tensorflow")}
-    for name in names:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return versions
+def run_step(
+    store_url: str,
+    step: str,
+    version: int,
+    inputs: Mapping[str, Any],
+    parameters: dict[str, Any],
+    body: Callable[[Any], None],
+) -> Result:
+    """Run a step that is not declared."""
+    declared: Step[Any, Any, Any] = Step(step, version, step, dict, dict, body)
+    return declared(store_url, dict(inputs), parameters)
 
 
 def step_task(name: str) -> Callable[[Callable[..., Result]], Any]:
-    """Make a Prefect task of a function that returns a :class:`Result`.
-
-    Inside a flow a result that was found ends in a state named ``Cached``. ``task.fn`` runs without any server.
-    Network and storage faults are retried; errors of the user's never.
-    """
+    """Make a Prefect task of a function that returns a :class:`Result`."""
 
     def decorate(function: Callable[..., Result]) -> Any:
         @functools.wraps(function)
@@ -405,19 +382,6 @@ def step_task(name: str) -> Callable[[Callable[..., Result]], Any]:
                 return Completed(name="Cached", data=result, message=f"{result.step}/{result.key} was in the store")
             return result
 
-        return task(
-            name=name,
-            cache_policy=NO_CACHE,
-            persist_result=False,
-            retries=3,
-            retry_delay_seconds=[5, 20, 60],
-            retry_jitter_factor=0.5,
-            retry_condition_fn=should_retry,
-        )(body)
+        return prefect_task(name)(body)
 
     return decorate
-
-
-def should_retry(_task: Any, _run: Any, state: Any) -> bool:
-    """Prefect's retry condition: faults of network and storage."""
-    return isinstance(state.data, BaseException) and is_transient(state.data)

@@ -1,0 +1,196 @@
+"""Results of steps, and what can be an input of a step: an address, a step's outputs, one of its files, its manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+from tasks.storage import Store, cache_folder, is_staged, redact, stage
+
+__all__ = ["Awaited", "FileOf", "ManifestOf", "Result", "Source"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A step that has happened.
+
+    Attributes
+    ----------
+    store, step, key
+        Where its outputs lie; in a plan the key is empty where the step would run.
+    manifest
+        Its manifest: files, inputs, parameters, versions, timings, facts.
+    cached
+        Whether it was found rather than run.
+    """
+
+    store: str
+    step: str
+    key: str
+    manifest: dict[str, Any]
+    cached: bool
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Numbers that the step reported."""
+        facts: dict[str, Any] = self.manifest["facts"]
+        return facts
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over names and digests of all files."""
+        files = {name: entry["sha256"] for name, entry in self.manifest["files"].items()}
+        return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+
+    def folder(self) -> Path:
+        """Return the local folder with all its files, fetched where they are remote."""
+        store = Store(self.store)
+        if store.local:
+            return Path(store.path(self.step, self.key))
+        for name in self.manifest["files"]:
+            self.file(name)
+        return self.copies()
+
+    def file(self, name: str) -> Path:
+        """Return the local path of one file."""
+        store = Store(self.store)
+        if store.local:
+            return Path(store.path(self.step, self.key, name))
+        entry = self.manifest["files"][name]
+        place = self.manifest.get("place", "")
+        target = self.copies() / name
+        return store.fetch(target, entry["size"], self.step, self.key, place, name, sha256=entry["sha256"])
+
+    def copies(self) -> Path:
+        """Return the folder of this machine's copies of files in a remote store."""
+        return cache_folder() / "outputs" / self.step / f"{self.key}-{self.digest[:12]}"
+
+
+class Awaited(Protocol):
+    """A step that may still be running, such as Prefect's future of it."""
+
+    def result(self) -> Any:
+        """Wait for its :class:`Result`."""
+
+
+@dataclass(frozen=True)
+class FileOf:
+    """One file of a step's outputs as the input of another step, which then depends on that file alone.
+
+    Where it is ``optional`` and the step made no such file, there is no input.
+    """
+
+    step: Result | Awaited
+    name: str
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class ManifestOf:
+    """A step's manifest as the input of another step: its facts, parameters, timings and versions, none of its files."""
+
+    step: Result | Awaited
+
+
+Source: TypeAlias = str | Path | Result | FileOf | ManifestOf | Awaited
+"""What an input of a step is given as: an address, a whole step's outputs, or a part of them."""
+
+Settled: TypeAlias = str | Path | Result | FileOf | ManifestOf
+SettledSources: TypeAlias = Settled | list[Settled] | dict[str, Settled]
+
+
+def sources_of(inputs: Any) -> dict[str, SettledSources]:
+    """Inputs by name, steps awaited, without those that are None."""
+    named = inputs if isinstance(inputs, Mapping) else {each.name: getattr(inputs, each.name) for each in fields(inputs)}
+    settled = {name: _settle(value) for name, value in named.items()}
+    return {name: value for name, value in settled.items() if value is not None}
+
+
+def _settle(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        settled = {name: _settle(item) for name, item in value.items()}
+        return {name: item for name, item in settled.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_settle(item) for item in value]
+    if isinstance(value, FileOf):
+        result = _settle(value.step)
+        absent = value.optional and bool(result.key) and value.name not in result.manifest["files"]
+        return None if absent else replace(value, step=result)
+    if isinstance(value, ManifestOf):
+        return ManifestOf(_settle(value.step))
+    return value if value is None or isinstance(value, str | Path | Result) else value.result()
+
+
+def flat(sources: Mapping[str, SettledSources]) -> Iterator[Settled]:
+    for value in sources.values():
+        if isinstance(value, dict):
+            yield from value.values()
+        elif isinstance(value, list):
+            yield from value
+        else:
+            yield value
+
+
+def is_known(source: Settled) -> bool:
+    """Whether an input's digest can be told without running a step or copying a remote file."""
+    step = source.step if isinstance(source, FileOf | ManifestOf) else source
+    return bool(step.key) if isinstance(step, Result) else is_staged(str(step))
+
+
+def identify(sources: Mapping[str, SettledSources]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Digests and redacted origins of all inputs; other steps' outputs are not fetched for it."""
+    digests: dict[str, Any] = {}
+    origins: dict[str, Any] = {}
+    for name, value in sources.items():
+        if isinstance(value, dict):
+            digests[name], origins[name] = identify(value)
+        elif isinstance(value, list):
+            identified = [_identify_one(item, name) for item in value]
+            digests[name] = [digest for digest, _ in identified]
+            origins[name] = [origin for _, origin in identified]
+        else:
+            digests[name], origins[name] = _identify_one(value, name)
+    return digests, origins
+
+
+def _identify_one(source: Settled, name: str) -> tuple[str, dict[str, str]]:
+    if isinstance(source, str | Path):
+        _, artifact = stage(str(source), name.replace("_", " "))
+        return artifact.sha256, {"uri": redact(artifact.uri), "sha256": artifact.sha256}
+    result = source if isinstance(source, Result) else source.step
+    assert isinstance(result, Result)
+    origin = {"step": result.step, "key": result.key}
+    if isinstance(source, FileOf):
+        digest = result.manifest["files"][source.name]["sha256"]
+        return digest, origin | {"file": source.name, "sha256": digest}
+    digest = result.digest if isinstance(source, Result) else result.key
+    return digest, origin | {"sha256": digest}
+
+
+def localised(inputs: Any, sources: Mapping[str, SettledSources], scratch: Path) -> Any:
+    """The same inputs with local paths, fetched where they are remote."""
+
+    def local(value: SettledSources) -> Any:
+        if isinstance(value, dict):
+            return {name: local(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return tuple(local(item) for item in value)
+        if isinstance(value, str | Path):
+            return stage(str(value))[0]
+        if isinstance(value, Result):
+            return value.folder()
+        assert isinstance(value.step, Result)
+        if isinstance(value, FileOf):
+            return value.step.file(value.name)
+        path = scratch / f"{value.step.step}-{value.step.key}.json"
+        path.write_text(json.dumps(value.step.manifest | {"cached": value.step.cached}))
+        return path
+
+    paths = {name: local(value) for name, value in sources.items()}
+    if isinstance(inputs, Mapping):
+        return paths
+    return replace(inputs, **{each.name: paths.get(each.name) for each in fields(inputs)})
