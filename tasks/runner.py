@@ -1,9 +1,9 @@
 """The step runner: the declaration of a step, and the one cache of every flow.
 
 A step is a pure function ``(inputs, parameters) → a folder of outputs``, declared once as a :class:`Step`. Its key is the
-SHA-256 over its name, version, inputs' digests and parameters. Outputs lie under ``<store>/<step>/<key>/``;
-``manifest.json`` is written last, so a step without one never happened. A step whose manifest is there and whose files have the right sizes is
-not run again.
+SHA-256 over its name, version, inputs' digests and parameters. Outputs lie under ``<store>/<step>/<key>/``, where
+``manifest.json`` is written last, so a step without one never happened. A step whose manifest is there and whose files have
+the right sizes is not run again.
 """
 
 from __future__ import annotations
