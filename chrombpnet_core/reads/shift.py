@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from chrombpnet_core.errors import InputError, ShiftError
+from chrombpnet_core.genome.base_frequencies import information_content
 from chrombpnet_core.genome.enzyme import ASSAYS, Matrices, enzyme_matrices
 from chrombpnet_core.genome.fasta import Genome
-from chrombpnet_core.plots.logo import information_content
 from chrombpnet_core.reads.cut_sites import STRANDS, ReadSample
 
 __all__ = ["ACCEPTED", "TARGET", "WINDOW", "ShiftEstimate", "estimate_shift", "offset_scores", "read_pfm"]

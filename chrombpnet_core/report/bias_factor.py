@@ -16,14 +16,14 @@ from typing import Any
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.report.rules import RULES, STATUSES
 
-__all__ = ["Candidate", "Choice", "candidate_of", "choose_factor"]
+__all__ = ["FactorCandidate", "FactorChoice", "choose_factor", "read_candidate"]
 
 _JUDGED = ("bias_r_nonpeaks", "bias_r_peaks", "bias_motifs", "training_regions_bias")
 """Verdicts that depend on the factor, by the beginning of their keys; the others are the same for all factors."""
 
 
 @dataclass(frozen=True)
-class Candidate:
+class FactorCandidate:
     """A factor and what became of its bias model.
 
     Attributes
@@ -74,7 +74,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Choice:
+class FactorChoice:
     """The factor that is taken, why, and whether its model is acceptable."""
 
     factor: float
@@ -82,13 +82,13 @@ class Choice:
     acceptable: bool
 
 
-def candidate_of(factor: float, report: dict[str, Any]) -> Candidate:
+def read_candidate(factor: float, report: dict[str, Any]) -> FactorCandidate:
     """A candidate of what ``report.json`` of its bias model says."""
     verdicts = [verdict for verdict in report["verdicts"] if verdict["key"].startswith(_JUDGED)]
     value = {verdict["key"]: verdict["value"] for verdict in verdicts}
     motifs = [verdict for verdict in verdicts if verdict["key"].startswith("bias_motifs")]
     shown = "; ".join(f"{verdict['key'].removeprefix('bias_motifs_')}: {verdict['shown']}" for verdict in motifs)
-    return Candidate(
+    return FactorCandidate(
         factor,
         value.get("bias_r_nonpeaks"),
         value.get("bias_r_peaks"),
@@ -98,7 +98,7 @@ def candidate_of(factor: float, report: dict[str, Any]) -> Candidate:
     )
 
 
-def choose_factor(candidates: Sequence[Candidate]) -> Choice:
+def choose_factor(candidates: Sequence[FactorCandidate]) -> FactorChoice:
     """The factor to take.
 
     Acceptable ones first, the largest of them, or the smallest where nobody looked for motifs. Else the least evil of those
@@ -116,7 +116,7 @@ def choose_factor(candidates: Sequence[Candidate]) -> Choice:
         best = (max if looked else min)(acceptable, key=lambda each: each.factor)
         order = "largest" if looked else "smallest (nobody looked for motifs)"
         others = "" if len(candidates) == 1 else f" of {len(acceptable)} acceptable of {len(candidates)}"
-        return Choice(
+        return FactorChoice(
             best.factor,
             f"the {order}{others}: r in peaks above −0.3, no transcription factor's motif"
             if looked
@@ -134,7 +134,7 @@ def choose_factor(candidates: Sequence[Candidate]) -> Choice:
     clean = [each for each in usable if not each.tf_motif]
     best = max(clean, key=lambda each: (each.r_peaks, -each.factor)) if clean else min(usable, key=lambda each: each.factor)
     why = "the highest r in peaks" if clean else "the smallest, as all have a transcription factor's motif"
-    return Choice(
+    return FactorChoice(
         best.factor,
         f"none is acceptable; this has {why}. Beware: {', '.join(best.faults)}"
         if clean

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from chrombpnet_core.report.folds import METRICS
+from chrombpnet_core.report.folds import FOLD_METRICS
 from chrombpnet_core.report.html import render_page
-from chrombpnet_core.report.tables import number
+from chrombpnet_core.report.tables import format_number
 
 __all__ = ["render_catalogue"]
 
@@ -41,11 +41,13 @@ def render_catalogue(rows: Sequence[Mapping[str, Any]]) -> str:
     shown = [_row(row, keys) for row in sorted(rows, key=lambda row: (row["state"] == "refused", row["accession"]))]
     counts = {state: sum(row["state"] == state for row in rows) for state in _STATES}
     hours, cost = ([row[name] for row in rows if row.get(name) is not None] for name in ("gpu_hours", "cost"))
-    totals = [f"{number(sum(hours), 1)} GPU hours"] * bool(hours) + [f"cost {number(sum(cost), 2)}"] * bool(cost)
+    totals = [f"{format_number(sum(hours), 1)} GPU hours"] * bool(hours) + [f"cost {format_number(sum(cost), 2)}"] * bool(
+        cost
+    )
     return render_page(
         "catalogue.html.j2",
         rows=shown,
-        headers=[METRICS[key].title for key in keys],
+        headers=[FOLD_METRICS[key].title for key in keys],
         counts={state: count for state, count in counts.items() if count},
         totals=", ".join(totals),
         states=_STATES,
@@ -55,7 +57,7 @@ def render_catalogue(rows: Sequence[Mapping[str, Any]]) -> str:
 def _row(row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     state = row["state"] if row["state"] in _STATES else "new"
     status, mark = _STATES[state]
-    values = [(row.get(key), number(row.get(key), METRICS[key].digits)) for key in keys]
+    values = [(row.get(key), format_number(row.get(key), FOLD_METRICS[key].digits)) for key in keys]
     return {
         "accession": row["accession"],
         "experiment": _EXPERIMENT + quote(row["accession"], safe="") + "/",
@@ -71,8 +73,8 @@ def _row(row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
         "run": _web(row.get("link", "")),
         "values": [
             *values,
-            (row.get("gpu_hours"), number(row.get("gpu_hours"), 1)),
-            (row.get("cost"), number(row.get("cost"), 2)),
+            (row.get("gpu_hours"), format_number(row.get("gpu_hours"), 1)),
+            (row.get("cost"), format_number(row.get("cost"), 2)),
         ],
     }
 

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from chrombpnet_core.simulation.planted_truth import Check
 
 __all__ = [
-    "KINDS",
     "MOTIF_MODELS",
-    "Background",
-    "Example",
+    "REPORT_KINDS",
+    "ExampleRegion",
     "MotifEntry",
+    "NonpeakSummary",
     "ReportContent",
     "SelectionSummary",
     "ShiftEvidence",
     "StepRecord",
-    "shown_q",
+    "format_q_value",
 ]
 
-KINDS = ("bias", "main", "dataset")
+REPORT_KINDS = ("bias", "main", "dataset")
 """A bias model's run, a main model's, or both of one data set."""
 
 
@@ -61,7 +61,7 @@ class ShiftEvidence:
 
 
 @dataclass(frozen=True)
-class Background:
+class NonpeakSummary:
     """The GC-matched nonpeaks.
 
     Attributes
@@ -110,7 +110,7 @@ class SelectionSummary:
 
 
 @dataclass(frozen=True)
-class Example:
+class ExampleRegion:
     """One region for the reader's eyes; tracks are ``(W,)`` in cuts per base, optional ones None.
 
     Attributes
@@ -178,7 +178,7 @@ class MotifEntry:
         return min((q for _, q in self.matches), default=1.0)
 
 
-def shown_q(q: float) -> str:
+def format_q_value(q: float) -> str:
     """A q-value, or another small number, as people read it: ``0.012`` or ``3×10⁻⁷``."""
     if not 0 < q < 0.001:
         return f"{q:.3f}" if q else "0"
@@ -204,7 +204,7 @@ class ReportContent:
     Attributes
     ----------
     kind
-        One of :data:`KINDS`.
+        One of :data:`REPORT_KINDS`.
     title, assay
         Name of the data set; ``ATAC`` or ``DNASE``.
     metrics
@@ -215,7 +215,7 @@ class ReportContent:
         ``bias`` and ``main`` → :class:`SelectionSummary`.
     reads, genome_size
         Reads in the input; bp of the genome.
-    shift, background
+    shift, nonpeaks
         See the classes.
     insertion_pfm
         Base frequencies around insertions, ``(24, 4)``.
@@ -249,22 +249,22 @@ class ReportContent:
     reads: int | None = None
     genome_size: int | None = None
     shift: ShiftEvidence | None = None
-    background: Background | None = None
+    nonpeaks: NonpeakSummary | None = None
     insertion_pfm: np.ndarray | None = None
     history: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     footprints: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     footprint_errors: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     motifs: Mapping[str, Sequence[MotifEntry]] = field(default_factory=dict)
     noise_floor: Mapping[str, float] = field(default_factory=dict)
-    examples: Sequence[Example] = ()
+    examples: Sequence[ExampleRegion] = ()
     truth: Sequence[Check] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     steps: Sequence[StepRecord] = ()
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"kind {self.kind!r}, expected one of {', '.join(KINDS)}")
+        if self.kind not in REPORT_KINDS:
+            raise ValueError(f"kind {self.kind!r}, expected one of {', '.join(REPORT_KINDS)}")
 
     def metric(self, model: str, family: str, group: str, name: str) -> float | None:
         """One number of :attr:`metrics`, such as ``"bias", "counts_metrics", "peaks", "pearsonr"``; None if absent."""

@@ -20,19 +20,19 @@ from chrombpnet_core.models.names import BIAS, FULL, MODEL_LABELS
 from chrombpnet_core.report.glossary import glossary
 from chrombpnet_core.report.html import render_page
 from chrombpnet_core.report.rules import RULES, STATUSES
-from chrombpnet_core.report.tables import number
+from chrombpnet_core.report.tables import format_number
 
 __all__ = [
     "FOLDS_FORMAT",
     "FOLDS_HTML",
     "FOLDS_JSON",
-    "METRICS",
+    "FOLD_METRICS",
+    "FoldMetric",
     "FoldSummary",
     "FoldsContent",
-    "Metric",
     "folds_numbers",
     "render_folds",
-    "spread",
+    "summarise_spread",
     "write_folds_report",
 ]
 
@@ -55,7 +55,7 @@ _SWEEP = {
 
 
 @dataclass(frozen=True)
-class Metric:
+class FoldMetric:
     """A number of each fold: where it stands in the metrics of ``model``, how it is called, the rule that judges it."""
 
     title: str
@@ -65,18 +65,20 @@ class Metric:
     digits: int = 3
 
 
-METRICS: dict[str, Metric] = {
-    "pearson_peaks": Metric("counts in peaks, r", FULL, ("counts_metrics", "peaks", "pearsonr"), "main_r_peaks"),
-    "spearman_peaks": Metric("counts in peaks, ρ", FULL, ("counts_metrics", "peaks", "spearmanr")),
-    "pearson_all": Metric("counts in all regions, r", FULL, ("counts_metrics", "peaks_and_nonpeaks", "pearsonr")),
-    "norm_jsd_peaks": Metric("profiles in peaks, normalised JSD", FULL, ("profile_metrics", "peaks", "median_norm_jsd")),
-    "auroc": Metric("peaks against nonpeaks, AUROC", FULL, ("classification_metrics", "auroc")),
-    "auprc": Metric("peaks against nonpeaks, AUPRC", FULL, ("classification_metrics", "auprc")),
-    "bias_pearson_nonpeaks": Metric(
+FOLD_METRICS: dict[str, FoldMetric] = {
+    "pearson_peaks": FoldMetric("counts in peaks, r", FULL, ("counts_metrics", "peaks", "pearsonr"), "main_r_peaks"),
+    "spearman_peaks": FoldMetric("counts in peaks, ρ", FULL, ("counts_metrics", "peaks", "spearmanr")),
+    "pearson_all": FoldMetric("counts in all regions, r", FULL, ("counts_metrics", "peaks_and_nonpeaks", "pearsonr")),
+    "norm_jsd_peaks": FoldMetric("profiles in peaks, normalised JSD", FULL, ("profile_metrics", "peaks", "median_norm_jsd")),
+    "auroc": FoldMetric("peaks against nonpeaks, AUROC", FULL, ("classification_metrics", "auroc")),
+    "auprc": FoldMetric("peaks against nonpeaks, AUPRC", FULL, ("classification_metrics", "auprc")),
+    "bias_pearson_nonpeaks": FoldMetric(
         "bias model in nonpeaks, r", BIAS, ("counts_metrics", "nonpeaks", "pearsonr"), "bias_r_nonpeaks"
     ),
-    "bias_pearson_peaks": Metric("bias model in peaks, r", BIAS, ("counts_metrics", "peaks", "pearsonr"), "bias_r_peaks"),
-    "footprint": Metric("largest enzyme footprint", "", ("footprint",), "footprint", 4),
+    "bias_pearson_peaks": FoldMetric(
+        "bias model in peaks, r", BIAS, ("counts_metrics", "peaks", "pearsonr"), "bias_r_peaks"
+    ),
+    "footprint": FoldMetric("largest enzyme footprint", "", ("footprint",), "footprint", 4),
 }
 """What is told of every fold, on its test chromosomes."""
 
@@ -109,7 +111,7 @@ class FoldSummary:
     findings: Sequence[str] = ()
     report: str = ""
 
-    def value(self, metric: Metric) -> float | None:
+    def value(self, metric: FoldMetric) -> float | None:
         """One number; None where it is not there or not defined."""
         found: Any = {"footprint": self.footprint} if not metric.model else self.metrics.get(metric.model, {})
         for key in metric.path:
@@ -149,7 +151,7 @@ class FoldsContent:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
-def spread(values: Sequence[float | None]) -> dict[str, float] | None:
+def summarise_spread(values: Sequence[float | None]) -> dict[str, float] | None:
     """Mean, sample standard deviation, median, lowest and highest of the values that are there, and how many; None without.
 
     The deviation is 0 for one value.
@@ -192,14 +194,14 @@ def folds_numbers(content: FoldsContent) -> dict[str, Any]:
                 "overall": fold.overall,
                 "findings": list(fold.findings),
                 "report": fold.report,
-                **{key: fold.value(metric) for key, metric in METRICS.items()},
+                **{key: fold.value(metric) for key, metric in FOLD_METRICS.items()},
             }
             for fold in content.folds
         ],
         "metrics": {
             key: found
-            for key, metric in METRICS.items()
-            if (found := spread([fold.value(metric) for fold in content.folds]))
+            for key, metric in FOLD_METRICS.items()
+            if (found := summarise_spread([fold.value(metric) for fold in content.folds]))
         },
         "quality_metric": quality_metric(complete) if complete else {},
         "agreement": {name: dict(found) for name, found in content.agreement.items()},
@@ -225,7 +227,7 @@ def _overall(content: FoldsContent) -> tuple[str, str]:
     ]
     if apart:
         told.append(f"{', '.join(apart)}: counts are predicted clearly worse than by the others; look there first.")
-    r = spread([fold.value(METRICS["pearson_peaks"]) for fold in content.folds])
+    r = summarise_spread([fold.value(FOLD_METRICS["pearson_peaks"]) for fold in content.folds])
     if r:
         told.append(
             f"Over {r['n']} folds the full model predicts counts in held-out peaks with "
@@ -236,7 +238,7 @@ def _overall(content: FoldsContent) -> tuple[str, str]:
 
 def _apart(content: FoldsContent) -> list[str]:
     """Folds whose r in peaks lies far below the median of the others."""
-    values = {fold.name: fold.value(METRICS["pearson_peaks"]) for fold in content.folds}
+    values = {fold.name: fold.value(FOLD_METRICS["pearson_peaks"]) for fold in content.folds}
     known = {name: value for name, value in values.items() if value is not None}
     return [
         name
@@ -247,16 +249,18 @@ def _apart(content: FoldsContent) -> list[str]:
 
 def _with_spread(found: Mapping[str, float], digits: int = 3) -> str:
     return (
-        f"{number(found['mean'], digits)} ± {number(found['sd'], digits)}"
+        f"{format_number(found['mean'], digits)} ± {format_number(found['sd'], digits)}"
         if found["n"] > 1
-        else number(found["mean"], digits)
+        else format_number(found["mean"], digits)
     )
 
 
 def render_folds(content: FoldsContent) -> str:
     """The page over the folds of one data set, as HTML that stands alone."""
     overall, summary = _overall(content)
-    shown = {key: metric for key, metric in METRICS.items() if any(fold.value(metric) is not None for fold in content.folds)}
+    shown = {
+        key: metric for key, metric in FOLD_METRICS.items() if any(fold.value(metric) is not None for fold in content.folds)
+    }
     folds = [
         {"name": fold.name, "test": " ".join(fold.test), "report": _safe_link(fold.report), "status": fold.overall}
         for fold in content.folds
@@ -267,7 +271,7 @@ def render_folds(content: FoldsContent) -> str:
         {
             "title": metric.title,
             "mean": _with_spread(numbers["metrics"][key], metric.digits),
-            "median": number(numbers["metrics"][key]["median"], metric.digits),
+            "median": format_number(numbers["metrics"][key]["median"], metric.digits),
             "cells": [_cell(fold.value(metric), metric) for fold in content.folds],
         }
         for key, metric in shown.items()
@@ -285,7 +289,7 @@ def render_folds(content: FoldsContent) -> str:
         strips=[_strip(key, metric, content, numbers["metrics"][key]) for key, metric in shown.items()],
         blocks=blocks,
         sweep=_sweep(content.sweep),
-        quality=[(name, number(value, 4)) for name, value in numbers["quality_metric"].items()],
+        quality=[(name, format_number(value, 4)) for name, value in numbers["quality_metric"].items()],
         motifs=content.motifs,
         links={words: _safe_link(link) for words, link in content.links.items()},
         provenance=[(name, str(value)) for name, value in content.provenance.items()],
@@ -305,7 +309,7 @@ def _text(value: Any) -> str:
     """A cell of the sweep's table."""
     if isinstance(value, list | tuple):
         return ", ".join(map(_text, value)) or "none"
-    return number(value) if isinstance(value, float) else "–" if value is None else str(value)
+    return format_number(value) if isinstance(value, float) else "–" if value is None else str(value)
 
 
 def _sweep(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -322,14 +326,14 @@ def _sweep(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _cell(value: float | None, metric: Metric) -> tuple[str, str]:
+def _cell(value: float | None, metric: FoldMetric) -> tuple[str, str]:
     """A number and what its rule says of it, where it has one."""
     judged = round(value, 3) if value is not None and metric.rule == "footprint" else value  # as the rule has it
     status = RULES[metric.rule].status(judged) if metric.rule and judged is not None else ""
-    return number(value, metric.digits), status if status in ("warn", "fail") else ""
+    return format_number(value, metric.digits), status if status in ("warn", "fail") else ""
 
 
-def _strip(key: str, metric: Metric, content: FoldsContent, found: Mapping[str, float]) -> dict[str, Any]:
+def _strip(key: str, metric: FoldMetric, content: FoldsContent, found: Mapping[str, float]) -> dict[str, Any]:
     """A line with a dot for each fold, places in percent of its width; its mean, and the threshold where there is one."""
     values = {fold.name: value for fold in content.folds if (value := fold.value(metric)) is not None}
     rule, digits = RULES[metric.rule] if metric.rule else None, metric.digits
@@ -344,12 +348,12 @@ def _strip(key: str, metric: Metric, content: FoldsContent, found: Mapping[str, 
         "key": key,
         "title": metric.title,
         "value": _with_spread(found, digits),
-        "low": number(low, digits),
-        "high": number(high, digits),
+        "low": format_number(low, digits),
+        "high": format_number(high, digits),
         "mean": place(found["mean"]),
         "threshold": place(rule.good) if rule else None,
         "wanted": rule.wanted if rule else "",
-        "dots": [(place(value), f"{name}: {number(value, digits)}") for name, value in values.items()],
+        "dots": [(place(value), f"{name}: {format_number(value, digits)}") for name, value in values.items()],
     }
 
 
@@ -379,4 +383,4 @@ def _matrix(name: str, found: Mapping[str, Any], folds: Sequence[str]) -> dict[s
 
 def _tinted(r: float | None) -> tuple[str, int]:
     """A correlation and how strongly its cell is coloured, in percent."""
-    return number(r), 0 if r is None else round(45 * max(r, 0.0) ** 2)
+    return format_number(r), 0 if r is None else round(45 * max(r, 0.0) ** 2)

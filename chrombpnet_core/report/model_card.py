@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chrombpnet_core.report.tables import number
+from chrombpnet_core.report.tables import format_number
 
-__all__ = ["Card", "model_card"]
+__all__ = ["ModelCard", "render_model_card"]
 
 _ASSAYS = {"ATAC": "ATAC-seq", "DNASE": "DNase-seq"}
 _HOW = """## Use
@@ -49,7 +49,7 @@ _CITE = """## Cite
 
 
 @dataclass(frozen=True)
-class Card:
+class ModelCard:
     """What the README says.
 
     Attributes
@@ -82,10 +82,10 @@ class Card:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
-def model_card(card: Card) -> str:
+def render_model_card(card: ModelCard) -> str:
     """The README as Markdown."""
     folds = [
-        (fold["name"], " ".join(fold["test"]), number(fold["pearson_peaks"]), number(fold["norm_jsd_peaks"]))
+        (fold["name"], " ".join(fold["test"]), format_number(fold["pearson_peaks"]), format_number(fold["norm_jsd_peaks"]))
         for fold in card.folds
     ]
     files = [(f"`{path}`", what, _size(size)) for path, (what, size) in card.files.items()]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 
-from chrombpnet_core.plots.style import PALETTE, plain_svg
+from chrombpnet_core.plots import PALETTE, plain_svg
+from chrombpnet_core.report.html import read_template
 from chrombpnet_core.report.sections import STATUS_MARKS, STATUS_WORDS, Page
 
 __all__ = ["render_pdf"]
@@ -30,9 +30,10 @@ def render_pdf(page: Page) -> bytes:
         "marks": STATUS_MARKS,
         "palette": {name: light for name, (light, _) in PALETTE.items()},
     }
-    source = resources.files(__package__).joinpath("templates", "report.typ").read_bytes()
     fonts = typst.Fonts(include_system_fonts=False, font_paths=[Path(matplotlib.get_data_path()) / "fonts" / "ttf"])
-    return typst.compile(source, format="pdf", font_paths=fonts, sys_inputs={"data": json.dumps(data)})
+    return typst.compile(
+        read_template("report.typ").encode(), format="pdf", font_paths=fonts, sys_inputs={"data": json.dumps(data)}
+    )
 
 
 def _plain(value: Any) -> Any:

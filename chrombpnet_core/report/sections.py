@@ -12,9 +12,10 @@ from markupsafe import Markup
 from chrombpnet_core.evaluation.bias_response import MAX_BIAS_RESPONSE, bias_response
 from chrombpnet_core.evaluation.footprints import CONTROL
 from chrombpnet_core.models.names import BIAS, CORRECTED, FULL, MODEL_LABELS
-from chrombpnet_core.plots import style
-from chrombpnet_core.report import pictures as pictures
-from chrombpnet_core.report.content import MOTIF_MODELS, MotifEntry, ReportContent, shown_q
+from chrombpnet_core.plots import MODEL_COLOURS, footprint, write_svg
+from chrombpnet_core.report import pictures
+from chrombpnet_core.report.content import MOTIF_MODELS, MotifEntry, ReportContent, format_q_value
+from chrombpnet_core.report.gc_match import gc_match
 from chrombpnet_core.report.glossary import glossary
 from chrombpnet_core.report.rules import RULES, STATUSES, Verdict
 from chrombpnet_core.report.tables import Table, tables
@@ -193,7 +194,7 @@ def _groups(content: ReportContent) -> Iterator[Group]:
         "Enzyme motifs put into the middle of background sequences. The bias model answers with a spike; the "
         "corrected model must stay flat and below the dashed line (0.003). The same scale in every panel.",
         list(_footprints(content, models)),
-        (*((pictures.MODEL_COLOURS[model], MODEL_LABELS[model]) for model in models), ("chance", "no motif")),
+        (*((MODEL_COLOURS[model], MODEL_LABELS[model]) for model in models), ("chance", "no motif")),
     )
     yield Group(
         "Motifs",
@@ -240,9 +241,10 @@ def _reads(content: ReportContent) -> Iterator[Picture]:
 
 
 def _training(content: ReportContent) -> Iterator[Picture]:
-    if content.background is not None and content.background.gc_edges is not None:
+    background = content.nonpeaks
+    if background is not None and background.gc_edges is not None:
         yield _picture(
-            pictures.gc_match(content.background),
+            gc_match(background.gc_edges, {"peaks": background.gc_peaks, "nonpeaks": background.gc_nonpeaks}),
             "gc",
             "GC content of peaks and nonpeaks",
             "The two should lie on top of each other. Where they part, the models can tell peaks by their GC content alone.",
@@ -270,7 +272,7 @@ def _predictions(content: ReportContent) -> Iterator[Picture]:
             pictures.counts_scatter(
                 arrays["observed_logcounts"][rows],
                 arrays["predicted_logcounts"][rows],
-                colour=pictures.MODEL_COLOURS.get(model, "full"),
+                colour=MODEL_COLOURS.get(model, "full"),
             ),
             f"counts-{model}-{group}",
             f"Counts in {group}, {MODEL_LABELS.get(model, model)}",
@@ -278,9 +280,7 @@ def _predictions(content: ReportContent) -> Iterator[Picture]:
         )
     for model, arrays, group, rows in shown:
         yield _picture(
-            pictures.jsd_histogram(
-                arrays["jsd"][rows], arrays["chance_jsd"][rows], colour=pictures.MODEL_COLOURS.get(model, "full")
-            ),
+            pictures.jsd_histogram(arrays["jsd"][rows], arrays["chance_jsd"][rows], colour=MODEL_COLOURS.get(model, "full")),
             f"jsd-{model}-{group}",
             f"Profiles in {group}, {MODEL_LABELS.get(model, model)}",
             "Distance of prediction and reads: left is better. Lines are medians; grey is each region's reads against "
@@ -317,7 +317,7 @@ def _footprints(content: ReportContent, models: list[str]) -> Iterator[Picture]:
             errors[CONTROL] = content.footprint_errors[models[-1]][CONTROL]
         band = " Shaded: 95\N{NO-BREAK SPACE}% confidence interval of the mean over sequences." if errors else ""
         yield _picture(
-            pictures.footprint(curves, motif, ylim, errors=errors),
+            footprint(curves, motif, ylim, errors=errors),
             f"footprint-{number}",
             "",
             f"Maximum: {maxima}.{band}",
@@ -354,8 +354,8 @@ def _motif_line(entry: MotifEntry, name: str, model: str) -> MotifLine:
         f"{entry.seqlets:,}",
         _MOTIF_KINDS.get(entry.kind, entry.kind),
         status if status != "pass" else "",
-        Markup(style.write_svg(pictures.motif_logos(entry), name, alt)),
-        tuple((match, shown_q(q)) for match, q in entry.matches[:_MATCHES_SHOWN]),
+        Markup(write_svg(pictures.motif_logos(entry), name, alt)),
+        tuple((match, format_q_value(q)) for match, q in entry.matches[:_MATCHES_SHOWN]),
     )
 
 
@@ -391,4 +391,4 @@ def _examples(content: ReportContent) -> Iterator[Picture]:
 
 
 def _picture(figure: Any, name: str, title: str, caption: str, width: str = "") -> Picture:
-    return Picture(Markup(style.write_svg(figure, name, f"{title or name}. {caption}")), title, caption, width)
+    return Picture(Markup(write_svg(figure, name, f"{title or name}. {caption}")), title, caption, width)

@@ -12,7 +12,7 @@ from chrombpnet_core.evaluation.footprints import CONTROL
 from chrombpnet_core.models.names import MODEL_LABELS
 from chrombpnet_core.report.content import ReportContent
 
-__all__ = ["Table", "number", "tables"]
+__all__ = ["Table", "format_number", "tables"]
 
 _BLANK = "–"
 
@@ -34,7 +34,7 @@ def tables(content: ReportContent) -> list[Table]:
     return [table for make in makers for table in make(content) if table.rows]
 
 
-def number(value: Any, digits: int = 3) -> str:
+def format_number(value: Any, digits: int = 3) -> str:
     """A number as people read it: thousands separated, a true minus sign; a dash for none."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return _BLANK
@@ -53,14 +53,14 @@ def _metrics(content: ReportContent) -> Iterator[Table]:
             rows.append(
                 (
                     f"{MODEL_LABELS.get(model, model)}, {group.replace('_', ' ')}",
-                    number(sizes.get("regions")),
-                    number(sizes.get("without_reads")),
-                    number(counts.get("pearsonr")),
-                    number(counts.get("spearmanr")),
-                    number(counts.get("mse")),
-                    number(profile.get("median_jsd")),
-                    number(chance.get("median_jsd")),
-                    number(profile.get("median_norm_jsd")),
+                    format_number(sizes.get("regions")),
+                    format_number(sizes.get("without_reads")),
+                    format_number(counts.get("pearsonr")),
+                    format_number(counts.get("spearmanr")),
+                    format_number(counts.get("mse")),
+                    format_number(profile.get("median_jsd")),
+                    format_number(chance.get("median_jsd")),
+                    format_number(profile.get("median_norm_jsd")),
                 )
             )
     yield Table(
@@ -87,7 +87,9 @@ def _classification(content: ReportContent) -> Iterator[Table]:
     for model, metrics in content.metrics.items():
         scores = metrics.get("classification_metrics")
         if scores:
-            rows.append((MODEL_LABELS.get(model, model), number(scores.get("auroc")), number(scores.get("auprc"))))
+            rows.append(
+                (MODEL_LABELS.get(model, model), format_number(scores.get("auroc")), format_number(scores.get("auprc")))
+            )
     yield Table("Telling peaks from nonpeaks by predicted counts", ("model", "AUROC", "AUPRC"), rows)
 
 
@@ -97,9 +99,9 @@ def _selection(content: ReportContent) -> Iterator[Table]:
             f"{name} model",
             _of(summary.peaks_kept, summary.peaks),
             _of(summary.nonpeaks_kept, summary.nonpeaks),
-            number(summary.threshold, 2),
-            f"{number(summary.lower, 1)} … {number(summary.upper, 1)}",
-            number(summary.counts_loss_weight, 2),
+            format_number(summary.threshold, 2),
+            f"{format_number(summary.lower, 1)} … {format_number(summary.upper, 1)}",
+            format_number(summary.counts_loss_weight, 2),
         )
         for name, summary in content.selection.items()
     ]
@@ -113,7 +115,7 @@ def _selection(content: ReportContent) -> Iterator[Table]:
 def _of(part: int | None, whole: int | None) -> str:
     if part is None:
         return _BLANK
-    return number(part) if whole is None else f"{part:,} of {whole:,}"
+    return format_number(part) if whole is None else f"{part:,} of {whole:,}"
 
 
 def _footprints(content: ReportContent) -> Iterator[Table]:
@@ -121,7 +123,10 @@ def _footprints(content: ReportContent) -> Iterator[Table]:
     motifs = dict.fromkeys(motif for model in models for motif in content.footprints[model])
     maxima = {model: bias_response(content.footprints[model], content.footprints[model]) for model in models}
     rows = [
-        (motif + (" (no motif)" if motif == CONTROL else ""), *(number(maxima[model].get(motif), 4) for model in models))
+        (
+            motif + (" (no motif)" if motif == CONTROL else ""),
+            *(format_number(maxima[model].get(motif), 4) for model in models),
+        )
         for motif in motifs
     ]
     yield Table("Footprint maxima", ("motif", *(MODEL_LABELS[model] for model in models)), rows)
@@ -131,7 +136,7 @@ def _truth(content: ReportContent) -> Iterator[Table]:
     rows = [
         (
             check.name,
-            number(check.value, 4),
+            format_number(check.value, 4),
             f"{'≥' if check.at_least else '<'} {check.bound:g}",
             "yes" if check.passed else "no",
             check.note,

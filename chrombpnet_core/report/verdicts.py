@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from chrombpnet_core.evaluation.bias_response import MAX_BIAS_RESPONSE, bias_response, bias_verdict
 from chrombpnet_core.models.names import BIAS, CORRECTED, FULL, MODEL_LABELS
-from chrombpnet_core.report.content import MOTIF_MODELS, MotifEntry, ReportContent, SelectionSummary, shown_q
+from chrombpnet_core.report.content import MOTIF_MODELS, MotifEntry, ReportContent, SelectionSummary, format_q_value
 from chrombpnet_core.report.rules import AUTHORS, OURS, RULES, STATUSES, Verdict
 
 __all__ = ["is_enzyme_motif", "judge", "not_judged", "worst"]
@@ -53,7 +53,7 @@ def not_judged(content: ReportContent) -> list[str]:
         (main and not _enzyme_footprints(content), "enzyme footprints of the corrected model"),
         (content.shift is None, "the read shift"),
         (content.reads is None, "sequencing depth"),
-        (content.background is None or not content.background.wanted, "whether nonpeaks were found for all peaks"),
+        (content.nonpeaks is None or not content.nonpeaks.wanted, "whether nonpeaks were found for all peaks"),
         (not content.selection, "the selection of training regions"),
         (not content.history, "the course of training"),
         (
@@ -204,7 +204,7 @@ def _factors(entries: list[MotifEntry]) -> tuple[float, str, str]:
     name = found[0].matches[0][0] if found[0].matches else found[0].pattern
     return (
         found[0].q,
-        f"q = {shown_q(found[0].q)} ({name})",
+        f"q = {format_q_value(found[0].q)} ({name})",
         f"{len(found)} of {len(entries)} motifs of the bias model are most like that of a transcription factor; the "
         f"closest is {found[0].pattern}, like {name}.",
     )
@@ -335,7 +335,7 @@ def _signed(shift: int) -> str:
 
 
 def _regions(content: ReportContent) -> Iterator[Verdict]:
-    background = content.background
+    background = content.nonpeaks
     if background is not None and background.wanted and background.made is not None:
         yield _apply(
             "nonpeaks_made",

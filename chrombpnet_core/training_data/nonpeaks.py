@@ -21,14 +21,19 @@ from chrombpnet_core.genome.regions import centres, inside, on_chromosomes, over
 from chrombpnet_core.genome.sequence import OTHER
 from chrombpnet_core.progress import bar, track
 
-__all__ = ["candidates", "gc_bins", "peak_gc", "sample_nonpeaks"]
+__all__ = ["CLOSE_GC", "GC_EDGES", "candidates", "gc_bins", "gc_histogram", "peak_gc", "sample_nonpeaks"]
 
 log = logging.getLogger(__name__)
 
 _BINS = 101
+GC_EDGES = (np.arange(_BINS + 1) - 0.5) / 100
+"""Edges of the bins of :func:`gc_histogram`: the GC fraction is rounded to the nearest hundredth."""
+
 _BLOCK = 1 << 20  # bases whose prefix sums are held at a time
 _FARTHEST = 0.2  # in GC
-_CLOSE, _MANY_FAR = 0.05, 0.1  # in GC; share of nonpeaks that may lie farther before it is said
+CLOSE_GC = 0.05
+"""GC fraction by which a nonpeak that still matches may differ from its peak."""
+_MANY_FAR = 0.1  # share of nonpeaks that may lie farther before it is said
 _MANY_SKIPPED = 0.25
 _MOST_UNKNOWN = 0.5  # of a bin's bases, beyond which it is an assembly gap and no background
 
@@ -236,6 +241,22 @@ def sample_nonpeaks(
     return regions_at(table["chrom"].to_numpy(), table["start"].to_numpy(), width), stats
 
 
+def gc_histogram(gc: pd.Series) -> np.ndarray:
+    """Count regions by GC content.
+
+    Parameters
+    ----------
+    gc
+        GC fraction of each region.
+
+    Returns
+    -------
+    ndarray
+        Regions in each bin of :data:`GC_EDGES`, int64 ``(101,)``.
+    """
+    return np.bincount(_bin_of(gc), minlength=_BINS)
+
+
 def _bin_of(gc: pd.Series) -> np.ndarray:
     return np.rint(gc.to_numpy() * 100).astype(np.int64)
 
@@ -329,7 +350,7 @@ def _report(stats: dict[str, dict[str, object]], most: int) -> None:
             ", ".join(short),
             most / 100,
         )
-    far = {part: sum(numbers["by_distance"][round(_CLOSE * 100) + 1 :]) for part, numbers in stats.items()}
+    far = {part: sum(numbers["by_distance"][round(CLOSE_GC * 100) + 1 :]) for part, numbers in stats.items()}
     many = [
         f"{part} {count:,} of {stats[part]['found']:,}"
         for part, count in far.items()
@@ -339,7 +360,7 @@ def _report(stats: dict[str, dict[str, object]], most: int) -> None:
         log.warning(
             "nonpeaks that differ by more than %.2f in GC from their peaks are many: %s. A lower ratio (-npr) or a "
             "smaller stride (-st) leaves fewer",
-            _CLOSE,
+            CLOSE_GC,
             ", ".join(many),
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 from prefect import flow
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.report.folds import FOLDS_JSON
+from chrombpnet_core.report import FOLDS_JSON
 from flows.dataset.flows import dataset, plan
 from flows.spec import make_spec
 from tasks.reports import BUNDLE_MANIFEST, make_index

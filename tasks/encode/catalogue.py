@@ -175,7 +175,7 @@ class Catalogue:
 
     def write_page(self) -> str:
         """Write the web page beside it; its address."""
-        from chrombpnet_core.report.catalogue import render_catalogue
+        from chrombpnet_core.report import render_catalogue
 
         root = self._store.url.rstrip("/") + "/"
         rows = [asdict(entry) | {"report": entry.report.removeprefix(root)} for entry in self.read().values()]
@@ -215,7 +215,7 @@ def outcome(entry: Entry, store: str, run_state: str = "", message: str = "", pr
     price
         Of an hour of a GPU.
     """
-    from chrombpnet_core.report.folds import FOLDS_HTML, FOLDS_JSON
+    from chrombpnet_core.report import FOLDS_HTML, FOLDS_JSON
 
     active = run_state not in ("", "COMPLETED", "FAILED", "CRASHED", "CANCELLED")
     run = run_id(entry.output)

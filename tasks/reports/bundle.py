@@ -272,7 +272,7 @@ def _make(work: Work, packed: dict[str, dict[str, _Source]], plain: dict[str, _S
 
 
 def _readme(work: Work, files: dict[str, tuple[str, int]], metrics: dict[str, Any]) -> str:
-    from chrombpnet_core.report.model_card import Card, model_card
+    from chrombpnet_core.report import ModelCard, render_model_card
 
     parameters, name = work.parameters, work.parameters["name"]
     folds = [
@@ -286,8 +286,8 @@ def _readme(work: Work, files: dict[str, tuple[str, int]], metrics: dict[str, An
     ]
     ensemble, first = f"models/{name}.ensemble.chrombpnet_nobias.h5", next(iter(parameters["folds"]))
     example = ensemble if ensemble in files else f"{first}/model.chrombpnet_nobias.{first}.{name}.h5"
-    return model_card(
-        Card(
+    return render_model_card(
+        ModelCard(
             name,
             parameters["about"].get("assay", ""),
             parameters["about"].get("genome", ""),

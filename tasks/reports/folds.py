@@ -99,7 +99,7 @@ def publish_folds(report: Result, output: str) -> str:
 
 
 def _report(work: Work) -> None:
-    from chrombpnet_core.report.folds import FoldsContent, write_folds_report
+    from chrombpnet_core.report import FoldsContent, write_folds_report
 
     parameters = work.parameters
     agreement = {
@@ -126,7 +126,7 @@ def _read(work: Work, name: str) -> dict[str, Any]:
 
 
 def _fold(work: Work, name: str, test: list[str]) -> Any:
-    from chrombpnet_core.report.folds import FoldSummary
+    from chrombpnet_core.report import FoldSummary
 
     maxima = bias_response(read_footprints(work.inputs[f"{name}_footprints"]))
     report = _read(work, f"{name}_report") if f"{name}_report" in work.inputs else {}
@@ -153,8 +153,7 @@ def make_index(root: str) -> str:
     InputError
         Where there is none.
     """
-    from chrombpnet_core.report.folds import FOLDS_JSON
-    from chrombpnet_core.report.index import render_index
+    from chrombpnet_core.report import FOLDS_JSON, render_index
 
     require_place(root, "index")
     store = Store(root)
@@ -177,8 +176,7 @@ def make_index(root: str) -> str:
 
 def _readable(store: Store, name: str) -> dict[str, Any] | None:
     """A report's numbers, where they are such as the index can show."""
-    from chrombpnet_core.report.folds import FOLDS_FORMAT
-    from chrombpnet_core.report.index import render_index
+    from chrombpnet_core.report import FOLDS_FORMAT, render_index
 
     content = store.read_json(*name.split("/"))
     try:

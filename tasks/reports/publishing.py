@@ -21,7 +21,7 @@ from tasks.steps.evaluation import QUALITY_METRIC
 from tasks.storage import Store, place_files, prefixed_path
 
 if TYPE_CHECKING:
-    from chrombpnet_core.report.browser import Reference
+    from chrombpnet_core.report import BrowserGenome
 
 __all__ = ["publish_quality_metric", "publish_run"]
 
@@ -77,9 +77,9 @@ def _sessions(
     files: dict[str, Path], done: dict[str, Result], asked: dict[str, Any], output: str, prefix: str, assembly: str | None
 ) -> dict[str, str]:
     """Name → text of what opens the tracks among ``files`` in genome browsers."""
-    from chrombpnet_core.report.browser import igv_json, igv_xml, tracks_of, ucsc_hub
+    from chrombpnet_core.report import browser_tracks, igv_json, igv_xml, ucsc_hub
 
-    tracks, reference = tracks_of("/".join(prefixed_path(name, prefix)) for name in files), _reference(asked, assembly)
+    tracks, reference = browser_tracks("/".join(prefixed_path(name, prefix)) for name in files), _reference(asked, assembly)
     if not tracks or not (reference.assembly or reference.fasta):
         return {}
     target, locus = Store(output), _best_locus(done)
@@ -90,18 +90,18 @@ def _sessions(
     return sessions | ({_HUB: ucsc_hub(tracks, assembly, str(asked.get("id", "")))} if assembly else {})
 
 
-def _reference(asked: dict[str, Any], assembly: str | None) -> Reference:
+def _reference(asked: dict[str, Any], assembly: str | None) -> BrowserGenome:
     """The genome as a browser finds it: by name, else the FASTA that was given; a local one's index where it is there."""
-    from chrombpnet_core.report.browser import Reference
+    from chrombpnet_core.report import BrowserGenome
 
     fasta = str(asked.get("genome") or "")
     if assembly or not fasta:
-        return Reference(assembly or "")
+        return BrowserGenome(assembly or "")
     if "://" in fasta and not fasta.startswith("file://"):
-        return Reference(fasta=fasta, index=f"{fasta}.fai")
+        return BrowserGenome(fasta=fasta, index=f"{fasta}.fai")
     path = Path(fasta.removeprefix("file://")).expanduser().resolve()
     indexes = [f"{path}.fai", *([f"{path}.gzi"] if path.suffix == ".gz" else [])]
-    return Reference(fasta=str(path), index=indexes[0] if all(map(os.path.exists, indexes)) else "")
+    return BrowserGenome(fasta=str(path), index=indexes[0] if all(map(os.path.exists, indexes)) else "")
 
 
 def _best_locus(done: dict[str, Result]) -> str:

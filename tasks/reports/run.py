@@ -12,15 +12,16 @@ import numpy as np
 import pandas as pd
 
 from chrombpnet_core.models.names import BIAS, CORRECTED, FULL
-from chrombpnet_core.report.content import (
-    Background,
-    Example,
+from chrombpnet_core.report import (
+    ExampleRegion,
     MotifEntry,
+    NonpeakSummary,
     ReportContent,
     SelectionSummary,
     ShiftEvidence,
     StepRecord,
 )
+from chrombpnet_core.training_data.nonpeaks import GC_EDGES
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.steps.contributions import EXAMPLES
 from tasks.steps.evaluation import truth_inputs
@@ -38,8 +39,6 @@ _MOTIFS = {
 }
 _MOTIFS["dataset"] = {f"bias_{step}": explained for step, explained in _MOTIFS["bias"].items()} | _MOTIFS["main"]
 _CONTRIBUTIONS = "contributions"
-
-_GC_EDGES = (np.arange(102) - 0.5) / 100
 
 
 @step_task("Write the report")
@@ -85,7 +84,7 @@ def _told(asked: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def _report(work: Work, steps: dict[str, Result]) -> None:
-    from chrombpnet_core.report.write import write_motif_pdfs, write_pictures, write_report
+    from chrombpnet_core.report import write_motif_pdfs, write_pictures, write_report
 
     content = _content(work, steps)
     write_report(content, work.out)
@@ -119,7 +118,7 @@ def _content(work: Work, steps: dict[str, Result]) -> ReportContent:
         reads=coverage.get("reads"),
         genome_size=coverage["genome_size"],
         shift=_shift(folders["shift"]) if "shift" in folders else None,
-        background=_background(steps),
+        nonpeaks=_background(steps),
         insertion_pfm=np.load(folders["insertion_logo"] / "pfm.npy"),
         history={model: _history(folders[name], model) for name, model in trained},
         footprints={name: {motif: found.profile for motif, found in named.items()} for name, named in footprints.items()},
@@ -184,11 +183,11 @@ def _shift(path: Path) -> ShiftEvidence:
     )
 
 
-def _background(steps: dict[str, Result]) -> Background:
+def _background(steps: dict[str, Result]) -> NonpeakSummary:
     facts = steps["shards"].facts
     drawn = steps["nonpeaks"].facts if "nonpeaks" in steps else {}
-    return Background(
-        drawn.get("wanted"), drawn.get("made"), _GC_EDGES, np.asarray(facts["peaks_gc"]), np.asarray(facts["nonpeaks_gc"])
+    return NonpeakSummary(
+        drawn.get("wanted"), drawn.get("made"), GC_EDGES, np.asarray(facts["peaks_gc"]), np.asarray(facts["nonpeaks_gc"])
     )
 
 
@@ -235,7 +234,9 @@ def example_contributions(path: Path | None) -> dict[tuple[str, int], np.ndarray
     }
 
 
-def _examples(path: Path, planted: dict[str, np.ndarray], contributions: dict[tuple[str, int], np.ndarray]) -> list[Example]:
+def _examples(
+    path: Path, planted: dict[str, np.ndarray], contributions: dict[tuple[str, int], np.ndarray]
+) -> list[ExampleRegion]:
     if not path.exists():
         return []
     arrays = _arrays(path)
@@ -245,7 +246,7 @@ def _examples(path: Path, planted: dict[str, np.ndarray], contributions: dict[tu
         chrom, start = str(arrays["chroms"][i]), int(arrays["starts"][i])
         observed = arrays["observed"][i]
         examples.append(
-            Example(
+            ExampleRegion(
                 f"{label} peak",
                 chrom,
                 start,

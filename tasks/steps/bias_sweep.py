@@ -10,7 +10,7 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from chrombpnet_core.report.bias_factor import Candidate, candidate_of, choose_factor
+from chrombpnet_core.report import FactorCandidate, choose_factor, read_candidate
 from tasks.runner import Result, should_retry
 from tasks.storage import place_files
 
@@ -64,13 +64,13 @@ def compare_factors(reports: dict[str, Result | str], output: str) -> float:
     return choice.factor
 
 
-def _candidate(factor: float, report: Result | str) -> Candidate:
+def _candidate(factor: float, report: Result | str) -> FactorCandidate:
     if isinstance(report, str):
-        return Candidate(factor, error=report)
-    return candidate_of(factor, json.loads(report.file("report.json").read_text()))
+        return FactorCandidate(factor, error=report)
+    return read_candidate(factor, json.loads(report.file("report.json").read_text()))
 
 
-def _row(candidate: Candidate) -> dict[str, Any]:
+def _row(candidate: FactorCandidate) -> dict[str, Any]:
     row = asdict(candidate)
     return {name: row[name] for name in ("factor", "r_nonpeaks", "r_peaks", "motifs", "tf_motif", "verdict")} | (
         {"error": candidate.error} if candidate.error else {}

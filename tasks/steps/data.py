@@ -17,7 +17,6 @@ from chrombpnet_core.genome.folds import Fold
 from chrombpnet_core.genome.regions import away_from, inside, read_bed3, read_regions, write_regions
 from chrombpnet_core.reads.cut_sites import spill_reads
 from chrombpnet_core.reads.shift import estimate_shift
-from chrombpnet_core.report.gc_picture import plot_gc_match
 from chrombpnet_core.tracks.coverage import Coverage
 from chrombpnet_core.tracks.insertions import insertion_pfm, write_bigwig
 from chrombpnet_core.tracks.merge import merge_bigwigs
@@ -130,8 +129,8 @@ def draw_insertion_logo(store: str, coverage: Result, genome: str, chrom: str) -
 
 
 def _logo(work: Work) -> None:
-    from chrombpnet_core.plots.style import write_png
-    from chrombpnet_core.report.pictures import insertion_logo
+    from chrombpnet_core.plots import write_png
+    from chrombpnet_core.report import insertion_logo
 
     genome, *_ = _open(work)
     with genome, Coverage(work.inputs["coverage"] / BIGWIG) as coverage:
@@ -178,6 +177,9 @@ def draw_nonpeaks(
 
 
 def _nonpeaks(work: Work) -> None:
+    from chrombpnet_core.plots import write_png
+    from chrombpnet_core.report import gc_match_of_regions
+
     parameters = work.parameters
     width = parameters["input_length"]
     genome, sizes, naming = _open(work)
@@ -194,7 +196,7 @@ def _nonpeaks(work: Work) -> None:
     auxiliary.mkdir()
     for name, table in (("foreground.gc.bed", foreground), ("candidates.bed", free)):
         table.to_csv(auxiliary / name, sep="\t", header=False, index=False)
-    plot_gc_match(foreground, free, nonpeaks, auxiliary / "gc_match.png", numbers)
+    write_png(gc_match_of_regions(foreground, free, nonpeaks, numbers), auxiliary / "gc_match.png")
     work.facts |= {
         "parts": numbers,
         "candidates": len(free),

@@ -22,8 +22,8 @@ from chrombpnet_core.genome.chromosome_names import Naming
 from chrombpnet_core.genome.enzyme import ASSAYS
 from chrombpnet_core.genome.folds import read_fold
 from chrombpnet_core.genome.regions import read_regions
+from chrombpnet_core.plots import read_limits
 from chrombpnet_core.progress import bar
-from chrombpnet_core.report.footprint_pictures import footprint_picture, read_limits
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.steps.genome import genome_at
 from tasks.storage import stage
@@ -51,7 +51,7 @@ def draw_footprints(
 
     The result holds the footprints as HDF5, a picture of each motif and, for each enzyme whose own motifs are among
     them, whether bias is corrected. Without ``motifs_file`` the motifs are the built-in ones: those of both enzymes and
-    of transcription factors. ``ylim`` is as in :func:`~chrombpnet_core.report.footprint_pictures.read_limits`, ``naming`` as
+    of transcription factors. ``ylim`` is as in :func:`~chrombpnet_core.plots.read_limits`, ``naming`` as
     :meth:`Naming.to_json <chrombpnet_core.genome.chromosome_names.Naming.to_json>` gives it.
     """
     return run_step(
@@ -97,12 +97,12 @@ def _built_in() -> list[tuple[str, str]]:
 
 
 def _draw_pictures(work: Work, motifs: dict[str, str], footprints: dict[str, Footprint]) -> None:
-    from chrombpnet_core.plots.style import write_png
+    from chrombpnet_core.plots import motif_footprint, write_png
 
     control = footprints[CONTROL]
     for name, letters in motifs.items():
         found = footprints[name]
-        figure = footprint_picture(
+        figure = motif_footprint(
             name, letters, found.profile, control.profile, work.parameters["ylim"], errors=(found.error, control.error)
         )
         write_png(figure, work.out / f"{file_name(name)}{_PICTURE}")

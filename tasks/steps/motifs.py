@@ -87,7 +87,7 @@ def _find_hits(work: Work) -> None:
     from chrombpnet_core.motifs.hits import read_templates, write_hits
     from chrombpnet_core.motifs.patterns import read_rows
     from chrombpnet_core.progress import bar
-    from chrombpnet_core.report.motifs import MODISCO, ROWS
+    from chrombpnet_core.report import MODISCO_FILE, MOTIF_ROWS_FILE
 
     source, motifs = Path(work.inputs["contributions"]), Path(work.inputs["motifs"])
     table = work.inputs.get("regions", source / "interpreted_regions.bed")
@@ -95,8 +95,8 @@ def _find_hits(work: Work) -> None:
         source = source / f"{work.parameters['name']}_scores.h5"
     names: dict[str, str] = {}
     if motifs.is_dir():
-        names = {row.pattern: row.matches[0].name for row in read_rows(motifs / ROWS) if row.kind != "unmatched"}
-        motifs = motifs / MODISCO
+        names = {row.pattern: row.matches[0].name for row in read_rows(motifs / MOTIF_ROWS_FILE) if row.kind != "unmatched"}
+        motifs = motifs / MODISCO_FILE
     regions, templates = read_regions(table, "regions"), read_templates(motifs)
     if not templates:
         log.warning("%s holds no motifs; the hits are empty", motifs.name)
@@ -117,7 +117,7 @@ def motif_files(result: Result, name: str) -> dict[str, Path]:
 
 
 def _find(work: Work, verbose: bool) -> None:
-    from chrombpnet_core.report.motifs import search_motifs
+    from chrombpnet_core.report import search_motifs
 
     source, parameters = Path(work.inputs["contributions"]), work.parameters
     if source.is_dir():

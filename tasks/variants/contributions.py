@@ -120,7 +120,7 @@ def _explained(explainer: Any, codes: np.ndarray, seed: int) -> Iterator[tuple[s
 
 
 def _report(work: Work) -> None:
-    from chrombpnet_core.report.variants import TopVariants, write_variants_page
+    from chrombpnet_core.report import TopVariants, write_variants_page
 
     table = pd.concat(list(read_parts([work.inputs["top"]])), ignore_index=True)
     path, artifact = stage(str(work.inputs["genome"]), "genome")

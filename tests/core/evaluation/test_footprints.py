@@ -14,7 +14,6 @@ from chrombpnet_core.evaluation.footprints import Footprint
 from chrombpnet_core.genome.fasta import open_genome
 from chrombpnet_core.genome.regions import regions_at
 from chrombpnet_core.genome.sequence import codes_of, reverse_complement
-from chrombpnet_core.report import footprint_pictures
 
 LENGTH, WIDTH = 40, 20
 LETTERS = st.text("ACGTNacgt", min_size=4, max_size=40)
@@ -226,53 +225,3 @@ def test_file_holds_what_was_written(tmp_path):
     np.testing.assert_allclose(again["tn5_1"].error, found["tn5/1"].error, rtol=1e-6)
     footprints.write_footprints({"one": Footprint(np.ones(3), 1.0)}, tmp_path / "x_footprints.h5")
     assert footprints.read_footprints(tmp_path / "x_footprints.h5")["one"].error is None
-
-
-# --- pictures ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("limits", "expected"),
-    [(None, None), ("0,0.01", (0, 0.01)), ("(0, 0.01)", (0, 0.01)), ("[-1 2]", (-1, 2)), ((0, 1), (0, 1))],
-)
-def test_limits_in_every_form(limits, expected):
-    assert footprint_pictures.read_limits(limits) == expected
-
-
-@pytest.mark.parametrize("limits", ["", "0", "0,1,2", "a,b", "1,0", "0,0", "0,inf", "nan,1"])
-def test_odd_limits_are_refused(limits):
-    with pytest.raises(InputError, match="--ylim; expected two numbers, the smaller first"):
-        footprint_pictures.read_limits(limits)
-
-
-@pytest.mark.parametrize(("name", "lines"), [("CTCF", 2), ("Tn5_1", 3)])
-def test_a_picture_shades_the_motif_and_marks_the_enzymes_limit(name, lines):
-    profile, control = np.linspace(0, 0.002, 1000), np.full(1000, 0.001)
-    (axes,) = footprint_pictures.footprint_picture(name, "ACGTA", profile, control).axes
-    assert len(axes.get_lines()) == lines
-    (shaded,) = axes.patches
-    assert (shaded.get_x(), shaded.get_x() + shaded.get_width()) == (-2.5, 2.5)
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
-        "with the motif, at most 0.0020",
-        "without it, at most 0.0010",
-    ]
-    assert footprint_pictures.footprint_picture(name, "A", profile, control, (0, 0.5)).axes[0].get_ylim() == (0, 0.5)
-
-
-def test_bands_hold_the_interval_of_each_curve():
-    profile, control, error = np.full(1000, 0.002), np.full(1000, 0.001), np.full(1000, 1e-4)
-    (axes,) = footprint_pictures.footprint_picture("CTCF", "ACG", profile, control, errors=(error, None)).axes
-    assert "95 % confidence interval" in axes.get_xlabel()
-    (band,) = axes.collections
-    bounds = band.get_paths()[0].get_extents()
-    assert (bounds.ymin, bounds.ymax) == pytest.approx((0.002 - 1.96e-4, 0.002 + 1.96e-4))
-    (axes,) = footprint_pictures.footprint_picture("CTCF", "ACG", profile, control, errors=(error, error)).axes
-    assert len(axes.collections) == 2
-
-
-def test_long_names_and_motifs_leave_room_for_each_other():
-    figure = footprint_pictures.footprint_picture("n" * 90, "ACGT" * 20, np.full(300, 1 / 300), np.full(300, 1 / 300))
-    (axes,) = figure.axes
-    figure.canvas.draw()
-    name, letters = (axes.title if side == "centre" else getattr(axes, f"_{side}_title") for side in ("left", "right"))
-    assert name.get_window_extent().x1 < letters.get_window_extent().x0

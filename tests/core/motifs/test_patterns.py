@@ -16,7 +16,8 @@ from chrombpnet_core.formats.hdf5 import open_hdf5
 from chrombpnet_core.motifs.database import Match, read_database
 from chrombpnet_core.motifs.modisco import find_patterns, read_windows
 from chrombpnet_core.motifs.patterns import motif_table, read_motifs, read_rows, trimmed
-from chrombpnet_core.report.motifs import render_motifs, search_motifs
+from chrombpnet_core.report.motif_search import search_motifs
+from chrombpnet_core.report.motifs_page import render_motifs
 
 PLANTED = {"NRF1": "TGCGCATGCGCA", "GATA": "CAGATAAGGA"}
 REGIONS, LENGTH, WINDOW = 160, 260, 200

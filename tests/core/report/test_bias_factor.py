@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.report.bias_factor import Candidate, candidate_of, choose_factor
+from chrombpnet_core.report.bias_factor import FactorCandidate, choose_factor, read_candidate
 
 
 def _candidate(factor, r_peaks=0.0, tf_motif=False, r_nonpeaks=0.5, **more):
-    return Candidate(
+    return FactorCandidate(
         factor,
         r_nonpeaks,
         r_peaks,
@@ -51,18 +51,18 @@ def test_the_least_evil_is_taken_and_called_so():
 
 def test_no_usable_model_is_an_error_that_tells_of_each():
     with pytest.raises(InputError, match=r"0.3: no model: too few; 0.5: r in peaks −0.60 is not above −0.3"):
-        choose_factor([Candidate(0.3, error="too few"), _candidate(0.5, -0.6), _candidate(0.8, None)])
+        choose_factor([FactorCandidate(0.3, error="too few"), _candidate(0.5, -0.6), _candidate(0.8, None)])
 
 
 def test_a_factor_without_a_model_is_passed_over():
-    assert choose_factor([Candidate(0.9, error="too few nonpeaks"), _candidate(0.5)]).factor == 0.5
+    assert choose_factor([FactorCandidate(0.9, error="too few nonpeaks"), _candidate(0.5)]).factor == 0.5
 
 
 def test_what_a_report_says_of_a_candidate():
     def verdict(key, status, value, shown=""):
         return {"key": key, "status": status, "value": value, "shown": shown}
 
-    found = candidate_of(
+    found = read_candidate(
         0.5,
         {
             "verdicts": [
@@ -76,7 +76,7 @@ def test_what_a_report_says_of_a_candidate():
     )
     assert (found.r_peaks, found.r_nonpeaks, found.tf_motif, found.verdict) == (-0.1, None, True, "fail")
     assert found.motifs == "profile: none of 2 motifs; counts: q = 1e-6 (CTCF)"
-    nothing = candidate_of(0.5, {"verdicts": [verdict("bias_r_peaks", "pass", -0.1)]})
+    nothing = read_candidate(0.5, {"verdicts": [verdict("bias_r_peaks", "pass", -0.1)]})
     assert (nothing.tf_motif, nothing.motifs, nothing.verdict) == (None, "", "pass")
 
 

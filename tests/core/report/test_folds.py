@@ -13,16 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chrombpnet_core.evaluation.metrics import quality_metric
+from chrombpnet_core.report.data_set_index import render_index
 from chrombpnet_core.report.folds import (
-    METRICS,
+    FOLD_METRICS,
     FoldsContent,
     FoldSummary,
     folds_numbers,
     render_folds,
-    spread,
+    summarise_spread,
     write_folds_report,
 )
-from chrombpnet_core.report.index import render_index
 
 PAIRS = [[0, 1], [0, 2], [1, 2]]
 SWEEP = [
@@ -112,7 +112,7 @@ def content(*folds, **changes):
 @given(st.lists(st.none() | st.floats(-10, 10), max_size=6))
 def test_spread_is_numpys(values):
     known = [value for value in values if value is not None]
-    found = spread(values)
+    found = summarise_spread(values)
     if not known:
         assert found is None
         return
@@ -137,7 +137,7 @@ def test_numbers_are_those_of_the_folds(tmp_path):
         "min": 0.6,
         "max": 0.7,
     }
-    assert set(found["metrics"]) == set(METRICS)
+    assert set(found["metrics"]) == set(FOLD_METRICS)
     assert found["quality_metric"] == quality_metric([metrics(0.6), metrics(0.7), metrics(None)])
     assert found["agreement"]["profile"]["contributions"] == [0.51, 0.52, 0.53]
     assert found["bias_sweep"][1]["chosen"] is True

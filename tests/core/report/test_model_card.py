@@ -6,9 +6,9 @@ import ast
 import re
 import shlex
 
-from chrombpnet_core.report.model_card import Card, model_card
+from chrombpnet_core.report.model_card import ModelCard, render_model_card
 
-CARD = Card(
+CARD = ModelCard(
     "yeast",
     "ATAC",
     "sacCer3",
@@ -23,7 +23,7 @@ CARD = Card(
 
 
 def test_it_tells_what_is_there_and_how_good():
-    text = model_card(CARD)
+    text = render_model_card(CARD)
     assert text.startswith("# yeast\n\nChromBPNet models of ATAC-seq data: from 2,114 bp")
     for line in (
         "| `models/yeast.models.tar` | models | 2.5 MB |",
@@ -34,11 +34,11 @@ def test_it_tells_what_is_there_and_how_good():
     ):
         assert line in text
     assert "10.1101/2024.12.25.630221" in text
-    assert "5 folds, each trained" in model_card(Card("a", "DNASE", "", 200, 80, {}, "x.h5", CARD.folds * 5))
+    assert "5 folds, each trained" in render_model_card(ModelCard("a", "DNASE", "", 200, 80, {}, "x.h5", CARD.folds * 5))
 
 
 def test_examples_are_valid():
-    text = model_card(CARD)
+    text = render_model_card(CARD)
     ast.parse(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1])
     from flows.cli.main import build_parser
 
@@ -49,9 +49,9 @@ def test_examples_are_valid():
 
 
 def test_no_text_breaks_a_table():
-    text = model_card(CARD)
+    text = render_model_card(CARD)
     assert "| reads: a\\|b c.bam |" in text
     for block in re.findall(r"(?:^\|.*\n)+", text, re.M):
         rows = [re.split(r"(?<!\\)\|", line) for line in block.splitlines()]
         assert len({len(row) for row in rows}) == 1
-    assert "<script" not in model_card(Card("<script>", "ATAC", "<script>", 1, 1, {}, "", []))
+    assert "<script" not in render_model_card(ModelCard("<script>", "ATAC", "<script>", 1, 1, {}, "", []))

@@ -8,11 +8,11 @@ import numpy as np
 import pypdfium2
 import pytest
 
-from chrombpnet_core.report.content import Example, ReportContent
+from chrombpnet_core.report.content import ExampleRegion, ReportContent
 from chrombpnet_core.report.pdf import render_pdf
+from chrombpnet_core.report.run_report import write_motif_pdfs
 from chrombpnet_core.report.sections import page_of
-from chrombpnet_core.report.write import write_motif_pdfs
-from tests.core.report.test_write import SECTIONS, full_content, made_footprints, motif
+from tests.core.report.test_run_report import SECTIONS, full_content, made_footprints, motif
 
 MILLIMETRE = 72 / 25.4
 NASTY = (
@@ -143,6 +143,6 @@ def test_motifs_have_a_file_of_their_own(tmp_path):
 
 def test_an_example_of_silence_has_a_picture():
     content = ReportContent(
-        "main", "t", "ATAC", examples=[Example("worst peak", "c", 0, np.zeros(9), contributions=np.zeros((9, 4)))]
+        "main", "t", "ATAC", examples=[ExampleRegion("worst peak", "c", 0, np.zeros(9), contributions=np.zeros((9, 4)))]
     )
     assert "Worst peak" in " ".join(words_of(render_pdf(page_of(content))))

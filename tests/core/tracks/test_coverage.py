@@ -9,13 +9,10 @@ import pyBigWig
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome.fasta import open_genome, read_chrom_sizes
 from chrombpnet_core.genome.sequence import codes_of
-from chrombpnet_core.plots.logo import COLOURS, draw_logo, information_content
 from chrombpnet_core.reads.cut_sites import spill_reads
 from chrombpnet_core.tracks import coverage as coverage_module
 from chrombpnet_core.tracks import insertions
@@ -234,32 +231,3 @@ def test_insertion_pfm_without_insertions(tmp_path):
         for chrom in ("c", "tiny"):
             pfm = insertion_pfm(coverage, genome, chrom)
             assert (pfm == 0.25).all()
-
-
-def test_logo_letters_stack_from_zero_by_size():
-    axes = Figure().add_subplot()
-    draw_logo(axes, np.array([[1.0, 0.5, 0, 0.2], [-1.0, 0, 2.0, -0.25]]))
-    spans = {}
-    for patch in axes.patches:
-        box = patch.get_path().get_extents()
-        spans[patch.get_facecolor()] = (box.y0, box.y1)
-    assert len(spans) == 4
-    colours = {base: to_rgba(colour) for base, colour in COLOURS.items()}
-    assert spans[colours["C"]] == pytest.approx((0.2, 0.7))
-    assert spans[colours["A"]] == pytest.approx((-1.25, 1.7))
-    assert spans[colours["T"]] == pytest.approx((-0.25, 0.2))
-    assert spans[colours["G"]] == pytest.approx((0, 2))
-    assert axes.get_xlim() == (-0.5, 1.5)
-    low, high = axes.get_ylim()
-    assert low <= -1.25 < 2 <= high
-
-
-@pytest.mark.parametrize("heights", [np.zeros((3, 5)), np.zeros(4), np.full((2, 4), np.nan)])
-def test_logo_refusals(heights):
-    with pytest.raises(ValueError, match=r"heights must be finite and of shape \(n, 4\)"):
-        draw_logo(Figure().add_subplot(), heights)
-
-
-def test_information_content():
-    assert information_content(np.array([[0.25] * 4, [1, 0, 0, 0], [0.5, 0.5, 0, 0]])).tolist() == [0, 2, 1]
-    assert information_content(np.array([[0.25] * 4]), 0.001)[0] == pytest.approx(0, abs=1e-12)

@@ -14,8 +14,9 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome.fasta import open_genome, read_chrom_sizes
 from chrombpnet_core.genome.folds import Fold, read_fold
 from chrombpnet_core.genome.regions import COLUMNS, read_bed3, read_regions, regions_at, write_regions
-from chrombpnet_core.report import gc_picture
-from chrombpnet_core.report.gc_picture import plot_gc_match
+from chrombpnet_core.plots import write_png
+from chrombpnet_core.report import gc_match
+from chrombpnet_core.report.gc_match import gc_match_of_regions
 from chrombpnet_core.training_data import nonpeaks as background
 from chrombpnet_core.training_data.nonpeaks import candidates, gc_bins, peak_gc, sample_nonpeaks
 
@@ -291,10 +292,10 @@ def test_files(tmp_path, small):
     assert len(lines) == 2 + 2 + 1
     assert all(fields[3:9] == ["."] * 6 and fields[9] == "20" for fields in lines)
     for numbers in (None, stats):
-        plot_gc_match(foreground, free, nonpeaks, tmp_path / "gc.png", numbers)
+        write_png(gc_match_of_regions(foreground, free, nonpeaks, numbers), tmp_path / "gc.png")
         assert (tmp_path / "gc.png").read_bytes().startswith(b"\x89PNG")
     assert (
-        gc_picture._quality(
+        gc_match._match_in_words(
             {"train": {"wanted": 8, "by_distance": [4, 1, 1]}, "test": {"wanted": 2, "by_distance": [1, 0, 1]}}
         )
         == "50.0% of the peak's own GC, 80.0% within ±0.02, 20.0% of 10 missing"

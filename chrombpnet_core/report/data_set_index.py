@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from chrombpnet_core.report.folds import _ASSAYS, _MARKS, _WORDS, FOLDS_HTML, METRICS
+from chrombpnet_core.report.folds import _ASSAYS, _MARKS, _WORDS, FOLD_METRICS, FOLDS_HTML
 from chrombpnet_core.report.html import render_page
 from chrombpnet_core.report.rules import STATUSES
-from chrombpnet_core.report.tables import number
+from chrombpnet_core.report.tables import format_number
 
 __all__ = ["render_index"]
 
@@ -31,7 +31,7 @@ def render_index(entries: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     return render_page(
         "index.html.j2",
         rows=sorted(rows, key=lambda row: (_natural(row["title"]), row["link"])),
-        headers=[METRICS[key].title for key in keys],
+        headers=[FOLD_METRICS[key].title for key in keys],
         words=_WORDS,
         marks=_MARKS,
     )
@@ -44,8 +44,8 @@ def _index_row(folder: str, content: Mapping[str, Any], keys: Sequence[str]) -> 
     values = [
         (
             metric.get("median"),
-            number(metric.get("median"), METRICS[key].digits),
-            number(metric.get("sd"), METRICS[key].digits),
+            format_number(metric.get("median"), FOLD_METRICS[key].digits),
+            format_number(metric.get("sd"), FOLD_METRICS[key].digits),
         )
         for key in keys
         for metric in [content.get("metrics", {}).get(key, {})]

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from urllib.parse import quote
 from xml.etree import ElementTree
 
-from chrombpnet_core.plots.style import PALETTE
+from chrombpnet_core.plots import PALETTE
 
-__all__ = ["Reference", "Track", "igv_json", "igv_xml", "tracks_of", "ucsc_hub"]
+__all__ = ["BrowserGenome", "BrowserTrack", "browser_tracks", "igv_json", "igv_xml", "ucsc_hub"]
 
 _KNOWN = (  # end of a file's name, what it shows, colour, group
     (r"data_unstranded\.bw", "observed reads", "observed", "cuts per base"),
@@ -34,7 +34,7 @@ _KNOWN = (  # end of a file's name, what it shows, colour, group
 
 
 @dataclass(frozen=True)
-class Track:
+class BrowserTrack:
     """A file that a browser shows.
 
     Attributes
@@ -67,7 +67,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Reference:
+class BrowserGenome:
     """The genome: the ``assembly`` that browsers know, or the addresses of a ``fasta`` and of its ``index``."""
 
     assembly: str = ""
@@ -75,23 +75,23 @@ class Reference:
     index: str = ""
 
 
-def tracks_of(paths: Iterable[str]) -> list[Track]:
+def browser_tracks(paths: Iterable[str]) -> list[BrowserTrack]:
     """The tracks among a run's files, in the order in which they are looked at: reads, models, contributions, regions.
 
     A bigWig of another name is shown under it; other files are left out.
     """
-    found: list[tuple[int, Track]] = []
+    found: list[tuple[int, BrowserTrack]] = []
     for path in paths:
         name = path.rsplit("/", 1)[-1]
         known = next((i for i, (pattern, *_) in enumerate(_KNOWN) if re.search(rf"(^|[_.]){pattern}$", name)), None)
         if known is not None:
-            found.append((known, Track(path, *_KNOWN[known][1:])))
+            found.append((known, BrowserTrack(path, *_KNOWN[known][1:])))
         elif name.endswith(".bw"):
-            found.append((len(_KNOWN), Track(path, name.removesuffix(".bw"), "muted", name)))
+            found.append((len(_KNOWN), BrowserTrack(path, name.removesuffix(".bw"), "muted", name)))
     return [track for _, track in sorted(found, key=lambda item: item[0])]
 
 
-def igv_json(tracks: Sequence[Track], reference: Reference, locus: str = "", base: str = "") -> str:
+def igv_json(tracks: Sequence[BrowserTrack], reference: BrowserGenome, locus: str = "", base: str = "") -> str:
     """A session for igv.js.
 
     Parameters
@@ -131,7 +131,7 @@ def igv_json(tracks: Sequence[Track], reference: Reference, locus: str = "", bas
     return json.dumps(session, indent=1) + "\n"
 
 
-def igv_xml(tracks: Sequence[Track], reference: Reference, locus: str = "") -> str:
+def igv_xml(tracks: Sequence[BrowserTrack], reference: BrowserGenome, locus: str = "") -> str:
     """A session for desktop IGV, to lie where the paths of ``tracks`` begin; arguments as in :func:`igv_json`."""
     groups = list(dict.fromkeys(track.group for track in tracks if track.group))
     session = ElementTree.Element(
@@ -161,7 +161,7 @@ def igv_xml(tracks: Sequence[Track], reference: Reference, locus: str = "") -> s
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(session, encoding="unicode") + "\n"
 
 
-def ucsc_hub(tracks: Sequence[Track], assembly: str, title: str, email: str = "nobody@example.org") -> str:
+def ucsc_hub(tracks: Sequence[BrowserTrack], assembly: str, title: str, email: str = "nobody@example.org") -> str:
     """A track hub in one file, to lie where the paths of ``tracks`` begin on a web server.
 
     Parameters
@@ -220,7 +220,7 @@ def ucsc_hub(tracks: Sequence[Track], assembly: str, title: str, email: str = "n
     return "\n".join("".join(f"{key} {value}\n" for key, value in stanza) for stanza in stanzas)
 
 
-def _is_narrow_peak(track: Track) -> bool:
+def _is_narrow_peak(track: BrowserTrack) -> bool:
     """Regions that a run writes have ten columns; motif hits have not."""
     return not track.path.endswith("hits.bed")
 

@@ -3,43 +3,27 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from chrombpnet_core._types import AnyArray, Floats
+from chrombpnet_core.genome.base_frequencies import information_content
+from chrombpnet_core.plots.style import BASE_COLOURS, LIGHT, one_panel, styled
 
-__all__ = ["COLOURS", "draw_logo", "information_content"]
-
-BASES = "ACGT"
-COLOURS = {"A": "#109648", "C": "#255C99", "G": "#F2A517", "T": "#D62839"}
-"""Colour of each base in every logo of the package."""
+__all__ = ["draw_logo", "logo"]
 
 _MARGIN = 0.04  # of a position's width, left blank on each side of a letter
+_MARGINS, _LETTER, _HEIGHT, _MOST = 0.9, 0.14, 1.6, 30.0  # inches of a figure: around the logo, of a letter; all
 
 
-def information_content(pfm: np.ndarray, pseudocount: float = 0.0) -> np.ndarray:
-    """Information content per position against a uniform background, in bits.
-
-    Parameters
-    ----------
-    pfm
-        Base frequencies, ``(n, 4)``, rows summing to 1.
-    pseudocount
-        Added to every frequency inside the logarithm, after which rows are scaled to 1 again.
-
-    Returns
-    -------
-    float64 ``(n,)``: ``2 + Σ_b p_b log2(p_b)``.
-    """
-    pfm = np.asarray(pfm, dtype=np.float64)
-    inner = (pfm + pseudocount) / (1 + 4 * pseudocount)
-    logs = np.log2(inner, out=np.zeros_like(inner), where=inner > 0)
-    return 2.0 + (pfm * logs).sum(axis=1)
-
-
-def draw_logo(axes: Axes, heights: np.ndarray, start: float = 0.0, colours: dict[str, str] | None = None) -> None:
+def draw_logo(axes: Axes, heights: AnyArray, start: float = 0.0) -> None:
     """Draw a logo: at each position the letters stacked, the largest farthest from zero, negative ones below it.
 
     Parameters
@@ -50,22 +34,17 @@ def draw_logo(axes: Axes, heights: np.ndarray, start: float = 0.0, colours: dict
         Letter heights in the order A, C, G, T, ``(n, 4)``; zeros are left out, negative letters stand on their head.
     start
         The x coordinate of the first letter's middle; letters are 1 wide.
-    colours
-        Colour of each base; default :data:`COLOURS`.
 
     Raises
     ------
     ValueError
         Where ``heights`` is not ``(n, 4)`` or not finite.
     """
-    from matplotlib.patches import PathPatch
-    from matplotlib.path import Path
-
     heights = np.asarray(heights, dtype=np.float64)
     if heights.ndim != 2 or heights.shape[1] != 4 or not np.isfinite(heights).all():
         raise ValueError(f"heights must be finite and of shape (n, 4), not {heights.shape}")
     bottoms = _bottoms(heights)
-    for base, letter in enumerate(BASES):
+    for base, (letter, colour) in enumerate(BASE_COLOURS.items()):
         drawn = np.flatnonzero(heights[:, base])
         if not drawn.size:
             continue
@@ -74,11 +53,40 @@ def draw_logo(axes: Axes, heights: np.ndarray, start: float = 0.0, colours: dict
         vertices[..., 0] = start + drawn[:, None] - 0.5 + _MARGIN + outline[:, 0] * (1 - 2 * _MARGIN)
         vertices[..., 1] = bottoms[drawn, base][:, None] + heights[drawn, base][:, None] * outline[:, 1]
         path = Path(vertices.reshape(-1, 2), np.tile(codes, drawn.size))
-        axes.add_patch(PathPatch(path, facecolor=(colours or COLOURS)[letter], linewidth=0))
+        axes.add_patch(PathPatch(path, facecolor=colour, linewidth=0))
     _frame(axes, heights, start)
 
 
-def _bottoms(heights: np.ndarray) -> np.ndarray:
+@styled
+def logo(heights: AnyArray, start: float = 0.0, bits: bool = False, title: str = "") -> Figure:
+    """Draw contributions, contribution weights or base frequencies as a sequence logo.
+
+    Parameters
+    ----------
+    heights
+        Letter heights in the order A, C, G, T, ``(n, 4)``; base frequencies where ``bits``.
+    start
+        Coordinate of the first letter.
+    bits
+        Scale base frequencies by their information content.
+    title
+        Above the picture.
+
+    Returns
+    -------
+    Figure
+        One panel, as wide as the logo needs.
+    """
+    heights = np.asarray(heights, dtype=np.float64)
+    if bits:
+        heights = heights * information_content(heights)[:, None]
+    figure, axes = one_panel(min(_MARGINS + _LETTER * len(heights), _MOST), _HEIGHT, title)
+    draw_logo(axes, heights, start)
+    axes.set_ylabel("bits" if bits else "contribution")
+    return figure
+
+
+def _bottoms(heights: Floats) -> Floats:
     """Where each letter begins, ``(n, 4)``: stacked from zero by size, positive letters up and negative ones down."""
     order = np.argsort(np.abs(heights), axis=1, kind="stable")
     ordered = np.take_along_axis(heights, order, axis=1)
@@ -89,25 +97,22 @@ def _bottoms(heights: np.ndarray) -> np.ndarray:
     return bottoms
 
 
-def _frame(axes: Axes, heights: np.ndarray, start: float) -> None:
-    """Limits that hold every stack, and a thin line at zero where letters hang below it."""
+def _frame(axes: Axes, heights: Floats, start: float) -> None:
+    """Set limits that hold every stack, and draw a thin line at zero where letters hang below it."""
     top = np.clip(heights, 0, None).sum(axis=1).max(initial=0)
     bottom = np.clip(heights, None, 0).sum(axis=1).min(initial=0)
     axes.set_xlim(start - 0.5, start + max(len(heights), 1) - 0.5)
     if top > bottom:
         axes.set_ylim(bottom * 1.05, top * 1.05)
     if bottom < 0:
-        axes.axhline(0, color="#444444", linewidth=0.6)
+        axes.axhline(0, color=LIGHT["muted"], linewidth=0.6)
 
 
 @cache
-def _outline(letter: str) -> tuple[np.ndarray, np.ndarray]:
+def _outline(letter: str) -> tuple[Floats, Any]:
     """Outline of a letter in the unit square, ``(points, 2)``, and its matplotlib path codes."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
-
     path = TextPath((0, 0), letter, size=100, prop=FontProperties(family="DejaVu Sans", weight="bold"))
-    drawn = path.codes != path.CLOSEPOLY  # the point of a closing code means nothing and may lie outside the letter
-    low, high = path.vertices[drawn].min(axis=0), path.vertices[drawn].max(axis=0)
-    vertices = np.where(drawn[:, None], (path.vertices - low) / (high - low), 0.0)
-    return vertices, path.codes
+    points, codes = np.asarray(path.vertices, dtype=np.float64), np.asarray(path.codes)
+    drawn = codes != path.CLOSEPOLY  # the point of a closing code means nothing and may lie outside the letter
+    low, high = points[drawn].min(axis=0), points[drawn].max(axis=0)
+    return np.where(drawn[:, None], (points - low) / (high - low), 0.0), codes

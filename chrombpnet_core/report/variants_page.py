@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
@@ -16,8 +15,7 @@ from matplotlib.figure import Figure
 
 from chrombpnet_core.evaluation.metrics import softmax
 from chrombpnet_core.genome.sequence import one_hot
-from chrombpnet_core.plots.logo import COLOURS, draw_logo
-from chrombpnet_core.plots.style import PALETTE, write_svg
+from chrombpnet_core.plots import LIGHT, draw_logo, legend_above, styled, write_svg
 from chrombpnet_core.report.html import render_page
 
 __all__ = ["TopVariants", "variant_picture", "write_variants_page"]
@@ -51,6 +49,7 @@ class TopVariants:
     scores: np.ndarray
 
 
+@styled
 def variant_picture(top: TopVariants, row: int) -> Figure:
     """Expected insertions per base of both alleles, one over the other; below, contributions of each as letters."""
     variant = top.table.iloc[row]
@@ -59,41 +58,24 @@ def variant_picture(top: TopVariants, row: int) -> Figure:
     actual = one_hot(top.codes[:, row]) * top.scores[:, row]
     middle, length = tracks.shape[1] // 2, actual.shape[1]
     around = min(_AROUND, middle)
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(10.8, 4.1), layout="constrained")
-        upper, *lower = figure.subplots(3, 1, height_ratios=[1.25, 1, 1])
-        positions = np.arange(-around, around)
-        for values, name, colour in zip(tracks[:, middle - around : middle + around], names, _COLOURS, strict=True):
-            upper.plot(positions, values, color=PALETTE[colour][0], lw=1.2, label=name)
-        upper.set(xlim=(-around, around), ylabel="insertions", ylim=(0, None))
-        upper.axvspan(-0.5, max(len(variant["allele1"].strip("-")), 1) - 0.5, color=PALETTE["rule"][0], lw=0, zorder=0)
-        upper.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2, handlelength=1.4)
-        begin, end = max(length // 2 - _LETTERS, 0), min(length // 2 + _LETTERS, length)
-        shown = actual[:, begin:end]
-        low, high = np.clip(shown, None, 0).sum(-1).min(), np.clip(shown, 0, None).sum(-1).max()
-        for axes, letters, name, allele in zip(lower, shown, names, ("allele1", "allele2"), strict=True):
-            draw_logo(axes, letters, start=begin - length // 2, colours=_LETTER_COLOURS)
-            axes.set(ylabel="contribution", ylim=(1.08 * low, 1.08 * high) if low < high else (0, 1))
-            axes.axvspan(-0.5, max(len(variant[allele].strip("-")), 1) - 0.5, color=PALETTE["rule"][0], lw=0, zorder=0)
-            axes.text(0.004, 0.96, name, transform=axes.transAxes, va="top", color=PALETTE["muted"][0])
-        lower[-1].set_xlabel("distance to the variant's first letter (bp)")
+    figure = Figure(figsize=(10.8, 4.1), layout="constrained")
+    upper, *lower = figure.subplots(3, 1, height_ratios=[1.25, 1, 1])
+    positions = np.arange(-around, around)
+    for values, name, colour in zip(tracks[:, middle - around : middle + around], names, _COLOURS, strict=True):
+        upper.plot(positions, values, color=LIGHT[colour], lw=1.2, label=name)
+    upper.set(xlim=(-around, around), ylabel="insertions", ylim=(0, None))
+    upper.axvspan(-0.5, max(len(variant["allele1"].strip("-")), 1) - 0.5, color=LIGHT["rule"], lw=0, zorder=0)
+    legend_above(upper, 2)
+    begin, end = max(length // 2 - _LETTERS, 0), min(length // 2 + _LETTERS, length)
+    shown = actual[:, begin:end]
+    low, high = np.clip(shown, None, 0).sum(-1).min(), np.clip(shown, 0, None).sum(-1).max()
+    for axes, letters, name, allele in zip(lower, shown, names, ("allele1", "allele2"), strict=True):
+        draw_logo(axes, letters, start=begin - length // 2)
+        axes.set(ylabel="contribution", ylim=(1.08 * low, 1.08 * high) if low < high else (0, 1))
+        axes.axvspan(-0.5, max(len(variant[allele].strip("-")), 1) - 0.5, color=LIGHT["rule"], lw=0, zorder=0)
+        axes.text(0.004, 0.96, name, transform=axes.transAxes, va="top", color=LIGHT["muted"])
+    lower[-1].set_xlabel("distance to the variant's first letter (bp)")
     return figure
-
-
-_LETTER_COLOURS = {base: PALETTE[f"base{base}"][0] for base in COLOURS}
-_STYLE = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
-    "axes.linewidth": 0.7,
-    "legend.frameon": False,
-    "svg.fonttype": "none",
-    "text.parse_math": False,
-    "text.color": PALETTE["ink"][0],
-    **dict.fromkeys(("axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), PALETTE["muted"][0]),
-}
 
 
 def _short(allele: str) -> str:

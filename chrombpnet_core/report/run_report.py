@@ -18,8 +18,8 @@ import numpy as np
 
 from chrombpnet_core.evaluation.bias_response import bias_response
 from chrombpnet_core.models.names import BIAS, CORRECTED, FULL, MODEL_LABELS
-from chrombpnet_core.plots import style
-from chrombpnet_core.report import pictures as pictures
+from chrombpnet_core.plots import MODEL_COLOURS, footprint, write_png
+from chrombpnet_core.report import pictures
 from chrombpnet_core.report.content import MOTIF_MODELS, ReportContent
 from chrombpnet_core.report.html import render_page
 from chrombpnet_core.report.pdf import render_pdf
@@ -90,7 +90,7 @@ def write_pictures(content: ReportContent, folder: str | os.PathLike) -> list[Pa
     paths = []
     for name, figure in _png_figures(content):
         paths.append(folder / name)
-        style.write_png(figure, paths[-1])
+        write_png(figure, paths[-1])
     return paths
 
 
@@ -98,7 +98,7 @@ def _png_figures(content: ReportContent) -> Iterator[tuple[str, Any]]:
     for model, arrays in content.per_region.items():
         for group, rows in groups_of_regions(arrays, content.kind):
             label = f"{MODEL_LABELS.get(model, model)}, {group}"
-            colour = pictures.MODEL_COLOURS.get(model, "full")
+            colour = MODEL_COLOURS.get(model, "full")
             yield (
                 f"{model}_only_{group}.counts_pearsonr.png",
                 pictures.counts_scatter(
@@ -119,7 +119,7 @@ def _png_figures(content: ReportContent) -> Iterator[tuple[str, Any]]:
             errors = {model: found[motif]} if motif in (found := content.footprint_errors.get(model, {})) else None
             yield (
                 f"{model}.{motif.replace('/', '_')}.footprint.png",
-                pictures.footprint({model: profile}, title, threshold=is_enzyme_motif(motif), errors=errors),
+                footprint({model: profile}, title, threshold=is_enzyme_motif(motif), errors=errors),
             )
 
 
@@ -149,7 +149,7 @@ def report_numbers(content: ReportContent) -> dict[str, Any]:
                 "votes": shift.votes,
                 "reads": shift.reads,
             },
-            "background": content.background and {"wanted": content.background.wanted, "made": content.background.made},
+            "background": content.nonpeaks and {"wanted": content.nonpeaks.wanted, "made": content.nonpeaks.made},
             "history": content.history,
             "footprint_maxima": {model: bias_response(found) for model, found in content.footprints.items()},
             "motifs": {

@@ -14,25 +14,25 @@ import numpy as np
 import pytest
 
 from chrombpnet_core.evaluation import metrics
-from chrombpnet_core.plots import style
+from chrombpnet_core.plots import PALETTE, plain_svg, write_svg
 from chrombpnet_core.report import pictures as report_pictures
 from chrombpnet_core.report import rules as verdict_rules
+from chrombpnet_core.report import run_report as report
 from chrombpnet_core.report import sections as report_sections
 from chrombpnet_core.report import verdicts
-from chrombpnet_core.report import write as report
 from chrombpnet_core.report.content import (
-    Background,
-    Example,
+    ExampleRegion,
     MotifEntry,
+    NonpeakSummary,
     ReportContent,
     SelectionSummary,
     ShiftEvidence,
     StepRecord,
-    shown_q,
+    format_q_value,
 )
 from chrombpnet_core.report.glossary import TERMS, glossary
 from chrombpnet_core.report.sections import page_of
-from chrombpnet_core.report.tables import number, tables
+from chrombpnet_core.report.tables import format_number, tables
 from chrombpnet_core.simulation.planted_truth import Check
 
 W = 300
@@ -102,7 +102,7 @@ def full_content(kind="dataset"):
         reads=30_000_000,
         genome_size=3_100_000_000,
         shift=ShiftEvidence(4, -4, False, strands, scores, 10_000),
-        background=Background(1000, 990, np.linspace(0, 1, 11), np.arange(10), np.arange(10)[::-1]),
+        nonpeaks=NonpeakSummary(1000, 990, np.linspace(0, 1, 11), np.arange(10), np.arange(10)[::-1]),
         insertion_pfm=rng.dirichlet(np.ones(4), 24),
         history=dict.fromkeys(models[:2], rows),
         footprints=dict(zip(models, map(made_footprints, (0.02, 0.01, 0.0024)), strict=True)),
@@ -114,8 +114,10 @@ def full_content(kind="dataset"):
         },
         noise_floor={"counts": 0.97, "profile": 0.932},
         examples=[
-            Example("best peak", "chr3", 999, rng.poisson(1.0, W), *tracks, norm_jsd=0.3, contributions=contributions()),
-            Example("worst peak", "chr3", 5000, np.zeros(W)),
+            ExampleRegion(
+                "best peak", "chr3", 999, rng.poisson(1.0, W), *tracks, norm_jsd=0.3, contributions=contributions()
+            ),
+            ExampleRegion("worst peak", "chr3", 5000, np.zeros(W)),
         ],
         truth=[check(0.9)],
         parameters={"seed": 1234, "models": {"filters": 64}, "motifs": ["a", "b"], "none": None},
@@ -224,7 +226,7 @@ def test_shift(shift, status, words):
 
 @pytest.mark.parametrize(("made", "status"), [(90, "pass"), (89, "warn"), (50, "warn"), (49, "fail")])
 def test_nonpeak_shortage(made, status):
-    assert verdict_of("nonpeaks_made", background=Background(100, made)).status == status
+    assert verdict_of("nonpeaks_made", nonpeaks=NonpeakSummary(100, made)).status == status
 
 
 @pytest.mark.parametrize(("kept", "status"), [(1000, "pass"), (999, "warn"), (100, "warn"), (99, "fail"), (0, "fail")])
@@ -340,7 +342,7 @@ def test_the_noise_floor_is_information():
     ("q", "shown"), [(0.2, "0.200"), (0.0012, "0.001"), (3.2e-7, "3×10⁻⁷"), (1e-12, "1×10⁻¹²"), (0.0, "0")]
 )
 def test_q_values_as_people_read_them(q, shown):
-    assert shown_q(q) == shown
+    assert format_q_value(q) == shown
 
 
 # --- page ----------------------------------------------------------------------------------------------------------
@@ -405,10 +407,10 @@ def test_page_follows_the_theme_and_the_reader(html):
     assert "prefers-color-scheme: dark" in html
     assert "@media print" in html
     assert 'name="viewport"' in html
-    style, body = html.split("</style>", 1)
-    for name, (light, dark) in style.PALETTE.items():
-        assert f"--{name}: {light}" in style
-        assert f"--{name}: {dark}" in style
+    css, body = html.split("</style>", 1)
+    for name, (light, dark) in PALETTE.items():
+        assert f"--{name}: {light}" in css
+        assert f"--{name}: {dark}" in css
         assert light not in body  # colours of pictures are variables
     pictures = re.findall(r"<svg[^>]*>", body)
     assert len(pictures) == len(re.findall(r"<figure|<td class=\"logo\"", body)) >= 15
@@ -508,18 +510,18 @@ def test_long_motif_tables_are_cut_and_say_so(monkeypatch):
 def test_contributions_of_any_width_are_centred(width):
     values = np.zeros((width, 4))
     values[width // 2] = [0, 0, 5, 0]
-    figure = report_pictures.locus(Example("x", "c", 0, np.ones(W), contributions=values))
+    figure = report_pictures.locus(ExampleRegion("x", "c", 0, np.ones(W), contributions=values))
     letters = {round(patch.get_path().vertices[:, 0].mean()) for axes in figure.axes[1:] for patch in axes.patches}
     assert letters == {0}
     assert figure.axes[1].get_ylim() == figure.axes[2].get_ylim()
 
 
 def test_contributions_may_all_be_zero():
-    svg = style.write_svg(
-        report_pictures.locus(Example("x", "c", 0, np.ones(W), contributions=np.zeros((9, 4)))), "x", "nothing"
+    svg = write_svg(
+        report_pictures.locus(ExampleRegion("x", "c", 0, np.ones(W), contributions=np.zeros((9, 4)))), "x", "nothing"
     )
     assert "var(--" in svg
-    assert "var(--" not in style.plain_svg(svg)
+    assert "var(--" not in plain_svg(svg)
 
 
 def test_numbers_in_pictures_keep_their_digits(html):
@@ -528,7 +530,7 @@ def test_numbers_in_pictures_keep_their_digits(html):
 
 
 def test_palette_has_no_two_alike():
-    lights = [light for light, _ in style.PALETTE.values()]
+    lights = [light for light, _ in PALETTE.values()]
     assert len(set(lights)) == len(lights)
 
 
@@ -554,7 +556,7 @@ def test_empty_content_makes_a_page_that_says_so(kind):
         "selection",
         "reads",
         "shift",
-        "background",
+        "nonpeaks",
         "history",
         "insertion_pfm",
         "footprints",
@@ -586,9 +588,9 @@ def test_degenerate_arrays_make_pictures(tmp_path):
         per_region={"bias": arrays},
         history={"bias": rows, "chrombpnet": []},
         insertion_pfm=np.full((24, 4), 0.25),
-        background=Background(0, 0, np.linspace(0, 1, 3), np.zeros(2), np.zeros(2)),
+        nonpeaks=NonpeakSummary(0, 0, np.linspace(0, 1, 3), np.zeros(2), np.zeros(2)),
         shift=ShiftEvidence(0, 1, votes={"+": {"a": 0}, "-": {}}),
-        examples=[Example("silent", "c", 0, np.zeros(W), np.zeros(W), planted=np.zeros(W))],
+        examples=[ExampleRegion("silent", "c", 0, np.zeros(W), np.zeros(W), planted=np.zeros(W))],
     )
     assert Page(html_of(content)).stack == []
     assert report.write_pictures(content, tmp_path)
@@ -685,7 +687,7 @@ def test_png_files_of_the_layout(tmp_path, kind, expected):
 def test_counts_of_many_regions_are_drawn_by_density():
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=(2, 5000))
-    svg = style.write_svg(report_pictures.counts_scatter(first, second), "x", "many")
+    svg = write_svg(report_pictures.counts_scatter(first, second), "x", "many")
     assert len(svg) < 400_000
 
 
@@ -694,7 +696,7 @@ def test_counts_of_many_regions_are_drawn_by_density():
     [(None, "–"), (float("nan"), "–"), (-0.12345, "−0.123"), (1234, "1,234"), (1234.5, "1,234.500"), (0, "0")],
 )
 def test_numbers_as_people_read_them(value, shown):
-    assert number(value) == shown
+    assert format_number(value) == shown
 
 
 def test_tables_hold_times_memory_and_nested_parameters():
@@ -709,10 +711,11 @@ def test_tables_hold_times_memory_and_nested_parameters():
 
 
 def test_example_locus_is_as_browsers_take_it():
-    assert Example("x", "chr3", 999, np.zeros(1000)).locus == "chr3:1,000-1,999"
+    assert ExampleRegion("x", "chr3", 999, np.zeros(1000)).locus == "chr3:1,000-1,999"
 
 
 def test_report_needs_neither_models_nor_flows():
-    code = "import sys, chrombpnet_core.report.write; print({'tensorflow', 'keras', 'prefect', 'torch'} & set(sys.modules))"
+    heavy = {"tensorflow", "keras", "prefect", "torch"}
+    code = f"import sys, chrombpnet_core.report.run_report; print({heavy} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"

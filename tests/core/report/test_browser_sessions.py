@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chrombpnet_core.plots.style import PALETTE
-from chrombpnet_core.report.browser import Reference, Track, igv_json, igv_xml, tracks_of, ucsc_hub
+from chrombpnet_core.report.browser_sessions import BrowserGenome, BrowserTrack, browser_tracks, igv_json, igv_xml, ucsc_hub
 
 FILES = [
     "models/bias.h5",
@@ -38,7 +38,7 @@ SHOWN = [
     "tracks/my own.bw",
 ]
 NASTY = "<a b=\"1\">&amp;\n ]]> 'q' %20 #x"
-ODD_TRACKS = [Track(f"a/{NASTY}{i}.bw", NASTY, "full", NASTY) for i in range(2)]
+ODD_TRACKS = [BrowserTrack(f"a/{NASTY}{i}.bw", NASTY, "full", NASTY) for i in range(2)]
 
 
 def stanzas_of(hub):
@@ -47,17 +47,17 @@ def stanzas_of(hub):
 
 
 def test_tracks_are_told_by_their_names_and_come_in_order():
-    tracks = tracks_of(FILES)
+    tracks = browser_tracks(FILES)
     assert [track.path for track in tracks] == SHOWN
     assert tracks[0].group == tracks[1].group
     assert len({track.group for track in tracks[1:] if not track.is_regions}) == 6
     assert [track.colour for track in tracks[:4]] == ["observed", "full", "bias", "corrected"]
     assert tracks[-1].name == "my own"
-    assert tracks_of(["models/bias.h5"]) == []
+    assert browser_tracks(["models/bias.h5"]) == []
 
 
 def test_json_session():
-    session = json.loads(igv_json(tracks_of(FILES), Reference("sacCer3"), "chrI:1-100"))
+    session = json.loads(igv_json(browser_tracks(FILES), BrowserGenome("sacCer3"), "chrI:1-100"))
     assert (session["genome"], session["locus"]) == ("sacCer3", "chrI:1-100")
     assert [unquote(track["url"]) for track in session["tracks"]] == SHOWN
     signals = [track for track in session["tracks"] if track["format"] == "bigwig"]
@@ -71,11 +71,11 @@ def test_json_session():
     ("reference", "expected"),
     [
         (
-            Reference(fasta="https://x/g.fa", index="https://x/g.fa.fai"),
+            BrowserGenome(fasta="https://x/g.fa", index="https://x/g.fa.fai"),
             {"id": "g.fa", "name": "g.fa", "fastaURL": "https://x/g.fa", "indexURL": "https://x/g.fa.fai"},
         ),
         (
-            Reference(fasta="/g.fa.gz", index="/g.fa.gz.fai"),
+            BrowserGenome(fasta="/g.fa.gz", index="/g.fa.gz.fai"),
             {
                 "id": "g.fa.gz",
                 "name": "g.fa.gz",
@@ -84,7 +84,7 @@ def test_json_session():
                 "compressedIndexURL": "/g.fa.gz.gzi",
             },
         ),
-        (Reference(fasta="/data/g.fa"), {"id": "g.fa", "name": "g.fa", "fastaURL": "/data/g.fa", "indexed": False}),
+        (BrowserGenome(fasta="/data/g.fa"), {"id": "g.fa", "name": "g.fa", "fastaURL": "/data/g.fa", "indexed": False}),
     ],
 )
 def test_a_genome_without_a_name_is_a_file(reference, expected):
@@ -102,11 +102,11 @@ def test_a_genome_without_a_name_is_a_file(reference, expected):
     ],
 )
 def test_addresses_begin_with_the_base(base, url):
-    assert json.loads(igv_json(tracks_of(FILES), Reference("hg38"), base=base))["tracks"][-1]["url"] == url
+    assert json.loads(igv_json(browser_tracks(FILES), BrowserGenome("hg38"), base=base))["tracks"][-1]["url"] == url
 
 
 def test_xml_session():
-    session = ElementTree.fromstring(igv_xml(tracks_of(FILES), Reference("hg38"), "chr1:5-9").encode())
+    session = ElementTree.fromstring(igv_xml(browser_tracks(FILES), BrowserGenome("hg38"), "chr1:5-9").encode())
     assert session.tag == "Session"
     assert (session.get("genome"), session.get("locus")) == ("hg38", "chr1:5-9")
     assert [item.get("path") for item in session.iter("Resource")] == SHOWN
@@ -118,7 +118,7 @@ def test_xml_session():
 
 
 def test_hub():
-    stanzas = stanzas_of(ucsc_hub(tracks_of(FILES), "sacCer3", "Yeast sample"))
+    stanzas = stanzas_of(ucsc_hub(browser_tracks(FILES), "sacCer3", "Yeast sample"))
     assert stanzas[0] == {
         "hub": "chrombpnet_Yeast_sample",
         "shortLabel": "Yeast sample",
@@ -138,10 +138,10 @@ def test_hub():
 
 def test_odd_names_change_no_structure():
     paths = [track.path for track in ODD_TRACKS]
-    session = json.loads(igv_json(ODD_TRACKS, Reference("x")))
+    session = json.loads(igv_json(ODD_TRACKS, BrowserGenome("x")))
     assert [unquote(track["url"]) for track in session["tracks"]] == paths
     assert session["tracks"][0]["name"] == NASTY
-    xml = ElementTree.fromstring(igv_xml(ODD_TRACKS, Reference(NASTY)).encode())
+    xml = ElementTree.fromstring(igv_xml(ODD_TRACKS, BrowserGenome(NASTY)).encode())
     assert [item.get("path") for item in xml.iter("Resource")] == paths
     assert len(list(xml.iter())) == 7
     stanzas = stanzas_of(ucsc_hub(ODD_TRACKS, "x\ny", NASTY))
@@ -151,7 +151,7 @@ def test_odd_names_change_no_structure():
 
 @given(st.text(st.characters(codec="utf-8"), max_size=30), st.text(st.characters(codec="utf-8"), max_size=30))
 def test_any_title_and_name_make_a_hub_of_settings(title, name):
-    hub = ucsc_hub([Track("a.bw", name, "full", name or "g")], "hg38", title)
+    hub = ucsc_hub([BrowserTrack("a.bw", name, "full", name or "g")], "hg38", title)
     stanzas = stanzas_of(hub)
     assert len(stanzas) == 4
     assert stanzas[0]["hub"].isidentifier()

@@ -1,0 +1,76 @@
+"""A motif search from contributions to its files: TF-MoDISco's HDF5, and the table of motifs as TSV, JSON and page."""
+
+from __future__ import annotations
+
+import os
+import resource
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from chrombpnet_core.motifs.database import JASPAR, is_jaspar, jaspar_release, read_database
+from chrombpnet_core.motifs.modisco import find_patterns
+from chrombpnet_core.motifs.patterns import motif_table, read_motifs, write_rows
+from chrombpnet_core.report.motifs_page import MOTIF_KINDS, render_motifs
+
+__all__ = ["MODISCO_FILE", "MOTIF_PAGE_FILE", "MOTIF_ROWS_FILE", "MOTIF_TABLE_FILE", "search_motifs"]
+
+MODISCO_FILE, MOTIF_TABLE_FILE, MOTIF_ROWS_FILE, MOTIF_PAGE_FILE = "modisco.h5", "motifs.tsv", "motifs.json", "motifs.html"
+"""Files of a search."""
+
+
+def search_motifs(
+    contributions: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    database: str,
+    name: str,
+    max_seqlets: int,
+    window: int,
+    n_leiden: int,
+    seed: int | None,
+    verbose: bool = False,
+) -> dict[str, Any]:
+    """Find motifs in contributions with TF-MoDISco, match them to known ones, and write the files of the search.
+
+    Parameters
+    ----------
+    contributions
+        HDF5 of contributions.
+    folder
+        Where the files go.
+    database
+        Known motifs, as in :func:`~chrombpnet_core.motifs.database.read_database`.
+    name
+        What was explained: ``profile`` or ``counts``.
+    max_seqlets, window, n_leiden, seed, verbose
+        As in :func:`~chrombpnet_core.motifs.modisco.find_patterns`.
+
+    Returns
+    -------
+    dict
+        What ``find_patterns`` returns, patterns by kind, the database, peak memory in bytes.
+    """
+    folder, known_motifs = Path(folder), read_database(database)
+    facts: dict[str, Any] = dict(
+        find_patterns(contributions, folder / MODISCO_FILE, max_seqlets, window, n_leiden, seed, verbose)
+    )
+    rows = read_motifs(folder / MODISCO_FILE, known_motifs)
+    source = f"{jaspar_release()}, {database.removeprefix(JASPAR)}" if is_jaspar(database) else os.path.basename(database)
+    facts |= {
+        "kinds": {kind: sum(row.kind == kind for row in rows) for kind in MOTIF_KINDS},
+        "database": source,
+        "known_motifs": len(known_motifs),
+        "modisco_lite": version("modisco-lite"),
+        "peak_memory": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    }
+    settings = {"name": name, "max_seqlets": max_seqlets, "window": window, "n_leiden": n_leiden, "seed": seed}
+    write_rows(rows, folder / MOTIF_ROWS_FILE, **settings, **facts)
+    table = "".join("\t".join(row) + "\n" for row in motif_table(rows))
+    (folder / MOTIF_TABLE_FILE).write_text(table, encoding="utf-8")
+    about = (
+        f"TF-MoDISco searched the {window:,} bp in the middle of {facts['regions']:,} regions. Patterns were compared with "
+        f"{len(known_motifs):,} known motifs: {source}, and those of the enzymes."
+    )
+    page = render_motifs(rows, f"Motifs of {name} contributions", about)
+    (folder / MOTIF_PAGE_FILE).write_text(page, encoding="utf-8")
+    return facts
