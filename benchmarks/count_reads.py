@@ -20,16 +20,16 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     given = parser.parse_args()
     begun = time.perf_counter()
-    from chrombpnet_core.genome.fasta import read_chrom_sizes
-    from chrombpnet_core.reads.cut_sites import spill_reads
-    from chrombpnet_core.tracks.insertions import write_bigwig
+    from chrombpnet_core.genome import read_chrom_sizes
+    from chrombpnet_core.reads import spill_reads
+    from chrombpnet_core.tracks import write_insertions
 
     sizes = read_chrom_sizes(given.sizes)
     imported = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=given.output.parent) as scratch:
         spilled = spill_reads(given.reads, given.kind, sizes, scratch, threads=given.threads)
         read = time.perf_counter()
-        stats = write_bigwig(spilled, sizes, *given.deltas, given.output, given.threads)
+        stats = write_insertions(spilled, sizes, *given.deltas, given.output, given.threads)
     print(
         json.dumps(
             {

@@ -26,9 +26,7 @@ def main() -> None:
         nonlocal begun
         seconds[part], begun = time.perf_counter() - begun, time.perf_counter()
 
-    from chrombpnet_core.genome.fasta import open_genome
-    from chrombpnet_core.genome.folds import read_fold
-    from chrombpnet_core.genome.regions import read_regions, write_regions
+    from chrombpnet_core.genome import open_genome, read_fold, read_regions, write_regions
     from chrombpnet_core.training_data.nonpeaks import candidates, gc_bins, peak_gc, sample_nonpeaks
 
     lap("import")

@@ -56,7 +56,7 @@ def side(seconds: float, xla: bool, path: Path | None, regions: int) -> dict:
     import numpy as np
 
     from chrombpnet_core.devices import configure
-    from chrombpnet_core.genome.shuffles import dinucleotide_shuffles
+    from chrombpnet_core.genome import dinucleotide_shuffles
     from chrombpnet_core.interpret.contributions import explain_codes
 
     configure(device="cpu")

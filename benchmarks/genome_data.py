@@ -33,7 +33,7 @@ def write_genome(sizes: dict[str, int], path: Path, seed: int) -> Path:
 
 def write_peaks(sizes: dict[str, int], count: int, path: Path, seed: int, width: int = 500) -> Path:
     """narrowPeak of regions in clusters."""
-    from chrombpnet_core.genome.regions import regions_at, write_regions
+    from chrombpnet_core.genome import regions_at, write_regions
 
     rng = np.random.default_rng(seed)
     borders = np.concatenate([[0], np.cumsum([*sizes.values()])])

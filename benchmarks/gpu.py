@@ -104,7 +104,7 @@ def measure(precision: str, filters: int, sizes: Sequence[int], seconds: float, 
 
 def explain(precision: str, filters: int, seconds: float) -> None:
     """Print regions/s of DeepSHAP: 20 shuffles each, counts and profile, shuffling included."""
-    from chrombpnet_core.genome.shuffles import dinucleotide_shuffles
+    from chrombpnet_core.genome import dinucleotide_shuffles
     from chrombpnet_core.interpret.deepshap import Explainer
     from chrombpnet_core.models.bpnet import bpnet
     from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture

@@ -221,7 +221,7 @@ def bam_speed(bench: Bench) -> list[Row]:
             [
                 sys.executable,
                 "-c",
-                "import sys; from chrombpnet_core.formats.bgzf import inflated\nfor _ in inflated(sys.argv[1]): pass",
+                "import sys; from chrombpnet_core.formats import decompressed\nfor _ in decompressed(sys.argv[1]): pass",
                 bam,
             ]
         )
@@ -371,7 +371,7 @@ def background(bench: Bench) -> list[Row]:
 def _note_background(bench: Bench, numbers: dict, peak: float, bases: int, peaks: int) -> None:
     """Seconds that grow with bases and with peaks, for the extrapolation."""
     seconds = numbers["seconds"]
-    imported = timed([sys.executable, "-c", "import chrombpnet_core.training_data.nonpeaks, chrombpnet_core.genome.folds"])
+    imported = timed([sys.executable, "-c", "import chrombpnet_core.training_data.nonpeaks, chrombpnet_core.genome"])
     bench.found |= {
         "index s": seconds["index"],
         "import s": seconds["import"],

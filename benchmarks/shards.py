@@ -37,8 +37,7 @@ def make_data(folder: Path, scale: float) -> None:
 
     A trial run takes ``scale`` of the genome and of the regions.
     """
-    from chrombpnet_core.genome.fasta import open_genome
-    from chrombpnet_core.genome.regions import regions_at
+    from chrombpnet_core.genome import open_genome, regions_at
 
     rng = np.random.default_rng(1)
     shape = 0.3 / BIN + 0.7 * _bell()
@@ -71,8 +70,8 @@ def write(folder: Path) -> dict[str, float]:
     """Write the shards; seconds are those of the call, processes' start included."""
     import pandas as pd
 
-    from chrombpnet_core.genome.fasta import open_genome
-    from chrombpnet_core.tracks.coverage import Coverage
+    from chrombpnet_core.genome import open_genome
+    from chrombpnet_core.tracks import Coverage
     from chrombpnet_core.training_data.shards import Layout, write_shards
 
     regions = pd.read_pickle(folder / "regions.pkl")

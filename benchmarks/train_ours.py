@@ -30,9 +30,8 @@ def data(folder: Path, models: list[tuple[int, int]]) -> dict:
     """Genome, bigWig, both sets of shards; for the peers the regions, and weights of each model with their loss."""
     from genome_data import write_genome
 
-    from chrombpnet_core.genome.fasta import open_genome
-    from chrombpnet_core.genome.regions import regions_at
-    from chrombpnet_core.tracks.coverage import Coverage
+    from chrombpnet_core.genome import open_genome, regions_at
+    from chrombpnet_core.tracks import Coverage
     from chrombpnet_core.training_data.shards import Layout, ShardSet, write_shards
 
     rng = np.random.default_rng(1)

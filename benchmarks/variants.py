@@ -81,7 +81,7 @@ def speed(seconds: float, repeats: int) -> dict:
     device = find_device()
     from scipy.spatial.distance import jensenshannon
 
-    from chrombpnet_core.genome.sequence import one_hot, reverse_complement
+    from chrombpnet_core.genome import one_hot, reverse_complement
     from chrombpnet_core.models.bpnet import bpnet, draw_weights
     from chrombpnet_core.models.predict import BothStrands
     from chrombpnet_core.models.sizes import Architecture

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.text import require_file
+from chrombpnet_core.formats import require_file
 
 __all__ = [
     "Background",

@@ -16,9 +16,7 @@ import pandas as pd
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation.metrics import softmax
-from chrombpnet_core.genome.fasta import Genome
-from chrombpnet_core.genome.regions import centres, inside, on_chromosomes
-from chrombpnet_core.genome.sequence import codes_of, reverse_complement
+from chrombpnet_core.genome import Genome, centres, codes_of, on_chromosomes, reverse_complement, windows_fit
 from chrombpnet_core.progress import track
 
 __all__ = [
@@ -138,7 +136,7 @@ def background_sequences(genome: Genome, regions: pd.DataFrame, chroms: Sequence
         Where no region is left.
     """
     tested = regions[on_chromosomes(regions, list(chroms))]
-    kept = tested[inside(tested, genome.sizes, width)]
+    kept = tested[windows_fit(tested, genome.sizes, width)]
     if kept.empty:
         why = (
             f"all {len(tested):,} of them lie too near a chromosome end for the model's {width:,} bp"

@@ -12,8 +12,8 @@ from functools import cache
 from importlib import resources
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.text import numbered_lines
-from chrombpnet_core.genome.enzyme import require_assay
+from chrombpnet_core.formats import numbered_lines
+from chrombpnet_core.genome import require_assay
 
 __all__ = ["enzyme_motifs", "read_motifs", "tf_motifs"]
 

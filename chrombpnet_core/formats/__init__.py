@@ -1,0 +1,48 @@
+"""File formats that nobody else writes fast or exactly enough, and files that appear whole or not at all.
+
+BigWig, BGZF, CRAM checks, TFRecord, TensorBoard scalars, HDF5 tables that grow, text with line numbers. Nothing here knows
+of genomes, reads or models.
+"""
+
+from typing import TYPE_CHECKING
+
+from chrombpnet_core._doors import lazy_door
+
+if TYPE_CHECKING:
+    from chrombpnet_core.formats.bgzf import DamagedError, decompressed
+    from chrombpnet_core.formats.bigwig import Intervals, write_bigwig
+    from chrombpnet_core.formats.cram import count_cram_records
+    from chrombpnet_core.formats.hdf5 import open_hdf5
+    from chrombpnet_core.formats.tensorboard import write_scalars
+    from chrombpnet_core.formats.text import (
+        check_complete,
+        is_bgzip,
+        is_comment,
+        is_gzip,
+        numbered_lines,
+        open_binary,
+        require_file,
+    )
+    from chrombpnet_core.formats.tfrecord import RECORD_HEAD, RECORD_TAIL, as_tfrecord, masked_crc32c
+
+__all__ = [
+    "RECORD_HEAD",
+    "RECORD_TAIL",
+    "DamagedError",
+    "Intervals",
+    "as_tfrecord",
+    "check_complete",
+    "count_cram_records",
+    "decompressed",
+    "is_bgzip",
+    "is_comment",
+    "is_gzip",
+    "masked_crc32c",
+    "numbered_lines",
+    "open_binary",
+    "open_hdf5",
+    "require_file",
+    "write_bigwig",
+    "write_scalars",
+]
+__getattr__, __dir__ = lazy_door(__name__, __file__)

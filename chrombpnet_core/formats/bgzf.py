@@ -20,7 +20,7 @@ from isal import igzip, igzip_lib
 from chrombpnet_core.concurrency import in_order, usable_threads
 from chrombpnet_core.formats.text import is_bgzip, is_gzip
 
-__all__ = ["DamagedError", "inflated"]
+__all__ = ["DamagedError", "decompressed"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,7 +35,7 @@ class DamagedError(Exception):
     """Compressed data is truncated or damaged; the message says where and how."""
 
 
-def inflated(path: str | os.PathLike, threads: int | None = None) -> Iterator[tuple[list[bytes], int]]:
+def decompressed(path: str | os.PathLike, threads: int | None = None) -> Iterator[tuple[list[bytes], int]]:
     """The content of a file from its beginning to its end.
 
     Parameters

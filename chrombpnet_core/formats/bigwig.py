@@ -23,7 +23,7 @@ import numpy as np
 from chrombpnet_core.concurrency import in_order, usable_threads
 from chrombpnet_core.formats import _bigwig_zoom
 
-__all__ = ["Intervals", "write_intervals"]
+__all__ = ["Intervals", "write_bigwig"]
 
 _MAGIC, _TREE_MAGIC, _INDEX_MAGIC = 0x888FFC26, 0x78CA8C91, 0x2468ACE0
 _HEADER = struct.Struct("<IHHQQQHHQQIQ")
@@ -61,7 +61,7 @@ class Intervals(NamedTuple):
     values: np.ndarray
 
 
-def write_intervals(
+def write_bigwig(
     path: str | os.PathLike, sizes: dict[str, int], intervals: Iterable[Intervals], expected: int, threads: int | None = None
 ) -> int:
     """Write a bigWig with zoom levels.

@@ -14,14 +14,14 @@ from typing import BinaryIO
 
 from chrombpnet_core.formats.bgzf import DamagedError
 
-__all__ = ["promised_records"]
+__all__ = ["count_cram_records"]
 
 _DEFINITION = 26  # bytes of magic, version and name
 _END = 0x454F46  # "EOF", the start position of the end marker
 _LONGEST_HEADER = 1 << 16  # bytes: landmarks of some 10,000 slices
 
 
-def promised_records(path: str | os.PathLike) -> int:
+def count_cram_records(path: str | os.PathLike) -> int:
     """How many records the containers of a CRAM hold by their headers; all checksums are verified.
 
     Raises

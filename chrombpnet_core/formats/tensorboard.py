@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from chrombpnet_core.formats.tfrecord import frame
+from chrombpnet_core.formats.tfrecord import as_tfrecord
 
 __all__ = ["write_scalars"]
 
@@ -36,7 +36,7 @@ def write_scalars(path: str | os.PathLike, steps: Sequence[Mapping[str, float]])
         events.append(_event(now) + b"\x10" + _varint(step) + _bytes(5, summary))
     partial = Path(path).with_name(f".{Path(path).name}.partial")
     try:
-        partial.write_bytes(b"".join(map(frame, events)))
+        partial.write_bytes(b"".join(map(as_tfrecord, events)))
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

@@ -1,0 +1,85 @@
+"""Sequence and chromosomes: FASTA files, base codes, chromosome names, regions, folds, shuffles, enzyme matrices.
+
+The FASTA decides what chromosomes are called and how long they are; every other input is held against it. Coordinates are
+0-based and half-open throughout.
+"""
+
+from typing import TYPE_CHECKING
+
+from chrombpnet_core._doors import lazy_door
+
+if TYPE_CHECKING:
+    from chrombpnet_core.genome.base_frequencies import information_content
+    from chrombpnet_core.genome.chromosome_names import (
+        AUTO_ALIASES,
+        NameMismatch,
+        Naming,
+        name_mismatches,
+        read_aliases,
+        same_chromosome,
+    )
+    from chrombpnet_core.genome.enzyme import (
+        ASSAYS,
+        MATRIX_WIDTH,
+        EnzymeMatrices,
+        enzyme_matrices,
+        read_enzyme_matrices,
+        require_assay,
+    )
+    from chrombpnet_core.genome.fasta import Genome, open_genome, read_chrom_sizes
+    from chrombpnet_core.genome.folds import SPLITS, Fold, make_fold, make_folds, read_fold, read_fold_chromosomes
+    from chrombpnet_core.genome.regions import (
+        REGION_COLUMNS,
+        centres,
+        on_chromosomes,
+        overlapping,
+        read_bed3,
+        read_regions,
+        regions_at,
+        windows_fit,
+        without_blacklisted,
+        write_regions,
+    )
+    from chrombpnet_core.genome.sequence import OTHER_BASE, codes_of, one_hot, reverse_complement
+    from chrombpnet_core.genome.shuffles import dinucleotide_shuffles
+
+__all__ = [
+    "ASSAYS",
+    "AUTO_ALIASES",
+    "MATRIX_WIDTH",
+    "OTHER_BASE",
+    "REGION_COLUMNS",
+    "SPLITS",
+    "EnzymeMatrices",
+    "Fold",
+    "Genome",
+    "NameMismatch",
+    "Naming",
+    "centres",
+    "codes_of",
+    "dinucleotide_shuffles",
+    "enzyme_matrices",
+    "information_content",
+    "make_fold",
+    "make_folds",
+    "name_mismatches",
+    "on_chromosomes",
+    "one_hot",
+    "open_genome",
+    "overlapping",
+    "read_aliases",
+    "read_bed3",
+    "read_chrom_sizes",
+    "read_enzyme_matrices",
+    "read_fold",
+    "read_fold_chromosomes",
+    "read_regions",
+    "regions_at",
+    "require_assay",
+    "reverse_complement",
+    "same_chromosome",
+    "windows_fit",
+    "without_blacklisted",
+    "write_regions",
+]
+__getattr__, __dir__ = lazy_door(__name__, __file__)

@@ -1,6 +1,6 @@
 """What chromosomes are called: the genome's names, other files' names for them, and those to leave out.
 
-The genome decides. Every other input may use other names, by the rules of :func:`twin` or a table of the user's.
+The genome decides. Every other input may use other names, by the rules of :func:`same_chromosome` or a table of the user's.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.text import numbered_lines
+from chrombpnet_core.formats import numbered_lines
 
-__all__ = ["AUTO", "Lack", "Naming", "compare", "read_aliases", "twin"]
+__all__ = ["AUTO_ALIASES", "NameMismatch", "Naming", "name_mismatches", "read_aliases", "same_chromosome"]
 
-AUTO = "auto"
-"""In place of a table: names are matched by the rules of :func:`twin`."""
+AUTO_ALIASES = "auto"
+"""In place of a table: names are matched by the rules of :func:`same_chromosome`."""
 
 _MITOCHONDRION = ("chrM", "chrMT", "M", "MT", "Mito", "chrMito", "mitochondrion")
 
 
-def twin(name: str, known: Iterable[str]) -> str | None:
+def same_chromosome(name: str, known: Iterable[str]) -> str | None:
     """The one name in ``known`` that means the same chromosome: chr1 and 1, chrM and MT, ChrI and chrI; else None.
 
     Parameters
@@ -77,7 +77,7 @@ class Naming:
     aliases
         Name in a file → the genome's name.
     auto
-        Whether names that the genome lacks are matched by :func:`twin` as well.
+        Whether names that the genome lacks are matched by :func:`same_chromosome` as well.
     excluded
         The genome's chromosomes to leave out, such as mitochondria and chloroplasts.
     """
@@ -134,7 +134,7 @@ class Naming:
         known = {*sizes, *self.excluded}
         changed = {}
         for name in names:
-            new = self.aliases.get(name) or (twin(name, known) if self.auto and name not in known else name)
+            new = self.aliases.get(name) or (same_chromosome(name, known) if self.auto and name not in known else name)
             if new is not None and new != name:
                 changed[name] = new
         taken: dict[str, str] = {name: name for name in names if name not in changed}
@@ -148,12 +148,12 @@ class Naming:
 
 
 def _advice(name: str, sizes: Mapping[str, int]) -> str:
-    other = twin(name, sizes)
+    other = same_chromosome(name, sizes)
     return f"the genome calls it {other}" if other else ""
 
 
 @dataclass(frozen=True)
-class Lack:
+class NameMismatch:
     """What one input and the genome do not share.
 
     Attributes
@@ -174,7 +174,9 @@ class Lack:
     missing: list[str]
 
 
-def compare(sizes: Mapping[str, int], inputs: Mapping[str, Mapping[str, int]], naming: Naming | None = None) -> list[Lack]:
+def name_mismatches(
+    sizes: Mapping[str, int], inputs: Mapping[str, Mapping[str, int]], naming: Naming | None = None
+) -> list[NameMismatch]:
     """Hold the names of every input against the genome's.
 
     Parameters
@@ -192,6 +194,6 @@ def compare(sizes: Mapping[str, int], inputs: Mapping[str, Mapping[str, int]], n
         changed = naming.translate(counts, sizes)
         read = {changed.get(name, name): count for name, count in counts.items()}
         unknown = {name: count for name, count in read.items() if name not in sizes and name not in naming.excluded}
-        twins = {name: other for name in unknown if (other := twin(name, sizes))}
-        lacks.append(Lack(what, unknown, twins, [name for name in sizes if name not in read]))
+        twins = {name: other for name in unknown if (other := same_chromosome(name, sizes))}
+        lacks.append(NameMismatch(what, unknown, twins, [name for name in sizes if name not in read]))
     return lacks

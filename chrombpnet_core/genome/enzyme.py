@@ -14,9 +14,9 @@ from importlib import resources
 import numpy as np
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.text import numbered_lines
+from chrombpnet_core.formats import numbered_lines
 
-__all__ = ["ASSAYS", "MATRIX_WIDTH", "Matrices", "enzyme_matrices", "read_matrices", "require_assay"]
+__all__ = ["ASSAYS", "MATRIX_WIDTH", "EnzymeMatrices", "enzyme_matrices", "read_enzyme_matrices", "require_assay"]
 
 
 ASSAYS = ("ATAC", "DNASE")
@@ -29,7 +29,7 @@ MATRIX_WIDTH = 20
 _STRANDS = {"_plus": "+", "_minus": "-"}
 
 
-Matrices = dict[str, dict[str, np.ndarray]]
+EnzymeMatrices = dict[str, dict[str, np.ndarray]]
 """Strand (``+``, ``-``) → name → base frequencies ``(20, 4)``."""
 
 
@@ -38,7 +38,7 @@ def _content(name: str) -> dict:
     return json.loads(resources.files(__package__).joinpath(name).read_text(encoding="utf-8"))
 
 
-def enzyme_matrices(assay: str) -> Matrices:
+def enzyme_matrices(assay: str) -> EnzymeMatrices:
     """Reference matrices of an assay's enzyme: strand (``+``, ``-``) → name → base frequencies ``(20, 4)``.
 
     Parameters
@@ -57,7 +57,7 @@ def require_assay(assay: str) -> str:
     return assay
 
 
-def read_matrices(path: str | os.PathLike) -> Matrices:
+def read_enzyme_matrices(path: str | os.PathLike) -> EnzymeMatrices:
     """The user's reference matrices (``--ATAC-ref-path``, ``--DNASE-ref-path``), shaped as :func:`enzyme_matrices`.
 
     The file holds for each matrix a line ``>name_plus`` or ``>name_minus`` and 20 lines of the frequencies of
@@ -68,7 +68,7 @@ def read_matrices(path: str | os.PathLike) -> Matrices:
     InputError
         Naming file and line: for another name, row count or number, and where a strand has no matrix.
     """
-    matrices: Matrices = {"+": {}, "-": {}}
+    matrices: EnzymeMatrices = {"+": {}, "-": {}}
     rows: list[list[float]] = []
     number = 0
     for number, line in numbered_lines(path, "reference matrices"):
@@ -107,6 +107,6 @@ def _row(line: str, where: str) -> list[float]:
     return row
 
 
-def _check_rows(rows: list[list[float]], matrices: Matrices, where: str) -> None:
+def _check_rows(rows: list[list[float]], matrices: EnzymeMatrices, where: str) -> None:
     if any(matrices.values()) and len(rows) != MATRIX_WIDTH:
         raise InputError(f"{where}: the matrix that ends here", expected=f"{MATRIX_WIDTH} rows", found=str(len(rows)))

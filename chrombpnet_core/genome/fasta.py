@@ -16,14 +16,10 @@ import numpy as np
 import pysam
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.text import check_complete, is_bgzip, is_gzip, numbered_lines, open_binary, require_file
-from chrombpnet_core.genome.sequence import _CODE_OF_BYTE, OTHER, codes_of
+from chrombpnet_core.formats import check_complete, is_bgzip, is_gzip, numbered_lines, open_binary, require_file
+from chrombpnet_core.genome.sequence import OTHER_BASE, codes_of
 
 __all__ = ["Genome", "open_genome", "read_chrom_sizes"]
-
-
-for _code, _letters in enumerate((b"Aa", b"Cc", b"Gg", b"Tt")):
-    _CODE_OF_BYTE[list(_letters)] = _code
 
 
 def read_chrom_sizes(path: str | os.PathLike) -> dict[str, int]:
@@ -79,7 +75,7 @@ class Genome:
         )
         if inner.size == end - start:
             return inner
-        codes = np.full(end - start, OTHER, dtype=np.uint8)
+        codes = np.full(end - start, OTHER_BASE, dtype=np.uint8)
         at = inner_start - start
         codes[at : at + inner.size] = inner
         return codes

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.text import require_file
-from chrombpnet_core.genome.chromosome_names import Naming, twin
+from chrombpnet_core.formats import require_file
+from chrombpnet_core.genome.chromosome_names import Naming, same_chromosome
 
-__all__ = ["PARTS", "Fold", "fold_names", "make_fold", "make_folds", "read_fold"]
+__all__ = ["SPLITS", "Fold", "make_fold", "make_folds", "read_fold", "read_fold_chromosomes"]
 
 log = logging.getLogger(__name__)
 
-PARTS = ("train", "valid", "test")
+SPLITS = ("train", "valid", "test")
 
 _STARTS = 8  # divisions tried; the most even one is taken
 _SWAPPED = 64  # largest chromosomes, of which pairs are exchanged
@@ -34,9 +34,9 @@ class Fold:
     valid: tuple[str, ...]
     test: tuple[str, ...]
 
-    def part_of(self, chrom: str) -> str | None:
+    def split_of(self, chrom: str) -> str | None:
         """``train``, ``valid``, ``test`` or None for a chromosome."""
-        return next((part for part in PARTS if chrom in getattr(self, part)), None)
+        return next((part for part in SPLITS if chrom in getattr(self, part)), None)
 
     def to_json(self) -> str:
         """The reference's JSON."""
@@ -67,7 +67,7 @@ def read_fold(path: str | os.PathLike, sizes: dict[str, int], naming: Naming | N
     return make_fold(_content(path), sizes, str(path), naming)
 
 
-def fold_names(path: str | os.PathLike) -> list[str]:
+def read_fold_chromosomes(path: str | os.PathLike) -> list[str]:
     """All names in a fold file, as they stand there."""
     return [name for names in _named_parts(_content(path), str(path)).values() for name in names]
 
@@ -84,11 +84,11 @@ def _named_parts(content: object, where: str) -> dict[str, list[str]]:
     form = '{"train": [...], "valid": [...], "test": [...]}'
     if not isinstance(content, dict):
         raise InputError(where, expected=form, found=type(content).__name__)
-    for part in PARTS:
+    for part in SPLITS:
         names = content.get(part)
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise InputError(f"{where}: '{part}'", expected=f"a list of chromosome names, as in {form}", found=repr(names))
-    return {part: content[part] for part in PARTS}
+    return {part: content[part] for part in SPLITS}
 
 
 def make_fold(content: object, sizes: dict[str, int], where: str, naming: Naming | None = None) -> Fold:
@@ -106,7 +106,7 @@ def make_fold(content: object, sizes: dict[str, int], where: str, naming: Naming
             raise InputError(f"{where}: '{part}' has no chromosomes{left}", remedy="name at least one")
         for name in names:
             if name not in sizes:
-                other = twin(name, sizes)
+                other = same_chromosome(name, sizes)
                 advice = (
                     f"the genome calls it {other}: give --alias auto, or rename it"
                     if other
@@ -118,7 +118,7 @@ def make_fold(content: object, sizes: dict[str, int], where: str, naming: Naming
                     f"{where}: chromosome {name} is in '{seen[name]}' and in '{part}'", remedy="keep it in one of them"
                 )
             seen[name] = part
-    return Fold(*(tuple(read[part]) for part in PARTS))
+    return Fold(*(tuple(read[part]) for part in SPLITS))
 
 
 def make_folds(sizes: Mapping[str, int], peaks: Mapping[str, int] | None = None, k: int = 5, seed: int = 1234) -> list[Fold]:
@@ -175,7 +175,7 @@ def make_folds(sizes: Mapping[str, int], peaks: Mapping[str, int] | None = None,
         part_of = dict.fromkeys(chroms, "train")
         for part, held in (("test", members), ("valid", halves[(at + 1) % k])):
             part_of |= {chroms[usable[item]]: part for item in held}
-        folds.append(Fold(*(tuple(chrom for chrom in chroms if part_of[chrom] == part) for part in PARTS)))
+        folds.append(Fold(*(tuple(chrom for chrom in chroms if part_of[chrom] == part) for part in SPLITS)))
     return folds
 
 

@@ -1,7 +1,7 @@
 """The region table (narrowPeak): schema, reading, checks, centring, edge filter, interval operations.
 
-A region table is a :class:`pandas.DataFrame` with the ten narrowPeak columns of :data:`COLUMNS`; coordinates are 0-based,
-half-open. Columns 4 to 9 are text, carried through unchanged. The centre of a region is ``start + summit``.
+A region table is a :class:`pandas.DataFrame` with the ten narrowPeak columns of :data:`REGION_COLUMNS`; coordinates
+are 0-based, half-open. Columns 4 to 9 are text, carried through unchanged. The centre of a region is ``start + summit``.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ import numpy as np
 import pandas as pd
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.text import numbered_lines
-from chrombpnet_core.genome.chromosome_names import Naming, twin
+from chrombpnet_core.formats import numbered_lines
+from chrombpnet_core.genome.chromosome_names import Naming, same_chromosome
 
 __all__ = [
-    "COLUMNS",
-    "away_from",
+    "REGION_COLUMNS",
     "centres",
-    "inside",
     "on_chromosomes",
     "overlapping",
     "read_bed3",
     "read_regions",
     "regions_at",
+    "windows_fit",
+    "without_blacklisted",
     "write_regions",
 ]
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ["chrom", "start", "end", "name", "score", "strand", "signal", "pvalue", "qvalue", "summit"]
+REGION_COLUMNS = ["chrom", "start", "end", "name", "score", "strand", "signal", "pvalue", "qvalue", "summit"]
 
 
 def read_regions(
@@ -85,7 +85,7 @@ def read_bed3(
 
     Regions on chromosomes that ``sizes`` lacks stay: they do no harm.
     """
-    table = _read_table(path, what)[0][COLUMNS[:3]].copy()
+    table = _read_table(path, what)[0][REGION_COLUMNS[:3]].copy()
     if sizes is not None:
         _renamed(table, sizes, naming or Naming(), path, what)
     return table
@@ -122,7 +122,7 @@ def _read_table(path: str | os.PathLike, what: str) -> tuple[pd.DataFrame, np.nd
         lines.append(number)
     if not rows:
         raise InputError(f"{path}: no {what}", expected="at least one line of narrowPeak")
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=REGION_COLUMNS)
     line_of = np.asarray(lines)
     for column in ("start", "end", "summit"):
         table[column] = _integers(table[column], column, path, line_of)
@@ -154,7 +154,7 @@ def _check_chromosomes(
     if unknown.any():
         at = int(np.flatnonzero(unknown)[0])
         name = table["chrom"].iloc[at]
-        other = twin(name, sizes)
+        other = same_chromosome(name, sizes)
         hint = (
             f"the genome calls it {other}: give --alias auto, or rename one of them"
             if other
@@ -168,7 +168,7 @@ def _check_chromosomes(
     _refuse(table["end"] > table["chrom"].map(sizes), table, path, line_of, "end lies beyond the chromosome's end")
 
 
-def away_from(peaks: pd.DataFrame, blacklist: pd.DataFrame | None, width: int) -> pd.DataFrame:
+def without_blacklisted(peaks: pd.DataFrame, blacklist: pd.DataFrame | None, width: int) -> pd.DataFrame:
     """Peaks that share no base with the blacklist widened by ``width // 2`` on each side; how many do not is told.
 
     Raises
@@ -196,13 +196,13 @@ def away_from(peaks: pd.DataFrame, blacklist: pd.DataFrame | None, width: int) -
 
 def write_regions(table: pd.DataFrame, path: str | os.PathLike) -> None:
     """Write the ten columns, tab-separated, without a header."""
-    table[COLUMNS].to_csv(path, sep="\t", header=False, index=False)
+    table[REGION_COLUMNS].to_csv(path, sep="\t", header=False, index=False)
 
 
 def regions_at(chroms: np.ndarray, starts: np.ndarray, width: int) -> pd.DataFrame:
     """A region table of windows of ``width`` bp whose summit is their middle; columns 4 to 9 are ``.``."""
     table = pd.DataFrame({"chrom": chroms, "start": starts, "end": np.asarray(starts) + width})
-    for column in COLUMNS[3:9]:
+    for column in REGION_COLUMNS[3:9]:
         table[column] = "."
     table["summit"] = width // 2
     return table
@@ -213,7 +213,7 @@ def centres(table: pd.DataFrame) -> np.ndarray:
     return (table["start"] + table["summit"]).to_numpy(dtype=np.int64)
 
 
-def inside(table: pd.DataFrame, sizes: dict[str, int], width: int) -> np.ndarray:
+def windows_fit(table: pd.DataFrame, sizes: dict[str, int], width: int) -> np.ndarray:
     """Whether the window ``[centre - width // 2, centre - width // 2 + width)`` lies in the chromosome: bool ``(n,)``."""
     starts = centres(table) - width // 2
     lengths = table["chrom"].map(sizes).fillna(-1).to_numpy()
@@ -229,6 +229,6 @@ def overlapping(table: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
     """Whether each interval of ``table`` shares at least one base with any of ``others``: bool ``(n,)``."""
     if table.empty or others.empty:
         return np.zeros(len(table), dtype=bool)
-    columns = COLUMNS[:3]
+    columns = REGION_COLUMNS[:3]
     counted = bioframe.count_overlaps(table[columns].reset_index(drop=True), others[columns].reset_index(drop=True))
     return counted["count"].to_numpy() > 0

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.sequence import OTHER
+from chrombpnet_core.genome import OTHER_BASE
 from chrombpnet_core.models.ensemble import _ROWS
 
 __all__ = ["MeanPart", "mean_contributions", "pairs_of", "row_correlations"]
@@ -88,7 +88,7 @@ def mean_contributions(paths: Sequence[str | os.PathLike]) -> Iterator[MeanPart]
                         i, paths[i], "the sequences of fold 0", f"another in region {first + int(np.argmax(other)) + 1:,}"
                     )
             scores = np.stack([file["shap/seq"][rows].astype(np.float32) for file in files])
-            codes = np.where(present.any(axis=1), present.argmax(axis=1), OTHER).astype(np.uint8)
+            codes = np.where(present.any(axis=1), present.argmax(axis=1), OTHER_BASE).astype(np.uint8)
             yield MeanPart(
                 rows,
                 codes,

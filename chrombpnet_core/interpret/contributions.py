@@ -12,9 +12,7 @@ import numpy as np
 
 from chrombpnet_core.devices import is_out_of_memory
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.fasta import Genome
-from chrombpnet_core.genome.sequence import one_hot
-from chrombpnet_core.genome.shuffles import dinucleotide_shuffles
+from chrombpnet_core.genome import Genome, dinucleotide_shuffles, one_hot
 from chrombpnet_core.interpret.deepshap import Explainer
 from chrombpnet_core.progress import bar
 

@@ -19,7 +19,7 @@ from keras import layers, ops
 
 from chrombpnet_core.devices import Device
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.sequence import one_hot
+from chrombpnet_core.genome import one_hot
 from chrombpnet_core.models.layers import ProfileConv
 from chrombpnet_core.models.sizes import lengths_of
 

@@ -16,7 +16,7 @@ import numpy as np
 from keras import layers
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.text import require_file
+from chrombpnet_core.formats import require_file
 from chrombpnet_core.models.layers import LogSumExp, ProfileConv
 from chrombpnet_core.models.sizes import (
     BIAS_PREFIX,

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from chrombpnet_core.errors import ModelFileError
-from chrombpnet_core.formats.text import require_file
+from chrombpnet_core.formats import require_file
 from chrombpnet_core.models.bpnet import accessibility_part, bias_part, bpnet, chrombpnet
 from chrombpnet_core.models.ensemble import average_models, members_of
 from chrombpnet_core.models.keras2 import bpnet_config, ensemble_config, main_config

@@ -12,7 +12,7 @@ import psutil
 
 from chrombpnet_core.devices import Device, is_out_of_memory
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.sequence import one_hot, reverse_complement
+from chrombpnet_core.genome import one_hot, reverse_complement
 from chrombpnet_core.models.sizes import lengths_of
 
 __all__ = ["BothStrands", "predictor"]

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.text import numbered_lines
-from chrombpnet_core.genome.base_frequencies import information_content
+from chrombpnet_core.formats import numbered_lines
+from chrombpnet_core.genome import information_content
 
 __all__ = [
     "DEFAULT_DATABASE",

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.hdf5 import open_hdf5
-from chrombpnet_core.genome.regions import centres
+from chrombpnet_core.formats import open_hdf5
+from chrombpnet_core.genome import centres
 from chrombpnet_core.motifs.modisco import contribution_shape, read_windows
 from chrombpnet_core.motifs.patterns import pattern_data, pattern_names, trimmed
 

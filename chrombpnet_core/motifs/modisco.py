@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.hdf5 import open_hdf5
+from chrombpnet_core.formats import open_hdf5
 from chrombpnet_core.progress import bar
 
 __all__ = ["MIN_WINDOW", "contribution_shape", "find_patterns", "read_windows"]

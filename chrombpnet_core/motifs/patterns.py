@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.hdf5 import open_hdf5
+from chrombpnet_core.formats import open_hdf5
 from chrombpnet_core.motifs.database import KnownMotif, Match, match_motifs
 
 __all__ = [

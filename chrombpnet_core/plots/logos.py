@@ -14,7 +14,7 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 
 from chrombpnet_core._types import AnyArray, Floats
-from chrombpnet_core.genome.base_frequencies import information_content
+from chrombpnet_core.genome import information_content
 from chrombpnet_core.plots.style import BASE_COLOURS, LIGHT, one_panel, styled
 
 __all__ = ["draw_logo", "logo"]

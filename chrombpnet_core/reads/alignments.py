@@ -14,10 +14,8 @@ import numpy as np
 import pysam
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.bgzf import DamagedError, inflated
-from chrombpnet_core.formats.cram import promised_records
-from chrombpnet_core.formats.text import check_complete
-from chrombpnet_core.reads.read_batches import Batch, ChromIndex, Filters, Outputs
+from chrombpnet_core.formats import DamagedError, check_complete, count_cram_records, decompressed
+from chrombpnet_core.reads.read_batches import ChromIndex, ReadBatch, ReadBuffers, ReadFilters
 
 __all__ = ["alignment_batches", "reference_names"]
 
@@ -25,7 +23,7 @@ _CRAM_FIELDS = 0x1FE  # flag, reference, position, quality, CIGAR, mate and inse
 _REMEDY = "copy or make it again"
 
 
-def alignment_batches(path: Path, index: ChromIndex, filters: Filters, threads: int) -> Iterator[tuple[Batch, int]]:
+def alignment_batches(path: Path, index: ChromIndex, filters: ReadFilters, threads: int) -> Iterator[tuple[ReadBatch, int]]:
     """Batches of mapped alignments, and the compressed bytes read so far.
 
     Raises
@@ -40,7 +38,7 @@ def alignment_batches(path: Path, index: ChromIndex, filters: Filters, threads: 
         return
     check_complete(path)
     walk = _Walk(filters)
-    pieces = inflated(path, threads)
+    pieces = decompressed(path, threads)
     try:
         walk.rest, walk.references = _header(path, pieces, index)
         for piece, done in chain([([], 0)], pieces):
@@ -130,11 +128,11 @@ def _references(path: Path, names: list[str], lengths: list[int], index: ChromIn
 class _Walk:
     """Keeps the place in a stream of records."""
 
-    def __init__(self, filters: Filters) -> None:
+    def __init__(self, filters: ReadFilters) -> None:
         self.rest, self.references = b"", np.empty(0, dtype=np.int32)
-        self.filters, self.outputs, self.reads = filters, Outputs(marked=filters.dedup), 0
+        self.filters, self.outputs, self.reads = filters, ReadBuffers(marked=filters.dedup), 0
 
-    def batches(self, piece: list[bytes]) -> Iterator[Batch]:
+    def batches(self, piece: list[bytes]) -> Iterator[ReadBatch]:
         """Full batches from what was kept and the next pieces of the stream."""
         from chrombpnet_core.reads import _compiled as kernels  # imports numba, while the first blocks are decompressed
 
@@ -164,9 +162,9 @@ class _Walk:
         self.rest = content[at:]
 
 
-def _cram_batches(path: Path, index: ChromIndex, filters: Filters, threads: int) -> Iterator[tuple[Batch, int]]:
+def _cram_batches(path: Path, index: ChromIndex, filters: ReadFilters, threads: int) -> Iterator[tuple[ReadBatch, int]]:
     """The same from CRAM, read by htslib without sequences, so that it asks for no genome."""
-    out, reads = Outputs(marked=filters.dedup), 0
+    out, reads = ReadBuffers(marked=filters.dedup), 0
     verbosity = pysam.set_verbosity(0)  # htslib would print to standard error what the exceptions say
     try:
         with pysam.AlignmentFile(
@@ -191,7 +189,7 @@ def _cram_batches(path: Path, index: ChromIndex, filters: Filters, threads: int)
                 out.add(references[reference], position, bool(flag & 16), _mate_mark(read) if filters.dedup else 0)
                 if out.full:
                     yield out.taken(), 0
-        promised = promised_records(path)
+        promised = count_cram_records(path)
         if reads != promised:
             raise DamagedError(f"{promised:,} reads by its containers")
         yield out.taken(), path.stat().st_size

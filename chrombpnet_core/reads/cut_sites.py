@@ -17,18 +17,18 @@ import numpy as np
 
 from chrombpnet_core.concurrency import usable_threads
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.text import require_file
-from chrombpnet_core.genome.chromosome_names import Naming
+from chrombpnet_core.formats import require_file
+from chrombpnet_core.genome import Naming
 from chrombpnet_core.progress import bar
 from chrombpnet_core.reads.alignments import alignment_batches, reference_names
 from chrombpnet_core.reads.fragments import line_batches
-from chrombpnet_core.reads.read_batches import Batch, ChromIndex, Filters
+from chrombpnet_core.reads.read_batches import ChromIndex, ReadBatch, ReadFilters
 
-__all__ = ["KINDS", "STRANDS", "ReadSample", "SpilledReads", "read_names", "spill_reads"]
+__all__ = ["READ_KINDS", "STRANDS", "ReadSample", "SpilledReads", "read_chromosome_names", "spill_reads"]
 
 log = logging.getLogger(__name__)
 
-KINDS = {"bam": "BAM", "fragments": "fragments", "tagalign": "tagAlign"}
+READ_KINDS = {"bam": "BAM", "fragments": "fragments", "tagalign": "tagAlign"}
 """Kinds of read files, and how messages call them; a CRAM is of kind ``bam``."""
 
 STRANDS = ("+", "-")
@@ -168,13 +168,13 @@ def spill_reads(
         For truncated or malformed files (naming file, line or read), filters that the kind of reads has nothing for, and
         where no reads remain.
     """
-    if kind not in KINDS:
-        raise InputError(f"kind of reads {kind!r}", expected=" or ".join(KINDS))
-    filters = Filters(min_mapq, exclude_flags, dedup, use_counts)
+    if kind not in READ_KINDS:
+        raise InputError(f"kind of reads {kind!r}", expected=" or ".join(READ_KINDS))
+    filters = ReadFilters(min_mapq, exclude_flags, dedup, use_counts)
     filters.check(kind)
-    files = [require_file(path, KINDS[kind]) for path in paths]
+    files = [require_file(path, READ_KINDS[kind]) for path in paths]
     if len({(found.st_dev, found.st_ino) for found in map(os.stat, files)}) != len(files):  # links to one file too
-        raise InputError(f"{KINDS[kind]} files: one is given twice", found=", ".join(map(str, files)))
+        raise InputError(f"{READ_KINDS[kind]} files: one is given twice", found=", ".join(map(str, files)))
     folder = Path(scratch)
     folder.mkdir(parents=True, exist_ok=True)
     index = ChromIndex(sizes, naming)
@@ -188,24 +188,24 @@ def spill_reads(
     return spilled
 
 
-def read_names(path: str | os.PathLike, kind: str, threads: int | None = None) -> dict[str, int]:
+def read_chromosome_names(path: str | os.PathLike, kind: str, threads: int | None = None) -> dict[str, int]:
     """Chromosome names of a file of reads: those in the header of a BAM or CRAM, else those of its lines.
 
     Returns
     -------
     Name → number of reads; 0 where the header tells the name alone.
     """
-    file = require_file(path, KINDS[kind])
+    file = require_file(path, READ_KINDS[kind])
     if kind == "bam":
         return dict.fromkeys(reference_names(file), 0)
-    index, filters, counts = ChromIndex({}), Filters(), np.zeros(0, dtype=np.int64)
+    index, filters, counts = ChromIndex({}), ReadFilters(), np.zeros(0, dtype=np.int64)
     for batch in _batches([file], kind, index, filters, usable_threads(threads)):
         found = np.bincount(batch.chroms, minlength=len(index))
         counts = found + np.pad(counts, (0, len(found) - len(counts)))
     return dict(zip(index, counts.tolist(), strict=True))
 
 
-def _batches(files: list[Path], kind: str, index: ChromIndex, filters: Filters, threads: int) -> Iterator[Batch]:
+def _batches(files: list[Path], kind: str, index: ChromIndex, filters: ReadFilters, threads: int) -> Iterator[ReadBatch]:
     """Batches of all files, one after the other, with progress."""
     total = sum(file.stat().st_size for file in files)
     with bar("reading reads", total, "B") as progress:
@@ -263,7 +263,7 @@ class _Spiller:
         if self.marks:
             self.marks.close()
 
-    def add(self, batch: Batch, names: int) -> None:
+    def add(self, batch: ReadBatch, names: int) -> None:
         """Append a batch, whose chromosomes are among the first ``names`` of the index."""
         from chrombpnet_core.reads import _compiled as kernels
 
@@ -284,7 +284,7 @@ class _Spiller:
         self.bounds.append(self.written + borders)
         self.written += int(borders[-1])
 
-    def _sample(self, batch: Batch, known: bool) -> None:
+    def _sample(self, batch: ReadBatch, known: bool) -> None:
         """Offer the reads to the samplers of their strands, all of them or those on known chromosomes."""
         for sampler, chosen in zip(self.samplers, (~batch.minus, batch.minus), strict=True):
             if not known:

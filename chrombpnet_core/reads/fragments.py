@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.bgzf import DamagedError, inflated
-from chrombpnet_core.formats.text import check_complete, is_comment
+from chrombpnet_core.formats import DamagedError, check_complete, decompressed, is_comment
 from chrombpnet_core.reads import read_batches as batches
-from chrombpnet_core.reads.read_batches import Batch, ChromIndex, Filters
+from chrombpnet_core.reads.read_batches import ChromIndex, ReadBatch, ReadFilters
 
 __all__ = ["line_batches"]
 
@@ -21,7 +20,9 @@ _MOST = 1_000_000  # count of a fragment
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
-def line_batches(path: Path, kind: str, index: ChromIndex, filters: Filters, threads: int) -> Iterator[tuple[Batch, int]]:
+def line_batches(
+    path: Path, kind: str, index: ChromIndex, filters: ReadFilters, threads: int
+) -> Iterator[tuple[ReadBatch, int]]:
     """Batches of a text file, plain or compressed, and the bytes of the file read so far.
 
     Raises
@@ -31,7 +32,7 @@ def line_batches(path: Path, kind: str, index: ChromIndex, filters: Filters, thr
     """
     check_complete(path)
     parser = _Parser(path, kind, index, filters)
-    pieces = inflated(path, threads)
+    pieces = decompressed(path, threads)
     try:
         for piece, done in pieces:
             for batch in parser.batches(b"".join([parser.rest, *piece])):
@@ -92,19 +93,19 @@ class _Names:
 class _Parser:
     """Keeps the place in a text, and the lines parsed since the last batch."""
 
-    def __init__(self, path: Path, kind: str, index: ChromIndex, filters: Filters) -> None:
+    def __init__(self, path: Path, kind: str, index: ChromIndex, filters: ReadFilters) -> None:
         from chrombpnet_core.reads import _compiled as kernels  # imports numba
 
         self.kernels = kernels
         self.path, self.kind, self.filters = path, kind, filters
         self.names = _Names(index)
-        size = batches.BATCH
+        size = batches.READS_PER_BATCH
         self.columns = tuple(np.empty(size, dtype=kind_of) for kind_of in (np.int32, np.int32, np.int32, np.bool_, np.int32))
         self.marks = np.empty(size if filters.dedup and kind == "fragments" else 0, dtype=np.int64)
         self.filled = self.lines = 0
         self.rest = b""
 
-    def batches(self, content: bytes) -> Iterator[Batch]:
+    def batches(self, content: bytes) -> Iterator[ReadBatch]:
         """Full batches from the whole lines of the content; what follows the last line end is kept as ``rest``."""
         end = content.rfind(b"\n") + 1
         if len(content) - end > _LONGEST_LINE:
@@ -158,19 +159,19 @@ class _Parser:
             self.marks[self.filled] = self.kernels.hash_bytes(word)
         self.filled += 1
 
-    def taken(self) -> Batch:
+    def taken(self) -> ReadBatch:
         """The reads of the lines parsed since the last batch."""
         filled, self.filled = slice(self.filled), 0
         chroms, starts, ends, minus, counts = (column[filled] for column in self.columns)
         if self.kind == "tagalign":
             marks = np.zeros(len(chroms) if self.filters.dedup else 0, dtype=np.int64)
-            return Batch(chroms, np.where(minus, ends, starts), minus, marks)
+            return ReadBatch(chroms, np.where(minus, ends, starts), minus, marks)
         barcodes = self.marks[filled].view(np.uint64)
         if self.filters.use_counts:
             chroms, starts, ends = (np.repeat(column, counts) for column in (chroms, starts, ends))
         others = np.concatenate([ends, starts]).astype(np.uint64) * _MIX
         marks = others + np.concatenate([barcodes, barcodes]) if len(self.marks) else np.empty(0, dtype=np.uint64)
-        return Batch(
+        return ReadBatch(
             np.concatenate([chroms, chroms]),
             np.concatenate([starts, ends]),
             np.repeat([False, True], len(starts)),
@@ -178,7 +179,7 @@ class _Parser:
         )
 
 
-def _row(line: str, kind: str, filters: Filters, where: str) -> tuple[str, int, int, str, int, str]:
+def _row(line: str, kind: str, filters: ReadFilters, where: str) -> tuple[str, int, int, str, int, str]:
     """Chromosome, start, end, strand, count and barcode of a line, checked."""
     fields = line.split("\t")
     names = (

@@ -9,15 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.chromosome_names import Naming
+from chrombpnet_core.genome import Naming
 
-__all__ = ["BATCH", "Batch", "ChromIndex", "Filters", "Outputs"]
+__all__ = ["READS_PER_BATCH", "ChromIndex", "ReadBatch", "ReadBuffers", "ReadFilters"]
 
-BATCH = 1 << 21
+READS_PER_BATCH = 1 << 21
 """Alignments or lines handled at a time."""
 
 
-class Batch(NamedTuple):
+class ReadBatch(NamedTuple):
     """Reads: chromosome index int32, raw 5' position int32, whether on the minus strand; each ``(n,)``.
 
     ``marks`` int64 ``(n,)`` tell reads of one 5' end apart where duplicates are dropped, else it is empty.
@@ -30,7 +30,7 @@ class Batch(NamedTuple):
 
 
 @dataclass
-class Filters:
+class ReadFilters:
     """Which reads are left out, and how many were.
 
     Parameters
@@ -40,7 +40,7 @@ class Filters:
     exclude_flags
         Alignments with any of these SAM flags are left out.
     dedup
-        Whether duplicates count once; see :func:`chrombpnet_core.reads.cut_sites.spill_reads`.
+        Whether duplicates count once; see :func:`chrombpnet_core.reads.spill_reads`.
     use_counts
         Whether a fragment counts as often as its column 5 says.
     left_out
@@ -115,13 +115,13 @@ class ChromIndex(dict[str, int]):
         return self.naming.translate([name], self.sizes).get(name, name)
 
 
-class Outputs:
-    """Arrays that a reader fills with :data:`BATCH` reads, again and again."""
+class ReadBuffers:
+    """Arrays that a reader fills with :data:`READS_PER_BATCH` reads, again and again."""
 
     def __init__(self, marked: bool) -> None:
-        self.chroms, self.positions = np.empty(BATCH, dtype=np.int32), np.empty(BATCH, dtype=np.int32)
-        self.minus = np.empty(BATCH, dtype=np.bool_)
-        self.marks = np.empty(BATCH if marked else 0, dtype=np.int64)
+        self.chroms, self.positions = np.empty(READS_PER_BATCH, dtype=np.int32), np.empty(READS_PER_BATCH, dtype=np.int32)
+        self.minus = np.empty(READS_PER_BATCH, dtype=np.bool_)
+        self.marks = np.empty(READS_PER_BATCH if marked else 0, dtype=np.int64)
         self.filled = 0
 
     @property
@@ -137,7 +137,7 @@ class Outputs:
             self.marks[at] = mark
         self.filled += 1
 
-    def taken(self) -> Batch:
+    def taken(self) -> ReadBatch:
         """What is filled, valid until the arrays are filled again, which begins anew."""
         filled, self.filled = slice(self.filled), 0
-        return Batch(self.chroms[filled], self.positions[filled], self.minus[filled], self.marks[filled])
+        return ReadBatch(self.chroms[filled], self.positions[filled], self.minus[filled], self.marks[filled])

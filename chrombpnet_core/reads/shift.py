@@ -13,22 +13,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from chrombpnet_core.errors import InputError, ShiftError
-from chrombpnet_core.genome.base_frequencies import information_content
-from chrombpnet_core.genome.enzyme import ASSAYS, Matrices, enzyme_matrices
-from chrombpnet_core.genome.fasta import Genome
+from chrombpnet_core.genome import ASSAYS, EnzymeMatrices, Genome, enzyme_matrices, information_content
 from chrombpnet_core.reads.cut_sites import STRANDS, ReadSample
 
-__all__ = ["ACCEPTED", "TARGET", "WINDOW", "ShiftEstimate", "estimate_shift", "offset_scores", "read_pfm"]
+__all__ = [
+    "SHIFT_WINDOW",
+    "STANDARD_SHIFTS",
+    "TARGET_SHIFTS",
+    "ShiftEstimate",
+    "base_frequencies_around",
+    "estimate_shift",
+    "offset_scores",
+]
 
 log = logging.getLogger(__name__)
 
-WINDOW = 40
+SHIFT_WINDOW = 40
 """Width in bp of the window around a raw 5' position, which is its base 20."""
 
-TARGET = {"ATAC": (4, -4), "DNASE": (0, 1)}
+TARGET_SHIFTS = {"ATAC": (4, -4), "DNASE": (0, 1)}
 """Shift of the plus and the minus strand that insertions are counted at."""
 
-ACCEPTED = {
+STANDARD_SHIFTS = {
     "ATAC": frozenset({(0, 0)} | {(plus, minus) for plus in (3, 4, 5) for minus in (-4, -5, -6)}),
     "DNASE": frozenset({(0, 0), (0, 1)}),
 }
@@ -73,7 +79,7 @@ class ShiftEstimate:
     @property
     def deltas(self) -> tuple[int, int]:
         """What is still to be added to the plus ``start`` and the minus ``end``."""
-        plus, minus = TARGET[self.assay]
+        plus, minus = TARGET_SHIFTS[self.assay]
         return plus - self.plus_shift, minus - self.minus_shift
 
     def to_dict(self) -> dict[str, object]:
@@ -98,7 +104,7 @@ def estimate_shift(
     sample: dict[str, ReadSample],
     genome: Genome,
     assay: str,
-    matrices: Matrices | None = None,
+    matrices: EnzymeMatrices | None = None,
     plus_shift: int | None = None,
     minus_shift: int | None = None,
 ) -> ShiftEstimate:
@@ -132,7 +138,7 @@ def estimate_shift(
     pfms, reads, scores, votes = {}, {}, {}, {}
     unshifted = _AT_ZERO[assay]
     for strand in STRANDS:
-        pfms[strand], reads[strand] = read_pfm(sample[strand], genome)
+        pfms[strand], reads[strand] = base_frequencies_around(sample[strand], genome)
         usable = matrices[strand] if reads[strand] else {}
         scores[strand] = {name: offset_scores(pfms[strand], matrix) for name, matrix in usable.items()}
         votes[strand] = {name: unshifted[strand] - int(np.argmax(score)) for name, score in scores[strand].items()}
@@ -144,7 +150,7 @@ def estimate_shift(
     return ShiftEstimate(assay, plus, minus, False, votes, scores, pfms, reads)
 
 
-def read_pfm(sample: ReadSample, genome: Genome) -> tuple[np.ndarray, int]:
+def base_frequencies_around(sample: ReadSample, genome: Genome) -> tuple[np.ndarray, int]:
     """Base frequencies around raw 5' positions, and how many reads they come from.
 
     Windows ``[position - 20, position + 20)`` that leave their chromosome are left out; other letters than A, C, G, T
@@ -154,15 +160,15 @@ def read_pfm(sample: ReadSample, genome: Genome) -> tuple[np.ndarray, int]:
     -------
     Frequencies float64 ``(40, 4)``, each row summing to 1 (0.25 where there is no base), and the number of reads.
     """
-    counts = np.zeros((WINDOW, 4))
+    counts = np.zeros((SHIFT_WINDOW, 4))
     used = 0
     chroms, group = np.unique(sample.chroms.astype(str), return_inverse=True)
     for at, chrom in enumerate(chroms):
         if chrom not in genome.sizes:
             continue
-        starts = np.sort(sample.positions[group == at].astype(np.int64)) - WINDOW // 2
-        starts = starts[(starts >= 0) & (starts + WINDOW <= genome.sizes[chrom])]
-        windows = genome.windows(np.full(len(starts), chrom), starts, WINDOW)
+        starts = np.sort(sample.positions[group == at].astype(np.int64)) - SHIFT_WINDOW // 2
+        starts = starts[(starts >= 0) & (starts + SHIFT_WINDOW <= genome.sizes[chrom])]
+        windows = genome.windows(np.full(len(starts), chrom), starts, SHIFT_WINDOW)
         counts += (windows[:, :, None] == np.arange(4)).sum(axis=0)
         used += len(starts)
     totals = counts.sum(axis=1, keepdims=True)
@@ -193,7 +199,7 @@ def _agreed(assay: str, votes: dict[str, dict[str, int]], reads: dict[str, int])
     for strand in STRANDS:
         if not reads[strand]:
             raise InputError(
-                f"no read of the {strand} strand has {WINDOW} bp of its chromosome around its 5' end",
+                f"no read of the {strand} strand has {SHIFT_WINDOW} bp of its chromosome around its 5' end",
                 expected="reads of both strands",
                 remedy=f"check the input, or {_override()}",
             )
@@ -212,7 +218,7 @@ def _agreed(assay: str, votes: dict[str, dict[str, int]], reads: dict[str, int])
     if any(len(shifts) > 1 for shifts in agreed):
         raise ShiftError(f"the evidence on the shift of the reads is inconsistent: {evidence}", remedy=remedy)
     plus, minus = (shifts.pop() for shifts in agreed)
-    if (plus, minus) not in ACCEPTED[assay]:
+    if (plus, minus) not in STANDARD_SHIFTS[assay]:
         raise ShiftError(
             f"the shift of the reads is non-standard for {assay}: {plus:+d}/{minus:+d}; {evidence}",
             expected=_standard(assay),

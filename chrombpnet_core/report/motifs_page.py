@@ -11,7 +11,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from chrombpnet_core._types import Floats
-from chrombpnet_core.genome.base_frequencies import information_content
+from chrombpnet_core.genome import information_content
 from chrombpnet_core.motifs.database import LEAST_SIMILARITY, MATCH_BELOW, Match
 from chrombpnet_core.motifs.patterns import MotifRow
 from chrombpnet_core.plots import draw_logo, write_svg

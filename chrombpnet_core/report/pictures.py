@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from chrombpnet_core.evaluation.metrics import pearson
-from chrombpnet_core.genome.base_frequencies import information_content
+from chrombpnet_core.genome import information_content
 from chrombpnet_core.plots import LIGHT, draw_logo, legend_above, one_panel, styled
 from chrombpnet_core.report.content import ExampleRegion, MotifEntry, ShiftEvidence
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from chrombpnet_core.evaluation.metrics import softmax
-from chrombpnet_core.genome.sequence import one_hot
+from chrombpnet_core.genome import one_hot
 from chrombpnet_core.plots import LIGHT, draw_logo, legend_above, styled, write_svg
 from chrombpnet_core.report.html import render_page
 

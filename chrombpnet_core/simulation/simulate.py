@@ -24,10 +24,7 @@ import pandas as pd
 import pysam
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.enzyme import enzyme_matrices
-from chrombpnet_core.genome.folds import Fold
-from chrombpnet_core.genome.regions import write_regions
-from chrombpnet_core.genome.sequence import OTHER, codes_of, reverse_complement
+from chrombpnet_core.genome import OTHER_BASE, Fold, codes_of, enzyme_matrices, reverse_complement, write_regions
 
 __all__ = ["DEMO", "FORMATS", "TINY", "Motif", "Settings", "Simulation", "cut_scores", "log_preference", "simulate"]
 
@@ -128,7 +125,7 @@ class Settings:
                 found=f"{self.background} and {self.sharpness}",
             )
         if not self.motifs or any(
-            OTHER in codes_of(motif.consensus) or not 6 <= len(motif.consensus) <= 40 for motif in self.motifs
+            OTHER_BASE in codes_of(motif.consensus) or not 6 <= len(motif.consensus) <= 40 for motif in self.motifs
         ):
             raise InputError(
                 "simulation: motifs",
@@ -178,7 +175,7 @@ def cut_scores(assay: str, sharpness: float = 1.0) -> np.ndarray:
 def log_preference(codes: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Log preference at every base, float64 ``(length,)``, of base codes ``(length,)``; other letters score 0."""
     before = len(scores) // 2
-    padded = np.pad(codes, (before, len(scores) - 1 - before), constant_values=OTHER)
+    padded = np.pad(codes, (before, len(scores) - 1 - before), constant_values=OTHER_BASE)
     table = np.hstack([scores, np.zeros((len(scores), 1))])
     return sum(table[k][padded[k : k + len(codes)]] for k in range(len(scores)))
 
@@ -493,7 +490,7 @@ def _write_bam(fragments: pd.DataFrame, sizes: dict[str, int], path: Path) -> No
 
 def _matches(sequence: np.ndarray, motif: np.ndarray) -> int:
     """Most letters of ``motif``, on either strand, that ``sequence`` holds in a row of positions."""
-    padded = np.pad(sequence, motif.size, constant_values=OTHER)
+    padded = np.pad(sequence, motif.size, constant_values=OTHER_BASE)
     views = np.lib.stride_tricks.sliding_window_view(padded, motif.size)
     return int(max((views == strand).sum(axis=1).max() for strand in (motif, reverse_complement(motif))))
 

@@ -1,0 +1,42 @@
+"""Tracks: cut sites to bigWig, bigWig to windows of values, predicted tracks and their statistics.
+
+BigWigs are always written by :mod:`chrombpnet_core.formats`, whole or not at all.
+"""
+
+from typing import TYPE_CHECKING
+
+from chrombpnet_core._doors import lazy_door
+
+if TYPE_CHECKING:
+    from chrombpnet_core.tracks.coverage import Coverage
+    from chrombpnet_core.tracks.insertions import insertion_pfm, run_lengths, write_insertions
+    from chrombpnet_core.tracks.merge import check_coverage_sizes, merge_bigwigs
+    from chrombpnet_core.tracks.predicted import (
+        RegionPredictionsFile,
+        TrackPlacement,
+        place_regions,
+        predict_regions,
+        track_values,
+        write_track,
+    )
+    from chrombpnet_core.tracks.rows_on_disk import RowsOnDisk
+    from chrombpnet_core.tracks.statistics import track_statistics, write_track_statistics
+
+__all__ = [
+    "Coverage",
+    "RegionPredictionsFile",
+    "RowsOnDisk",
+    "TrackPlacement",
+    "check_coverage_sizes",
+    "insertion_pfm",
+    "merge_bigwigs",
+    "place_regions",
+    "predict_regions",
+    "run_lengths",
+    "track_statistics",
+    "track_values",
+    "write_insertions",
+    "write_track",
+    "write_track_statistics",
+]
+__getattr__, __dir__ = lazy_door(__name__, __file__)

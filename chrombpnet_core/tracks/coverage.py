@@ -10,8 +10,8 @@ import numpy as np
 import pyBigWig
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.text import require_file
-from chrombpnet_core.genome.chromosome_names import Naming
+from chrombpnet_core.formats import require_file
+from chrombpnet_core.genome import Naming
 
 __all__ = ["Coverage"]
 

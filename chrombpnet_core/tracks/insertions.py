@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pyBigWig
 
-from chrombpnet_core.formats.bigwig import Intervals, write_intervals
-from chrombpnet_core.genome.fasta import Genome
+from chrombpnet_core.formats import Intervals, write_bigwig
+from chrombpnet_core.genome import Genome
 from chrombpnet_core.progress import track
-from chrombpnet_core.reads.cut_sites import SpilledReads
+from chrombpnet_core.reads import SpilledReads
 from chrombpnet_core.tracks import _compiled
 from chrombpnet_core.tracks.coverage import Coverage
 
-__all__ = ["insertion_pfm", "run_lengths", "write_bigwig"]
+__all__ = ["insertion_pfm", "run_lengths", "write_insertions"]
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def run_lengths(counts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np
         yield starts[:found], ends[:found], values[:found]
 
 
-def write_bigwig(
+def write_insertions(
     spilled: SpilledReads,
     sizes: dict[str, int],
     delta_plus: int,
@@ -65,7 +65,7 @@ def write_bigwig(
     sizes
         Chromosome → length in bp; all of them are in the header.
     delta_plus, delta_minus
-        Added to the plus ``start`` and the minus ``end``; see :attr:`~chrombpnet_core.reads.shift.ShiftEstimate.deltas`.
+        Added to the plus ``start`` and the minus ``end``; see :attr:`~chrombpnet_core.reads.ShiftEstimate.deltas`.
     path
         Where the bigWig goes.
     threads
@@ -87,7 +87,7 @@ def write_bigwig(
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".bigwig-") as scratch:
         unfinished = Path(scratch) / "bigwig"
         intervals = _intervals(spilled, sizes, {"+": delta_plus, "-": delta_minus - 1}, inside)
-        covered = write_intervals(unfinished, sizes, intervals, sum(reads.values()), threads)
+        covered = write_bigwig(unfinished, sizes, intervals, sum(reads.values()), threads)
         with pyBigWig.open(str(unfinished)) as written:
             if written.header()["nBasesCovered"] != covered or written.chroms() != sizes:
                 raise OSError(f"{target}: the bigWig was not written whole; is the disk full?")

@@ -13,7 +13,7 @@ import numpy as np
 import pyBigWig
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.chromosome_names import Naming
+from chrombpnet_core.genome import Naming
 from chrombpnet_core.progress import track
 from chrombpnet_core.tracks.coverage import Coverage
 

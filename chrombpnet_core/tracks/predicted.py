@@ -2,7 +2,7 @@
 
 A track is put together from windows of one width around the regions' centres. A base that several windows hold takes the
 value of the one whose centre is nearest. However many regions there are, memory holds a few numbers of each and the
-windows of some hundred: the rest is in a :class:`SpilledRows`.
+windows of some hundred: the rest is in a :class:`RowsOnDisk`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,13 @@ import numpy as np
 import pyBigWig
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.bigwig import Intervals, write_intervals
-from chrombpnet_core.genome.fasta import Genome
+from chrombpnet_core.formats import Intervals, write_bigwig
+from chrombpnet_core.genome import Genome
 from chrombpnet_core.progress import bar
 
-__all__ = ["Placement", "PredictionsFile", "place_regions", "predict_regions", "track_values", "write_track"]
+__all__ = ["RegionPredictionsFile", "TrackPlacement", "place_regions", "predict_regions", "track_values", "write_track"]
 
 _ROWS = 256  # windows in memory at a time
-_QUANTILES = {"0.1%": 0.001, "1%": 0.01, "50%": 0.5, "99%": 0.99, "99.9%": 0.999, "99.95%": 0.9995, "99.99%": 0.9999}
-_HALF = 1 << 16  # values of the upper or lower 16 bits of a float32
 
 ReadRows = Callable[[np.ndarray], np.ndarray]
 """From rows of the region table, int64 ``(m,)``, to the values of their windows, float32 ``(m, W)``."""
@@ -42,7 +40,7 @@ class Values(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Placement:
+class TrackPlacement:
     """Which bases of a track come from which region; arrays of shape ``(n,)``, regions in the order of the genome.
 
     Attributes
@@ -86,7 +84,7 @@ class Placement:
             yield Values(str(self.chroms[block.start]), positions[given], read(self.rows[block])[given])
 
 
-def place_regions(chroms: np.ndarray, centres: np.ndarray, width: int, sizes: dict[str, int]) -> Placement:
+def place_regions(chroms: np.ndarray, centres: np.ndarray, width: int, sizes: dict[str, int]) -> TrackPlacement:
     """Divide the bases of windows ``[centre - width // 2, centre - width // 2 + width)`` among their regions.
 
     Where neighbours overlap, the border is ``(centre + next centre) // 2``: the centre is taken as the point between two
@@ -113,7 +111,7 @@ def place_regions(chroms: np.ndarray, centres: np.ndarray, width: int, sizes: di
     borders = (centres[:-1] + centres[1:]) // 2
     ends[:-1][meet] = borders[meet]
     starts[1:][meet] = borders[meet]
-    return Placement(rows, np.asarray(chroms, dtype=object)[rows], firsts, starts, ends, width)
+    return TrackPlacement(rows, np.asarray(chroms, dtype=object)[rows], firsts, starts, ends, width)
 
 
 def predict_regions(
@@ -183,7 +181,7 @@ def track_values(profiles: np.ndarray, log_counts: np.ndarray) -> np.ndarray:
 
 
 def write_track(
-    path: str | os.PathLike, sizes: dict[str, int], placement: Placement, read: ReadRows, threads: int | None = None
+    path: str | os.PathLike, sizes: dict[str, int], placement: TrackPlacement, read: ReadRows, threads: int | None = None
 ) -> None:
     """Write a track as bigWig, whole or not at all; bases of no region have no value.
 
@@ -215,14 +213,14 @@ def write_track(
 
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".bigwig-") as scratch:
         unfinished = Path(scratch) / "bigwig"
-        write_intervals(unfinished, sizes, intervals(), placement.bases, threads)
+        write_bigwig(unfinished, sizes, intervals(), placement.bases, threads)
         with pyBigWig.open(str(unfinished)) as written:
             if written.header()["nBasesCovered"] != placement.bases or written.chroms() != sizes:
                 raise OSError(f"{target}: the bigWig was not written whole; is the disk full?")
         os.replace(unfinished, target)
 
 
-class PredictionsFile:
+class RegionPredictionsFile:
     """Predictions as HDF5: ``coords/{coords_chrom,coords_center,coords_peak}``, ``predictions/{profs,logcounts}``.
 
     Parameters
@@ -265,7 +263,7 @@ class PredictionsFile:
             self._sets[key].resize(at + len(value), axis=0)
             self._sets[key][at:] = value
 
-    def __enter__(self) -> PredictionsFile:
+    def __enter__(self) -> RegionPredictionsFile:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,10 +7,10 @@ import tempfile
 
 import numpy as np
 
-__all__ = ["SpilledRows"]
+__all__ = ["RowsOnDisk"]
 
 
-class SpilledRows:
+class RowsOnDisk:
     """A float32 table ``(n, width)`` in an unnamed file of ``folder``: what memory must not hold.
 
     It is written and read, not mapped: a full disk then raises :class:`OSError` instead of ending the process.
@@ -36,7 +36,7 @@ class SpilledRows:
                 raise OSError("a scratch file could not be read whole")
         return values
 
-    def __enter__(self) -> SpilledRows:
+    def __enter__(self) -> RowsOnDisk:
         return self
 
     def __exit__(self, *_: object) -> None:

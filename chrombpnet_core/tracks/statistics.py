@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from chrombpnet_core.tracks.predicted import _HALF, _QUANTILES
+__all__ = ["track_statistics", "write_track_statistics"]
 
-__all__ = ["track_statistics", "write_statistics"]
+_QUANTILES = {"0.1%": 0.001, "1%": 0.01, "50%": 0.5, "99%": 0.99, "99.9%": 0.999, "99.95%": 0.9995, "99.99%": 0.9999}
+_HALF = 1 << 16  # values of the upper or lower 16 bits of a float32
 
 
 def track_statistics(parts: Callable[[], Iterable[np.ndarray]]) -> dict[str, float]:
@@ -69,6 +70,6 @@ def _between(first: float, second: float, share: float) -> float:
     return first + (second - first) * share
 
 
-def write_statistics(statistics: dict[str, float], path: str | os.PathLike) -> None:
+def write_track_statistics(statistics: dict[str, float], path: str | os.PathLike) -> None:
     """Write a line ``name, tab, value`` for each."""
     Path(path).write_text("".join(f"{name}\t{value:.9g}\n" for name, value in statistics.items()))

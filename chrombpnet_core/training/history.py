@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from chrombpnet_core.formats.tensorboard import write_scalars
+from chrombpnet_core.formats import write_scalars
 from chrombpnet_core.training.step import LOSSES
 
 __all__ = ["History"]

@@ -26,7 +26,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from chrombpnet_core.genome.sequence import OTHER
+from chrombpnet_core.genome import OTHER_BASE
 
 __all__ = ["HEADER", "VERSION", "Layout", "decode", "encode"]
 
@@ -125,7 +125,7 @@ def encode(
     header = np.zeros(len(ids), dtype=HEADER)
     header["version"], header["bases"], header["positions"] = VERSION, codes.shape[1], counts.shape[1]
     header["id"], header["kind"], header["chrom"], header["centre"] = ids, kinds, chroms, centres
-    other = codes == OTHER
+    other = codes == OTHER_BASE
     header["others"] = other.any(axis=1)
     small = _small(counts)
     header["width"] = _widths(small)
@@ -209,7 +209,7 @@ def decode(records: Sequence[bytes], layout: Layout) -> tuple[np.ndarray, np.nda
     rows = np.flatnonzero(others)
     if len(rows):
         other = _unpacked(_rows(data, at_others[rows], of_others), 1, layout.bases)
-        codes[rows] = np.where(other, np.uint8(OTHER), codes[rows])
+        codes[rows] = np.where(other, np.uint8(OTHER_BASE), codes[rows])
     small = _expand(data, header, at_digits, at_large, layout.positions)
     counts = small.astype(np.float32)
     if values.any():

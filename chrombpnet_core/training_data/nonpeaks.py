@@ -15,10 +15,17 @@ import numpy as np
 import pandas as pd
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.fasta import Genome
-from chrombpnet_core.genome.folds import PARTS, Fold
-from chrombpnet_core.genome.regions import centres, inside, on_chromosomes, overlapping, regions_at
-from chrombpnet_core.genome.sequence import OTHER
+from chrombpnet_core.genome import (
+    OTHER_BASE,
+    SPLITS,
+    Fold,
+    Genome,
+    centres,
+    on_chromosomes,
+    overlapping,
+    regions_at,
+    windows_fit,
+)
 from chrombpnet_core.progress import bar, track
 
 __all__ = ["CLOSE_GC", "GC_EDGES", "candidates", "gc_bins", "gc_histogram", "peak_gc", "sample_nonpeaks"]
@@ -93,7 +100,7 @@ def peak_gc(peaks: pd.DataFrame, genome: Genome, sizes: dict[str, int], width: i
     InputError
         Where no peak is left.
     """
-    kept = inside(peaks, sizes, width)
+    kept = windows_fit(peaks, sizes, width)
     skipped = len(peaks) - int(kept.sum())
     if not kept.any():
         raise InputError(
@@ -140,7 +147,7 @@ def _window_gc(genome: Genome, chrom: str, starts: np.ndarray, width: int) -> tu
             at = starts[rows] - block
             codes = genome.codes(chrom, block, block + int(at.max()) + width)
             gc[rows] = _fractions(width)[_window_sums((codes == 1) | (codes == 2), at, width)]
-            unknown[rows] = _window_sums(codes == OTHER, at, width)
+            unknown[rows] = _window_sums(codes == OTHER_BASE, at, width)
     return gc, unknown
 
 
@@ -226,7 +233,7 @@ def sample_nonpeaks(
     rng = np.random.default_rng(seed)
     most = min(round(max_distance * 100), _BINS - 1)
     plans, stats = [], {}
-    for part in PARTS:
+    for part in SPLITS:
         chroms = getattr(fold, part)
         ratio = ratio_test if part == "test" else ratio_train_valid
         rows = np.flatnonzero(on_chromosomes(free, chroms))

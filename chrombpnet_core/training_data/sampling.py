@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from chrombpnet_core.concurrency import prefetch
-from chrombpnet_core.genome.sequence import one_hot, reverse_complement
+from chrombpnet_core.genome import one_hot, reverse_complement
 from chrombpnet_core.training_data.shards import ShardSet
 
 __all__ = ["Batch", "Plan", "batches", "centred_plan", "load_batch", "training_plan"]

@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 import pyBigWig
 
-from chrombpnet_core.formats.tfrecord import FRAME_HEAD, FRAME_TAIL, frame
-from chrombpnet_core.genome.fasta import Genome, open_genome
+from chrombpnet_core.formats import RECORD_HEAD, RECORD_TAIL, as_tfrecord
+from chrombpnet_core.genome import Genome, open_genome
 from chrombpnet_core.training_data.example_format import VERSION, Layout, encode
 
 __all__ = ["Part", "Sources", "Written", "write_parts"]
@@ -81,7 +81,7 @@ class Written:
     @property
     def size(self) -> int:
         """Bytes of the shard."""
-        return int(self.offsets[-1] + self.lengths[-1]) + FRAME_TAIL
+        return int(self.offsets[-1] + self.lengths[-1]) + RECORD_TAIL
 
 
 @dataclass(frozen=True)
@@ -185,12 +185,12 @@ def _write(part: Part, genome: Genome, bigwig, folder: Path, resume: Path | None
     lengths, counts = [], []
     with _whole(folder / part.name) as path, open(path, "wb") as file:
         for records, sums in _records(part, genome, bigwig):
-            file.write(b"".join(map(frame, records)))
+            file.write(b"".join(map(as_tfrecord, records)))
             lengths += [len(record) for record in records]
             counts.append(sums)
     sizes = np.array(lengths, dtype=np.int64)
-    ends = np.cumsum(sizes + (FRAME_HEAD + FRAME_TAIL))
-    written = Written(ends - sizes - FRAME_TAIL, sizes, np.concatenate(counts))
+    ends = np.cumsum(sizes + (RECORD_HEAD + RECORD_TAIL))
+    written = Written(ends - sizes - RECORD_TAIL, sizes, np.concatenate(counts))
     if resume:
         _link(folder / part.name, resume / part.name)
         # last: its presence says that all is there

@@ -22,11 +22,10 @@ import pandas as pd
 
 from chrombpnet_core.concurrency import usable_threads
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.tfrecord import FRAME_TAIL, checksum
-from chrombpnet_core.genome.fasta import Genome
-from chrombpnet_core.genome.regions import centres
+from chrombpnet_core.formats import RECORD_TAIL, masked_crc32c
+from chrombpnet_core.genome import Genome, centres
 from chrombpnet_core.progress import bar
-from chrombpnet_core.tracks.coverage import Coverage
+from chrombpnet_core.tracks import Coverage
 from chrombpnet_core.training_data.example_format import VERSION, Layout, decode, encode
 from chrombpnet_core.training_data.shard_writer import Part, Sources, write_parts
 
@@ -65,7 +64,7 @@ def write_shards(
     layout
         Widths.
     cache
-        The folder of the genome's indexes, as given to :func:`~chrombpnet_core.genome.fasta.open_genome`: with it several
+        The folder of the genome's indexes, as given to :func:`~chrombpnet_core.genome.open_genome`: with it several
         processes write, each with files of its own; without it this one writes all.
     workers
         Processes; one per core by default, and never more than there are shards to write.
@@ -226,9 +225,9 @@ class ShardSet:
 
     def _record(self, shard: int, offset: int, length: int) -> bytes:
         """A record whose checksum is right."""
-        data = os.pread(self._files[shard], length + FRAME_TAIL, offset)
+        data = os.pread(self._files[shard], length + RECORD_TAIL, offset)
         record, stored = data[:length], data[length:]
-        if len(stored) != FRAME_TAIL or struct.unpack("<I", stored)[0] != checksum(record):
+        if len(stored) != RECORD_TAIL or struct.unpack("<I", stored)[0] != masked_crc32c(record):
             raise InputError(f"{self._at(shard, offset)}: the record of {length:,} bytes there is damaged", remedy=_AGAIN)
         return record
 

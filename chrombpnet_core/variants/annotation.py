@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.text import numbered_lines
-from chrombpnet_core.genome.regions import overlapping
+from chrombpnet_core.formats import numbered_lines
+from chrombpnet_core.genome import overlapping
 from chrombpnet_core.variants.windows import allele_lengths
 
 __all__ = ["GENES", "annotate", "read_named_intervals"]

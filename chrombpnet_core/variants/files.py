@@ -19,7 +19,7 @@ import pandas as pd
 import pysam
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.text import check_complete, is_bgzip, is_gzip, numbered_lines, require_file
+from chrombpnet_core.formats import check_complete, is_bgzip, is_gzip, numbered_lines, require_file
 
 __all__ = ["BLOCK", "COLUMNS", "SCHEMAS", "Duplicates", "allele_problems", "is_vcf", "output_columns", "read_variants"]
 

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from chrombpnet_core.genome.fasta import Genome
-from chrombpnet_core.genome.shuffles import dinucleotide_shuffles
+from chrombpnet_core.genome import Genome, dinucleotide_shuffles
 from chrombpnet_core.models.predict import BothStrands
 from chrombpnet_core.progress import bar
 from chrombpnet_core.variants.scores import Alleles, score_alleles

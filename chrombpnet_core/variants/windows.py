@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from chrombpnet_core.genome.fasta import Genome
-from chrombpnet_core.genome.sequence import codes_of
+from chrombpnet_core.genome import Genome, codes_of
 
 __all__ = [
     "AGREES",

@@ -61,7 +61,7 @@ def _encode_request(path: str, store: str) -> dict[str, Any]:
     """What the scheduled flow ``encode`` is asked: a YAML file of an EncodeRequest; store and deployments are these."""
     import yaml
 
-    from chrombpnet_core.formats.text import require_file
+    from chrombpnet_core.formats import require_file
     from flows.encode import EncodeRequest
     from flows.spec import make_part
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.text import require_file
+from chrombpnet_core.formats import require_file
 from tasks.storage import default_store
 
 __all__ = ["add_encode_list", "add_encode_run", "encode_list", "encode_run"]

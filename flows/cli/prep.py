@@ -12,7 +12,7 @@ from flows.spec import Background, Training, make_part
 from tasks.storage import split_prefix
 
 if TYPE_CHECKING:
-    from chrombpnet_core.genome.folds import Fold
+    from chrombpnet_core.genome import Fold
 
 __all__ = ["check", "prep_folds", "prep_nonpeaks", "prep_splits"]
 
@@ -114,8 +114,7 @@ def prep_nonpeaks(given: argparse.Namespace) -> None:
 
 def prep_splits(given: argparse.Namespace) -> None:
     """``chrombpnet prep splits``: all chromosomes but those of test and valid train."""
-    from chrombpnet_core.genome.fasta import read_chrom_sizes
-    from chrombpnet_core.genome.folds import make_fold
+    from chrombpnet_core.genome import make_fold, read_chrom_sizes
     from tasks.storage import stage
 
     sizes = read_chrom_sizes(stage(given.chrom_sizes, "chromosome sizes")[0])
@@ -130,9 +129,7 @@ def prep_splits(given: argparse.Namespace) -> None:
 
 def prep_folds(given: argparse.Namespace) -> None:
     """``chrombpnet prep folds``: ours; the reference leaves the choice of chromosomes to its users."""
-    from chrombpnet_core.genome.fasta import read_chrom_sizes
-    from chrombpnet_core.genome.folds import make_folds
-    from chrombpnet_core.genome.regions import read_regions
+    from chrombpnet_core.genome import make_folds, read_chrom_sizes, read_regions
     from tasks.storage import stage
 
     sizes = read_chrom_sizes(stage(given.chrom_sizes, "chromosome sizes")[0])

@@ -12,12 +12,21 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from chrombpnet_core.errors import InputError, ModelFileError
-from chrombpnet_core.genome.chromosome_names import Lack, Naming, compare
-from chrombpnet_core.genome.folds import Fold, fold_names, make_fold, read_fold
-from chrombpnet_core.genome.regions import inside, read_bed3, read_regions
+from chrombpnet_core.genome import (
+    Fold,
+    NameMismatch,
+    Naming,
+    make_fold,
+    name_mismatches,
+    read_bed3,
+    read_fold,
+    read_fold_chromosomes,
+    read_regions,
+    windows_fit,
+)
 from chrombpnet_core.motifs.database import is_jaspar, read_database
-from chrombpnet_core.reads.cut_sites import read_names
-from chrombpnet_core.tracks.coverage import Coverage
+from chrombpnet_core.reads import read_chromosome_names
+from chrombpnet_core.tracks import Coverage
 from tasks.steps.genome import genome_at, naming_of, sizes_of
 from tasks.storage import cache_folder, require, require_place, stage
 
@@ -37,7 +46,7 @@ class Checked:
     genome_size
         Bases of the chromosomes in use.
     naming
-        :meth:`Naming.to_json <chrombpnet_core.genome.chromosome_names.Naming.to_json>`.
+        :meth:`Naming.to_json <chrombpnet_core.genome.Naming.to_json>`.
     """
 
     folds: list[dict[str, list[str]]]
@@ -104,7 +113,7 @@ def _check_regions(
 ) -> int:
     """Number of regions whose window lies in its chromosome; every part of every fold must have some."""
     table = read_regions(path, what, sizes, naming)
-    usable = table[inside(table, sizes, input_length)]
+    usable = table[windows_fit(table, sizes, input_length)]
     if usable.empty:
         raise InputError(
             f"{path}: all {len(table):,} {what} are too near a chromosome end for a window of {input_length:,} bp",
@@ -172,8 +181,8 @@ def compare_names(
         if file:
             inputs[what] = read_bed3(stage(file, what)[0], what)["chrom"].value_counts().to_dict()
     for file in folds:
-        inputs[f"fold {Path(file).name}"] = dict.fromkeys(fold_names(stage(file, "fold")[0]), 1)
-    lacks = compare(sizes, inputs, naming)
+        inputs[f"fold {Path(file).name}"] = dict.fromkeys(read_fold_chromosomes(stage(file, "fold")[0]), 1)
+    lacks = name_mismatches(sizes, inputs, naming)
     width = max((len(lack.what) for lack in lacks), default=0)
     for lack in lacks:
         lines += _told(lack, width, len(sizes))
@@ -195,12 +204,12 @@ def compare_names(
 def _names_of_reads(path: Path, kind: str) -> dict[str, int]:
     """Name → number of reads, 0 where the file's header tells the names alone."""
     if kind != "bigwig":
-        return read_names(path, kind)
+        return read_chromosome_names(path, kind)
     with Coverage(path) as coverage:
         return dict.fromkeys(coverage.sizes, 0)
 
 
-def _told(lack: Lack, width: int, chromosomes: int) -> list[str]:
+def _told(lack: NameMismatch, width: int, chromosomes: int) -> list[str]:
     """What to say of one input: a line, and one more for each kind of trouble."""
     shared = chromosomes - len(lack.missing)
     lines = [f"{lack.what:<{width}}  {shared:,} of {chromosomes:,} chromosomes"]

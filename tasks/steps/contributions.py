@@ -12,13 +12,8 @@ import pandas as pd
 
 from chrombpnet_core.devices import find_device
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.chromosome_names import Naming
-from chrombpnet_core.genome.fasta import Genome
-from chrombpnet_core.genome.regions import centres, write_regions
-from chrombpnet_core.genome.sequence import one_hot
-from chrombpnet_core.tracks.predicted import place_regions, write_track
-from chrombpnet_core.tracks.rows_on_disk import SpilledRows
-from chrombpnet_core.tracks.statistics import track_statistics, write_statistics
+from chrombpnet_core.genome import Genome, Naming, centres, one_hot, write_regions
+from chrombpnet_core.tracks import RowsOnDisk, place_regions, track_statistics, write_track, write_track_statistics
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.steps.genome import genome_at, sizes_of
 from tasks.steps.tracks import away_from_edges, chosen_regions
@@ -131,7 +126,7 @@ def _explain(work: Work) -> None:
         table = _drawn(away_from_edges(work, table, sizes, explainer.length), work.parameters)
         log.info("explaining %s of %s regions on %s", " and ".join(explainer.heads), f"{len(table):,}", device)
         write_regions(table, work.out / REGIONS)
-        with SpilledRows(work.out.parent, explainer.length * len(explainer.heads)) as sums:
+        with RowsOnDisk(work.out.parent, explainer.length * len(explainer.heads)) as sums:
             _compute(work, explainer, genome, table, sums)
             _write_tracks(work, explainer, sizes, table, sums)
         if "examples" in work.inputs:
@@ -163,7 +158,7 @@ def _drawn(table: pd.DataFrame, parameters: dict[str, Any]) -> pd.DataFrame:
     return table.iloc[rows].reset_index(drop=True)
 
 
-def _compute(work: Work, explainer: Any, genome: Genome, table: pd.DataFrame, sums: SpilledRows) -> None:
+def _compute(work: Work, explainer: Any, genome: Genome, table: pd.DataFrame, sums: RowsOnDisk) -> None:
     """Write the HDF5 files, fill ``sums`` with each base's contribution, head after head, and measure the noise floor."""
     from chrombpnet_core.interpret.contributions import ContributionsFile, explain_regions, noise_floor
 
@@ -202,7 +197,7 @@ def _compute(work: Work, explainer: Any, genome: Genome, table: pd.DataFrame, su
         log.info("%s: contributions with other shuffles agree at r = %.3f (median over regions)", head, r)
 
 
-def _write_tracks(work: Work, explainer: Any, sizes: dict[str, int], table: pd.DataFrame, sums: SpilledRows) -> None:
+def _write_tracks(work: Work, explainer: Any, sizes: dict[str, int], table: pd.DataFrame, sums: RowsOnDisk) -> None:
     """bigWig and statistics of each head, from values that were never rounded to float16."""
     length = explainer.length
     placement = place_regions(table["chrom"].to_numpy(), centres(table), length, sizes)
@@ -214,7 +209,7 @@ def _write_tracks(work: Work, explainer: Any, sizes: dict[str, int], table: pd.D
 
         write_track(work.out / f"{head}_scores.bw", sizes, placement, read)
         statistics = track_statistics(lambda read=read: (part.values for part in placement.values(read)))
-        write_statistics(statistics, work.out / f"{head}_scores{_STATISTICS}")
+        write_track_statistics(statistics, work.out / f"{head}_scores{_STATISTICS}")
         work.facts[head] = {"bases": placement.bases, "statistics": statistics}
 
 

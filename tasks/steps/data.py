@@ -10,16 +10,19 @@ from typing import Any
 import numpy as np
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.chromosome_names import Naming
-from chrombpnet_core.genome.enzyme import read_matrices
-from chrombpnet_core.genome.fasta import Genome
-from chrombpnet_core.genome.folds import Fold
-from chrombpnet_core.genome.regions import away_from, inside, read_bed3, read_regions, write_regions
-from chrombpnet_core.reads.cut_sites import spill_reads
-from chrombpnet_core.reads.shift import estimate_shift
-from chrombpnet_core.tracks.coverage import Coverage
-from chrombpnet_core.tracks.insertions import insertion_pfm, write_bigwig
-from chrombpnet_core.tracks.merge import merge_bigwigs
+from chrombpnet_core.genome import (
+    Fold,
+    Genome,
+    Naming,
+    read_bed3,
+    read_enzyme_matrices,
+    read_regions,
+    windows_fit,
+    without_blacklisted,
+    write_regions,
+)
+from chrombpnet_core.reads import estimate_shift, spill_reads
+from chrombpnet_core.tracks import Coverage, insertion_pfm, merge_bigwigs, write_insertions
 from chrombpnet_core.training_data.nonpeaks import candidates, gc_bins, peak_gc, sample_nonpeaks
 from chrombpnet_core.training_data.shards import Layout, write_shards
 from tasks.runner import Result, Work, run_step, step_task
@@ -102,11 +105,11 @@ def _count(work: Work) -> None:
             naming=naming,
             **parameters["filters"],
         )
-        matrices = read_matrices(work.inputs["matrices"]) if "matrices" in work.inputs else None
+        matrices = read_enzyme_matrices(work.inputs["matrices"]) if "matrices" in work.inputs else None
         shift = estimate_shift(
             spilled.sample, genome, parameters["assay"], matrices, parameters["plus_shift"], parameters["minus_shift"]
         )
-        written = write_bigwig(spilled, sizes, *shift.deltas, work.out / BIGWIG)
+        written = write_insertions(spilled, sizes, *shift.deltas, work.out / BIGWIG)
     (work.out / "shift.json").write_text(json.dumps(shift.to_dict(), indent=1) + "\n")
     work.facts |= (
         spilled.stats()
@@ -185,7 +188,7 @@ def _nonpeaks(work: Work) -> None:
     genome, sizes, naming = _open(work)
     peaks = read_regions(work.inputs["peaks"], "peaks", sizes, naming)
     blacklist = read_bed3(work.inputs["blacklist"], "blacklist", sizes, naming) if "blacklist" in work.inputs else None
-    matched = away_from(peaks, blacklist, width) if parameters["exclude_peaks"] else peaks
+    matched = without_blacklisted(peaks, blacklist, width) if parameters["exclude_peaks"] else peaks
     fold = Fold(**{part: tuple(names) for part, names in parameters["fold"].items()})
     with genome:
         foreground = peak_gc(matched, genome, sizes, width)
@@ -247,8 +250,8 @@ def _shards(work: Work) -> None:
         table = read_regions(path, name, sizes, naming)
         if name == "peaks" and "blacklist" in work.inputs:
             blacklist = read_bed3(work.inputs["blacklist"], "blacklist", sizes, naming)
-            table = away_from(table, blacklist, layout.input_length)
-        kept = inside(table, sizes, layout.input_length)
+            table = without_blacklisted(table, blacklist, layout.input_length)
+        kept = windows_fit(table, sizes, layout.input_length)
         if not kept.any():
             raise InputError(
                 f"{path}: all {len(table):,} {name} are too near a chromosome end for a window of "

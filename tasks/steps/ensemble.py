@@ -17,13 +17,17 @@ import pyBigWig
 from chrombpnet_core.devices import find_device
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation.metrics import pearson, softmax
-from chrombpnet_core.genome.chromosome_names import Naming
-from chrombpnet_core.genome.fasta import Genome
-from chrombpnet_core.genome.regions import centres, read_regions, write_regions
+from chrombpnet_core.genome import Genome, Naming, centres, read_regions, write_regions
 from chrombpnet_core.progress import bar
-from chrombpnet_core.tracks.predicted import Placement, place_regions, predict_regions, write_track
-from chrombpnet_core.tracks.rows_on_disk import SpilledRows
-from chrombpnet_core.tracks.statistics import track_statistics, write_statistics
+from chrombpnet_core.tracks import (
+    RowsOnDisk,
+    TrackPlacement,
+    place_regions,
+    predict_regions,
+    track_statistics,
+    write_track,
+    write_track_statistics,
+)
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.steps.contributions import REGIONS, scores_file
 from tasks.steps.genome import genome_at, sizes_of
@@ -154,7 +158,7 @@ def _average_tracks(work: Work) -> None:
         write_regions(table, work.out / "regions.bed")
         placement = place_regions(table["chrom"].to_numpy(), centres(table), output_length, sizes)
         with ExitStack() as stack:
-            profiles = {kind: stack.enter_context(SpilledRows(work.out.parent, output_length)) for kind in KINDS}
+            profiles = {kind: stack.enter_context(RowsOnDisk(work.out.parent, output_length)) for kind in KINDS}
             log_counts = _predict(work, models, genome, table, placement, profiles)
             for kind in KINDS:
                 _write_track(work, kind, sizes, placement, profiles[kind], log_counts[kind].mean(axis=0))
@@ -166,8 +170,8 @@ def _predict(
     models: list[Any],
     genome: Genome,
     table: pd.DataFrame,
-    placement: Placement,
-    profiles: dict[str, SpilledRows],
+    placement: TrackPlacement,
+    profiles: dict[str, RowsOnDisk],
 ) -> dict[str, np.ndarray]:
     """Fill the mean profiles and write how well the folds agree; log counts float32 ``(folds, n)`` of each model."""
     from chrombpnet_core.interpret.across_folds import pairs_of, row_correlations
@@ -234,7 +238,7 @@ def _agreement(folds: int, numbers: dict[str, Sequence[Any]], regions: int) -> d
 
 
 def _write_track(
-    work: Work, kind: str, sizes: dict[str, int], placement: Placement, profiles: SpilledRows, log_counts: np.ndarray
+    work: Work, kind: str, sizes: dict[str, int], placement: TrackPlacement, profiles: RowsOnDisk, log_counts: np.ndarray
 ) -> None:
     from chrombpnet_core.models.ensemble import ensemble_track_values
 
@@ -244,11 +248,13 @@ def _write_track(
     _write_values(work, kind, sizes, placement, read, f"{kind}_stats.txt")
 
 
-def _write_values(work: Work, name: str, sizes: dict[str, int], placement: Placement, read: Any, statistics: str) -> None:
+def _write_values(
+    work: Work, name: str, sizes: dict[str, int], placement: TrackPlacement, read: Any, statistics: str
+) -> None:
     """A bigWig ``<name>.bw`` and the statistics of its values."""
     write_track(work.out / f"{name}.bw", sizes, placement, read)
     numbers = track_statistics(lambda: (part.values for part in placement.values(read)))
-    write_statistics(numbers, work.out / statistics)
+    write_track_statistics(numbers, work.out / statistics)
     work.facts[name] = {"bases": placement.bases, "statistics": numbers}
 
 
@@ -299,7 +305,7 @@ def _sizes_of_tracks(paths: Sequence[Path]) -> dict[str, int]:
 
 def _average_head(work: Work, head: str, table: pd.DataFrame) -> dict[str, Any]:
     """Write HDF5, bigWig and statistics of a head's mean; how well the folds agree."""
-    from chrombpnet_core.genome.sequence import one_hot
+    from chrombpnet_core.genome import one_hot
     from chrombpnet_core.interpret.across_folds import mean_contributions
     from chrombpnet_core.interpret.contributions import ContributionsFile
 
@@ -310,7 +316,7 @@ def _average_head(work: Work, head: str, table: pd.DataFrame) -> dict[str, Any]:
         length = first["raw/seq"].shape[2]
     similar: list[np.ndarray] = []
     with ExitStack() as stack:
-        sums = stack.enter_context(SpilledRows(work.out.parent, length))
+        sums = stack.enter_context(RowsOnDisk(work.out.parent, length))
         file = stack.enter_context(closing(ContributionsFile(work.out / scores_file(head), length)))
         progress = stack.enter_context(bar(f"averaging {head}", len(table), "regions"))
         for part in mean_contributions(paths):

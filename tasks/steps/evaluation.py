@@ -18,7 +18,7 @@ from chrombpnet_core.evaluation.footprints import marginal_footprints, write_foo
 from chrombpnet_core.evaluation.metrics import quality_metric, score_regions, softmax, summarise
 from chrombpnet_core.evaluation.motifs import enzyme_motifs
 from chrombpnet_core.progress import bar
-from chrombpnet_core.tracks.predicted import PredictionsFile
+from chrombpnet_core.tracks import RegionPredictionsFile
 from chrombpnet_core.training_data.shards import PEAK, ShardSet
 from tasks.runner import Result, Work, run_step, step_task
 
@@ -156,7 +156,7 @@ def _shown(value: float | None) -> str:
 
 def _recorded(parts: Iterator[Any], path: Path, shards: ShardSet) -> Iterator[Any]:
     """Pass predictions on and write them."""
-    with PredictionsFile(path, shards.layout.output_length) as file:
+    with RegionPredictionsFile(path, shards.layout.output_length) as file:
         for part in parts:
             rows = shards.index.iloc[part.ids]
             file.append(

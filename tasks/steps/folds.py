@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chrombpnet_core.genome.chromosome_names import Naming
-from chrombpnet_core.genome.folds import Fold, make_folds
-from chrombpnet_core.genome.regions import inside, read_regions
+from chrombpnet_core.genome import Fold, Naming, make_folds, read_regions, windows_fit
 from tasks.steps.genome import genome_at, naming_of, sizes_of
 from tasks.storage import place_files, stage
 
@@ -36,7 +34,7 @@ def balanced_folds(
     with genome_at(path, artifact.sha256) as opened:
         sizes = sizes_of(opened, stage(chrom_sizes, "chromosome sizes")[0] if chrom_sizes else None, naming)
     table = read_regions(stage(peaks, "peaks")[0], "peaks", sizes, naming)
-    counts = table[inside(table, sizes, input_length)]["chrom"].value_counts().to_dict()
+    counts = table[windows_fit(table, sizes, input_length)]["chrom"].value_counts().to_dict()
     return [
         {"train": list(fold.train), "valid": list(fold.valid), "test": list(fold.test)}
         for fold in make_folds(sizes, counts, k, seed)

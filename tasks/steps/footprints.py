@@ -18,10 +18,7 @@ from chrombpnet_core.evaluation.footprints import (
     write_footprints,
 )
 from chrombpnet_core.evaluation.motifs import enzyme_motifs, read_motifs, tf_motifs
-from chrombpnet_core.genome.chromosome_names import Naming
-from chrombpnet_core.genome.enzyme import ASSAYS
-from chrombpnet_core.genome.folds import read_fold
-from chrombpnet_core.genome.regions import read_regions
+from chrombpnet_core.genome import ASSAYS, Naming, read_fold, read_regions
 from chrombpnet_core.plots import read_limits
 from chrombpnet_core.progress import bar
 from tasks.runner import Result, Work, run_step, step_task

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from chrombpnet_core.genome.chromosome_names import AUTO, Naming, read_aliases
-from chrombpnet_core.genome.fasta import Genome, open_genome, read_chrom_sizes
+from chrombpnet_core.genome import AUTO_ALIASES, Genome, Naming, open_genome, read_aliases, read_chrom_sizes
 from tasks.storage import cache_folder, stage
 
 __all__ = ["genome_at", "genome_cache", "naming_of", "sizes_of"]
@@ -37,5 +36,5 @@ def sizes_of(genome: Genome, sizes_path: Path | None, naming: Naming | None = No
 def naming_of(chromosomes: dict[str, Any] | None) -> Naming:
     """How names are read, from the section ``chromosomes`` of a DatasetSpec."""
     alias, excluded = (chromosomes or {}).get("alias"), (chromosomes or {}).get("exclude") or ()
-    aliases = read_aliases(stage(alias, "aliases")[0]) if alias and alias != AUTO else {}
-    return Naming(aliases, alias == AUTO, frozenset(excluded))
+    aliases = read_aliases(stage(alias, "aliases")[0]) if alias and alias != AUTO_ALIASES else {}
+    return Naming(aliases, alias == AUTO_ALIASES, frozenset(excluded))

@@ -82,7 +82,7 @@ def hit_files(result: Result, name: str) -> dict[str, Path]:
 
 
 def _find_hits(work: Work) -> None:
-    from chrombpnet_core.genome.regions import read_regions
+    from chrombpnet_core.genome import read_regions
     from chrombpnet_core.motifs.hits import find_hits as find
     from chrombpnet_core.motifs.hits import read_templates, write_hits
     from chrombpnet_core.motifs.patterns import read_rows

@@ -15,21 +15,29 @@ import pandas as pd
 from chrombpnet_core.devices import find_device
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation.metrics import score_regions, softmax, summarise
-from chrombpnet_core.genome.chromosome_names import Naming, twin
-from chrombpnet_core.genome.fasta import Genome
-from chrombpnet_core.genome.regions import centres, inside, on_chromosomes, read_regions, write_regions
-from chrombpnet_core.tracks.coverage import Coverage
-from chrombpnet_core.tracks.merge import check_coverage_sizes
-from chrombpnet_core.tracks.predicted import (
-    Placement,
-    PredictionsFile,
+from chrombpnet_core.genome import (
+    Genome,
+    Naming,
+    centres,
+    on_chromosomes,
+    read_regions,
+    same_chromosome,
+    windows_fit,
+    write_regions,
+)
+from chrombpnet_core.tracks import (
+    Coverage,
+    RegionPredictionsFile,
+    RowsOnDisk,
+    TrackPlacement,
+    check_coverage_sizes,
     place_regions,
     predict_regions,
+    track_statistics,
     track_values,
     write_track,
+    write_track_statistics,
 )
-from chrombpnet_core.tracks.rows_on_disk import SpilledRows
-from chrombpnet_core.tracks.statistics import track_statistics, write_statistics
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.steps.genome import genome_at, sizes_of
 from tasks.storage import split_prefix, stage
@@ -61,7 +69,7 @@ def predict_tracks(
 
     ``models`` has the file of ``bias``, ``chrombpnet`` and ``chrombpnet_nobias``, at least one. With the observed
     insertions of ``bigwig`` the predictions themselves and metrics are written too; ``seed`` is that of the chance level,
-    ``naming`` is :meth:`Naming.to_json <chrombpnet_core.genome.chromosome_names.Naming.to_json>`.
+    ``naming`` is :meth:`Naming.to_json <chrombpnet_core.genome.Naming.to_json>`.
     """
     given = {kind: models.get(kind) for kind in _KINDS if models.get(kind)}
     if not given:
@@ -107,7 +115,7 @@ def _predict(work: Work) -> None:
             table = away_from_edges(work, table, sizes, input_length)
             placement = place_regions(table["chrom"].to_numpy(), centres(table), output_length, sizes)
             for name, model in models.items():
-                with SpilledRows(work.out.parent, output_length) as profiles:
+                with RowsOnDisk(work.out.parent, output_length) as profiles:
                     log_counts = _predict_one(work, name, model, genome, table, placement, coverage, profiles)
                     if coverage:
                         _write_predictions(work.out / f"{name}_predictions.h5", table, profiles, log_counts, output_length)
@@ -123,7 +131,7 @@ def chosen_regions(work: Work, sizes: dict[str, int], naming: Naming) -> pd.Data
         chroms = [changed.get(chrom, chrom) for chrom in chroms]
     for chrom in chroms or ():
         if chrom not in sizes:
-            other = twin(chrom, sizes)
+            other = same_chromosome(chrom, sizes)
             raise InputError(
                 f"-d/--debug-chr: chromosome {chrom} is not in the chromosome sizes",
                 expected="some of " + ", ".join([*sizes][:5]) + (", …" if len(sizes) > 5 else ""),
@@ -158,7 +166,7 @@ def _load(work: Work) -> dict[str, Any]:
 
 def away_from_edges(work: Work, table: pd.DataFrame, sizes: dict[str, int], width: int) -> pd.DataFrame:
     """The regions whose input window lies in its chromosome."""
-    kept = inside(table, sizes, width)
+    kept = windows_fit(table, sizes, width)
     if not kept.any():
         raise InputError(
             f"{work.inputs['regions']}: all {len(table):,} regions are too near a chromosome end for the "
@@ -189,9 +197,9 @@ def _predict_one(
     model: Any,
     genome: Genome,
     table: pd.DataFrame,
-    placement: Placement,
+    placement: TrackPlacement,
     coverage: Coverage | None,
-    profiles: SpilledRows,
+    profiles: RowsOnDisk,
 ) -> np.ndarray:
     """Fill ``profiles``, and write metrics where there is a coverage; log counts ``(n,)`` in the order of the table."""
     from chrombpnet_core.models.predict import predictor
@@ -245,24 +253,24 @@ def _observed(coverage: Coverage, chroms: np.ndarray, starts: np.ndarray, width:
     return counts
 
 
-def _write_predictions(path: Path, table: pd.DataFrame, profiles: SpilledRows, log_counts: np.ndarray, width: int) -> None:
+def _write_predictions(path: Path, table: pd.DataFrame, profiles: RowsOnDisk, log_counts: np.ndarray, width: int) -> None:
     """Rows in the order of the table."""
     chroms, middles = table["chrom"].to_numpy(), centres(table)
-    with PredictionsFile(path, width) as file:
+    with RegionPredictionsFile(path, width) as file:
         for at in range(0, len(table), _ROWS):
             rows = np.arange(at, min(at + _ROWS, len(table)))
             file.append(chroms[rows], middles[rows], np.ones(len(rows)), profiles.read(rows), log_counts[rows])
 
 
 def _write_track(
-    work: Work, name: str, sizes: dict[str, int], placement: Placement, profiles: SpilledRows, log_counts: np.ndarray
+    work: Work, name: str, sizes: dict[str, int], placement: TrackPlacement, profiles: RowsOnDisk, log_counts: np.ndarray
 ) -> None:
     def read(rows: np.ndarray) -> np.ndarray:
         return track_values(profiles.read(rows), log_counts[rows])
 
     write_track(work.out / f"{name}.bw", sizes, placement, read)
     statistics = track_statistics(lambda: (part.values for part in placement.values(read)))
-    write_statistics(statistics, work.out / f"{name}{_STATISTICS}")
+    write_track_statistics(statistics, work.out / f"{name}{_STATISTICS}")
     work.facts[name] = {"bases": placement.bases, "statistics": statistics}
     log.info(
         "%s: %s bp of %s regions, median %.3g, largest %.3g insertions per base",

@@ -15,8 +15,7 @@ from prefect.context import TaskRunContext
 
 from chrombpnet_core.devices import backend_name
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.folds import Fold
-from chrombpnet_core.genome.regions import read_regions, write_regions
+from chrombpnet_core.genome import Fold, read_regions, write_regions
 from chrombpnet_core.training_data.sampling import Plan, centred_plan, training_plan
 from chrombpnet_core.training_data.selection import select_bias_regions, select_main_regions
 from chrombpnet_core.training_data.shards import NONPEAK, PEAK, ShardSet

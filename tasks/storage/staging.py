@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.text import require_file
+from chrombpnet_core.formats import require_file
 from tasks.storage.addresses import is_local, local_path, redact, split_conditions
 from tasks.storage.digests import digest_of_file
 from tasks.storage.faults import Mismatch, persistently

@@ -16,9 +16,7 @@ import pandas as pd
 
 from chrombpnet_core.devices import find_device
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.chromosome_names import Naming, twin
-from chrombpnet_core.genome.fasta import Genome
-from chrombpnet_core.genome.regions import centres, read_regions
+from chrombpnet_core.genome import Genome, Naming, centres, read_regions, same_chromosome
 from chrombpnet_core.progress import bar
 from chrombpnet_core.variants.files import BLOCK, Duplicates, allele_problems, read_variants
 from chrombpnet_core.variants.output import PredictionsFile, ScoreTable, read_table
@@ -281,7 +279,7 @@ class _Reader:
         told = "; ".join(f"{count:,} {reason}" for reason, count in self.reasons.most_common())
         if not self.kept:
             names = [name for name, _ in self.unknown.most_common(3)]
-            others = [f"{name} is {other} in the genome" for name in names if (other := twin(name, self.sizes))]
+            others = [f"{name} is {other} in the genome" for name in names if (other := same_chromosome(name, self.sizes))]
             raise InputError(
                 f"{path}: none of the {number:,} variants can be scored",
                 found=told,
@@ -293,7 +291,7 @@ class _Reader:
             log.warning(
                 "chromosomes that the genome lacks: %s",
                 ", ".join(
-                    f"{name} ({count:,}{', its ' + other if (other := twin(name, self.sizes)) else ''})"
+                    f"{name} ({count:,}{', its ' + other if (other := same_chromosome(name, self.sizes)) else ''})"
                     for name, count in self.unknown.most_common(5)
                 ),
             )

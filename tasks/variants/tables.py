@@ -13,8 +13,7 @@ from typing import Any
 import pandas as pd
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.chromosome_names import Naming
-from chrombpnet_core.genome.regions import read_bed3
+from chrombpnet_core.genome import Naming, read_bed3
 from chrombpnet_core.variants.annotation import annotate, read_named_intervals
 from chrombpnet_core.variants.files import COLUMNS, is_vcf
 from chrombpnet_core.variants.output import ScoreTable, Top, annotate_vcf, read_parts

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chrombpnet_core.genome.sequence import codes_of, reverse_complement
+from chrombpnet_core.genome import codes_of, reverse_complement
 from chrombpnet_core.motifs.hits import HIT_COLUMNS
 from chrombpnet_core.motifs.patterns import read_rows
 from chrombpnet_core.simulation.simulate import MOTIFS

@@ -28,7 +28,7 @@ import psutil
 import pytest
 import yaml
 
-from chrombpnet_core.genome.fasta import open_genome
+from chrombpnet_core.genome import open_genome
 from chrombpnet_core.simulation.simulate import TINY, simulate
 from tasks.storage import Store
 from tests.emulators import gcs_emulator

@@ -16,8 +16,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import kstest
 
 from chrombpnet_core.evaluation.metrics import auroc
-from chrombpnet_core.genome.fasta import open_genome
-from chrombpnet_core.genome.sequence import codes_of, one_hot, reverse_complement
+from chrombpnet_core.genome import codes_of, one_hot, open_genome, reverse_complement
 from chrombpnet_core.models.files import load_model, save_model
 from chrombpnet_core.simulation.planted_truth import read_truth
 from flows.variants import VariantsRequest, score_variants

@@ -13,8 +13,7 @@ import pyBigWig
 import pytest
 
 from chrombpnet_core.evaluation.footprints import background_sequences
-from chrombpnet_core.genome.fasta import open_genome
-from chrombpnet_core.genome.regions import read_regions
+from chrombpnet_core.genome import open_genome, read_regions
 from chrombpnet_core.models.files import load_model
 from chrombpnet_core.models.predict import predictor
 from chrombpnet_core.motifs.patterns import read_rows

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chrombpnet_core.genome.fasta import open_genome
-from chrombpnet_core.genome.regions import regions_at
-from chrombpnet_core.tracks.coverage import Coverage
+from chrombpnet_core.genome import open_genome, regions_at
+from chrombpnet_core.tracks import Coverage
 from chrombpnet_core.training_data.shards import Layout, ShardSet, write_shards
 
 LAYOUT = Layout(input_length=200, output_length=80, jitter=20)

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation import bias_response, footprints
 from chrombpnet_core.evaluation.footprints import Footprint
-from chrombpnet_core.genome.fasta import open_genome
-from chrombpnet_core.genome.regions import regions_at
-from chrombpnet_core.genome.sequence import codes_of, reverse_complement
+from chrombpnet_core.genome import codes_of, open_genome, regions_at, reverse_complement
 
 LENGTH, WIDTH = 40, 20
 LETTERS = st.text("ACGTNacgt", min_size=4, max_size=40)

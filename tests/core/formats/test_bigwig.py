@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chrombpnet_core.formats import Intervals, write_bigwig
 from chrombpnet_core.formats import bigwig as bigwig_writer
-from chrombpnet_core.formats.bigwig import Intervals, write_intervals
 
 GAPS = st.lists(st.tuples(st.integers(0, 400), st.integers(1, 300), st.integers(-3, 9)), max_size=40)
 
@@ -45,7 +45,7 @@ def test_readers_find_what_was_written(tmp_path_factory, chromosomes, size, item
         patch.setattr(bigwig_writer, "_SECTIONS", 2)
         patch.setattr(bigwig_writer, "_FINEST", 16)
         patch.setattr(bigwig_writer, "_NODE", 2 if deep else 256)
-        covered = write_intervals(
+        covered = write_bigwig(
             folder / "x.bw", sizes, (part for each in written for part in parts(each, size)), 10**6, threads
         )
     lengths = np.concatenate([each.ends - each.starts for each in written])
@@ -80,7 +80,7 @@ def test_zoom_levels_hold_what_their_bins_hold(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     dense = rng.integers(0, 4, 3000).astype(np.float32) * (rng.random(3000) < 0.3)
     at = np.flatnonzero(dense)
-    write_intervals(tmp_path / "x.bw", {"a": 3000}, parts(Intervals("a", at, at + 1, dense[at]), 100), 10**6)
+    write_bigwig(tmp_path / "x.bw", {"a": 3000}, parts(Intervals("a", at, at + 1, dense[at]), 100), 10**6)
     raw = (tmp_path / "x.bw").read_bytes()
     levels = struct.unpack_from("<H", raw, 6)[0]
     assert levels == 5  # 8, 32, 128, 512 and 2048 bp
@@ -108,7 +108,7 @@ def test_many_chromosomes_need_trees_of_several_levels(tmp_path):
         for at, chrom in enumerate(sizes)
         if at % 5
     ]
-    write_intervals(tmp_path / "x.bw", sizes, written, len(written))
+    write_bigwig(tmp_path / "x.bw", sizes, written, len(written))
     with pyBigWig.open(str(tmp_path / "x.bw")) as bigwig:
         assert bigwig.chroms() == sizes
         for at in (0, 1, 255, 256, 257, 40_001, 65_536, 69_999):
@@ -117,7 +117,7 @@ def test_many_chromosomes_need_trees_of_several_levels(tmp_path):
 
 
 def test_an_empty_bigwig_keeps_its_chromosomes(tmp_path):
-    assert write_intervals(tmp_path / "x.bw", {"a": 5, "bb": 10**6}, [], 0) == 0
+    assert write_bigwig(tmp_path / "x.bw", {"a": 5, "bb": 10**6}, [], 0) == 0
     with pyBigWig.open(str(tmp_path / "x.bw")) as bigwig:
         assert bigwig.chroms() == {"a": 5, "bb": 10**6}
         assert bigwig.header()["nBasesCovered"] == 0
@@ -128,7 +128,7 @@ def test_the_finest_zoom_level_follows_the_depth(tmp_path):
     sizes = {"a": 100_000_000}
     one = Intervals("a", np.array([5]), np.array([6]), np.ones(1, np.float32))
     for expected, finest in ((10**8, 128), (10**7, 128), (10**6, 2048), (1, 128 * 4**11)):
-        write_intervals(tmp_path / "x.bw", sizes, [one], expected)
+        write_bigwig(tmp_path / "x.bw", sizes, [one], expected)
         raw = (tmp_path / "x.bw").read_bytes()
         levels = struct.unpack_from("<H", raw, 6)[0]
         assert levels == 0 if finest >= 10**8 else struct.unpack_from("<I", raw, 64)[0] == finest
@@ -144,6 +144,6 @@ def test_equal_tracks_are_equal_files_however_many_threads_write_them(tmp_path):
         tracks.append(Intervals(chrom, at, at + 1, rng.normal(size=300).astype(np.float32)))
     written = set()
     for turn in range(12):
-        write_intervals(tmp_path / "x.bw", sizes, tracks, 45_000, threads=1 + turn % 4)
+        write_bigwig(tmp_path / "x.bw", sizes, tracks, 45_000, threads=1 + turn % 4)
         written.add((tmp_path / "x.bw").read_bytes())
     assert len(written) == 1

@@ -6,8 +6,7 @@ import numpy as np
 import pysam
 import pytest
 
-from chrombpnet_core.formats.bgzf import DamagedError
-from chrombpnet_core.formats.cram import promised_records
+from chrombpnet_core.formats import DamagedError, count_cram_records
 from tests.core.reads.test_reads import SIZES, write_bam
 
 
@@ -48,7 +47,7 @@ def records(count):
 )
 def test_records_of_versions_and_layouts(tmp_path, options):
     for count in (0, 1, 1000):
-        assert promised_records(write_cram(tmp_path, records(count), *options)) == count
+        assert count_cram_records(write_cram(tmp_path, records(count), *options)) == count
 
 
 def test_every_truncation_and_what_follows_the_end_are_seen(tmp_path):
@@ -57,10 +56,10 @@ def test_every_truncation_and_what_follows_the_end_are_seen(tmp_path):
     for end in range(len(data)):
         path.write_bytes(data[:end])
         with pytest.raises(DamagedError):
-            promised_records(path)
+            count_cram_records(path)
     path.write_bytes(data + b"x")
     with pytest.raises(DamagedError, match="bytes follow the end marker"):
-        promised_records(path)
+        count_cram_records(path)
 
 
 def test_every_flipped_byte_behind_the_file_definition_is_seen(tmp_path):
@@ -69,9 +68,9 @@ def test_every_flipped_byte_behind_the_file_definition_is_seen(tmp_path):
     for at in [*range(5), *range(26, len(data))]:
         path.write_bytes(data[:at] + bytes([data[at] ^ 0x41]) + data[at + 1 :])
         with pytest.raises(DamagedError, match=r"damaged|truncated|beginning|follow"):
-            promised_records(path)
+            count_cram_records(path)
 
 
 def test_cram_without_checksums_is_refused(tmp_path):
     with pytest.raises(DamagedError, match="its beginning is not that of CRAM 3"):
-        promised_records(write_cram(tmp_path, records(9), "version=2.1"))
+        count_cram_records(write_cram(tmp_path, records(9), "version=2.1"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chrombpnet_core.genome.base_frequencies import information_content
+from chrombpnet_core.genome import information_content
 
 
 def test_information_content():

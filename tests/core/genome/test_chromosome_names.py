@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.chromosome_names import Naming, compare, read_aliases, twin
+from chrombpnet_core.genome import Naming, name_mismatches, read_aliases, same_chromosome
 
 HUMAN = {"chr1": 100, "chr2": 90, "chrX": 80, "chrM": 16}
 PLAIN = {"1": 100, "2": 90, "X": 80, "MT": 16}
@@ -27,7 +27,7 @@ PLAIN = {"1": 100, "2": 90, "X": 80, "MT": 16}
     ],
 )
 def test_twins(name, known, found):
-    assert twin(name, known) == found
+    assert same_chromosome(name, known) == found
 
 
 def test_names_are_translated_by_table_then_by_rule():
@@ -54,12 +54,12 @@ def test_the_way_through_json():
 
 
 def test_comparison_names_who_lacks_what():
-    peaks, reads = compare(HUMAN, {"peaks": {"1": 7, "chr2": 3, "odd": 2}, "reads": dict.fromkeys(HUMAN, 1)})
+    peaks, reads = name_mismatches(HUMAN, {"peaks": {"1": 7, "chr2": 3, "odd": 2}, "reads": dict.fromkeys(HUMAN, 1)})
     assert peaks.unknown == {"1": 7, "odd": 2}
     assert peaks.twins == {"1": "chr1"}
     assert peaks.missing == ["chr1", "chrX", "chrM"]
     assert (reads.unknown, reads.missing) == ({}, [])
-    (helped,) = compare({"chr1": 100}, {"peaks": {"1": 7, "MT": 3}}, Naming(auto=True, excluded=frozenset({"chrM"})))
+    (helped,) = name_mismatches({"chr1": 100}, {"peaks": {"1": 7, "MT": 3}}, Naming(auto=True, excluded=frozenset({"chrM"})))
     assert (helped.unknown, helped.missing) == ({}, [])
 
 

@@ -32,7 +32,7 @@ def test_enzyme_matrices(assay, number):
 @pytest.mark.golden
 @pytest.mark.parametrize("assay", ["ATAC", "DNASE"])
 def test_matrices_equal_the_reference_files(shared, assay):
-    theirs = enzyme.read_matrices(shared / "data" / "motifs" / f"{assay}.ref.motifs.txt")
+    theirs = enzyme.read_enzyme_matrices(shared / "data" / "motifs" / f"{assay}.ref.motifs.txt")
     ours = enzyme.enzyme_matrices(assay)
     assert {strand: list(named) for strand, named in ours.items()} == {s: list(named) for s, named in theirs.items()}
     for strand, named in ours.items():
@@ -82,7 +82,7 @@ def test_unknown_assay(function):
 def test_users_matrices(tmp_path):
     path = tmp_path / "ref.txt"
     path.write_text(matrix_text("a_b_plus") + "\n" + matrix_text("a_b_minus", row="0.1\t0.2\t0.3\t0.4"))
-    matrices = enzyme.read_matrices(path)
+    matrices = enzyme.read_enzyme_matrices(path)
     assert {strand: list(named) for strand, named in matrices.items()} == {"+": ["a_b"], "-": ["a_b"]}
     np.testing.assert_array_equal(matrices["-"]["a_b"][7], [0.1, 0.2, 0.3, 0.4])
 
@@ -107,4 +107,4 @@ def test_users_matrices_refused(tmp_path, text, message):
     path = tmp_path / "ref.txt"
     path.write_text(text)
     with pytest.raises(InputError, match=message):
-        enzyme.read_matrices(path)
+        enzyme.read_enzyme_matrices(path)

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.fasta import open_genome, read_chrom_sizes
-from chrombpnet_core.genome.sequence import OTHER, codes_of, one_hot, reverse_complement
+from chrombpnet_core.genome import OTHER_BASE, codes_of, one_hot, open_genome, read_chrom_sizes, reverse_complement
 
 BASES = "ACGTNacgtnRYKMryU"
 
@@ -28,7 +27,7 @@ def write_fasta(path, sequences, width=10):
 
 
 def test_codes_of_letters_in_either_case():
-    assert codes_of("ACGTacgtNRYn-U").tolist() == [0, 1, 2, 3, 0, 1, 2, 3] + [OTHER] * 6
+    assert codes_of("ACGTacgtNRYn-U").tolist() == [0, 1, 2, 3, 0, 1, 2, 3] + [OTHER_BASE] * 6
     assert codes_of(b"TTA").tolist() == [3, 3, 0]
     assert codes_of("").shape == (0,)
 

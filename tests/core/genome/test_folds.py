@@ -11,10 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.chromosome_names import Naming
-from chrombpnet_core.genome.fasta import read_chrom_sizes
-from chrombpnet_core.genome.folds import Fold, fold_names, make_fold, make_folds, read_fold
-from chrombpnet_core.genome.regions import read_regions
+from chrombpnet_core.genome import (
+    Fold,
+    Naming,
+    make_fold,
+    make_folds,
+    read_chrom_sizes,
+    read_fold,
+    read_fold_chromosomes,
+    read_regions,
+)
 
 SIZES = {"chr1": 10, "chr2": 10, "chr3": 10, "chr4": 10}
 GOOD = {"train": ["chr1", "chr2"], "valid": ["chr3"], "test": ["chr4"]}
@@ -33,7 +39,7 @@ def test_round_trip(tmp_path):
     fold.write(tmp_path / "fold.json")
     assert read_fold(tmp_path / "fold.json", SIZES) == fold == Fold(("chr1", "chr2"), ("chr3",), ("chr4",))
     assert json.loads(fold.to_json()) == GOOD
-    assert [fold.part_of(chrom) for chrom in ("chr2", "chr3", "chr4", "chrM")] == ["train", "valid", "test", None]
+    assert [fold.split_of(chrom) for chrom in ("chr2", "chr3", "chr4", "chrM")] == ["train", "valid", "test", None]
 
 
 def test_every_fold_of_the_yeast_data(yeast):
@@ -176,7 +182,7 @@ def test_a_fold_of_other_names(tmp_path):
     sizes = {"chr1": 10, "chr2": 10, "chr3": 10}
     naming = Naming(auto=True, excluded=frozenset({"chrM"}))
     assert read_fold(path, sizes, naming) == Fold(("chr1",), ("chr2",), ("chr3",))
-    assert fold_names(path) == ["1", "MT", "2", "3"]
+    assert read_fold_chromosomes(path) == ["1", "MT", "2", "3"]
     with pytest.raises(InputError, match="the genome calls it chr1"):
         read_fold(path, sizes)
     with pytest.raises(InputError, match=r"'valid' has no chromosomes but those left out \(2\)"):

@@ -12,11 +12,8 @@ import numpy as np
 import pytest
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.chromosome_names import Naming
-from chrombpnet_core.genome.folds import make_fold, make_folds
-from chrombpnet_core.genome.regions import read_regions
-from chrombpnet_core.genome.sequence import codes_of
-from chrombpnet_core.tracks.coverage import Coverage
+from chrombpnet_core.genome import Naming, codes_of, make_fold, make_folds, read_regions
+from chrombpnet_core.tracks import Coverage
 from chrombpnet_core.training_data.shards import ShardSet
 from tasks.steps.data import BIGWIG, count_insertions, draw_nonpeaks, make_shards
 

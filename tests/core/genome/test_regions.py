@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.chromosome_names import Naming
-from chrombpnet_core.genome.regions import (
-    COLUMNS,
+from chrombpnet_core.genome import (
+    REGION_COLUMNS,
+    Naming,
     centres,
-    inside,
     on_chromosomes,
     overlapping,
     read_bed3,
     read_regions,
     regions_at,
+    windows_fit,
     write_regions,
 )
 
@@ -36,7 +36,7 @@ def written(tmp_path, text, name="peaks.bed"):
 
 
 def table_of(intervals):
-    return pd.DataFrame([(chrom, start, start + width) for chrom, start, width in intervals], columns=COLUMNS[:3])
+    return pd.DataFrame([(chrom, start, start + width) for chrom, start, width in intervals], columns=REGION_COLUMNS[:3])
 
 
 def test_narrowpeak_round_trip_keeps_every_column(tmp_path):
@@ -89,8 +89,8 @@ def test_bed3_of_a_blacklist(tmp_path):
 def test_inside_agrees_with_the_window(centre, width):
     table = regions_at(np.array(["chr1"]), np.array([centre]), 2).assign(summit=0)
     start = centre - width // 2
-    assert inside(table, SIZES, width).tolist() == [start >= 0 and start + width <= 1000]
-    assert inside(table.assign(chrom="chrUn"), SIZES, width).tolist() == [False]
+    assert windows_fit(table, SIZES, width).tolist() == [start >= 0 and start + width <= 1000]
+    assert windows_fit(table.assign(chrom="chrUn"), SIZES, width).tolist() == [False]
 
 
 @settings(max_examples=50, deadline=None)
@@ -102,7 +102,7 @@ def test_overlapping_agrees_with_every_pair(first, second):
 
 def test_regions_at_and_on_chromosomes():
     table = regions_at(np.array(["chr1", "chr2"]), np.array([3, 7]), 2114)
-    assert table.columns.tolist() == COLUMNS
+    assert table.columns.tolist() == REGION_COLUMNS
     assert (table["end"] - table["start"]).tolist() == [2114, 2114]
     assert table["summit"].tolist() == [1057, 1057]
     assert on_chromosomes(table, ("chr2",)).tolist() == [False, True]

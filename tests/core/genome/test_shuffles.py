@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chrombpnet_core.genome.shuffles import dinucleotide_shuffles
+from chrombpnet_core.genome import dinucleotide_shuffles
 
 SEQUENCES = st.lists(st.integers(0, 4), min_size=1, max_size=60).map(lambda letters: np.array(letters, dtype=np.uint8))
 

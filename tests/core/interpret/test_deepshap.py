@@ -9,8 +9,7 @@ from keras import layers
 
 from chrombpnet_core.devices import Device
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.sequence import one_hot
-from chrombpnet_core.genome.shuffles import dinucleotide_shuffles
+from chrombpnet_core.genome import dinucleotide_shuffles, one_hot
 from chrombpnet_core.interpret.contributions import explain_codes
 from chrombpnet_core.interpret.deepshap import Explainer, actual_contributions
 from chrombpnet_core.models.bpnet import bpnet, chrombpnet, draw_weights

@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 
 from chrombpnet_core.errors import InputError, ModelFileError
 from chrombpnet_core.evaluation.metrics import pearson
-from chrombpnet_core.genome.sequence import one_hot
+from chrombpnet_core.genome import one_hot
 from chrombpnet_core.interpret.across_folds import mean_contributions, pairs_of, row_correlations
 from chrombpnet_core.interpret.contributions import ContributionsFile
 from chrombpnet_core.models.bpnet import accessibility_part, bias_part, bpnet, chrombpnet, draw_weights

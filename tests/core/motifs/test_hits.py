@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.regions import COLUMNS
+from chrombpnet_core.genome import REGION_COLUMNS
 from chrombpnet_core.motifs._hit_search import block_overlapping
 from chrombpnet_core.motifs.hits import HIT_COLUMNS, Template, find_hits, read_templates, scan_regions, write_hits
 
@@ -50,7 +50,7 @@ def patterns(tmp_path_factory):
 def regions_at(places, chrom="chr1"):
     """Regions of which the windows begin at ``places``."""
     rows = [(chrom, place + LENGTH // 2 - 30, place + LENGTH // 2 + 50, *"......", 30) for place in places]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=REGION_COLUMNS)
 
 
 def contributions(path, sites, regions, seed=0, noise=0.02):

@@ -12,7 +12,7 @@ import pytest
 
 from chrombpnet_core.concurrency import in_own_process
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats.hdf5 import open_hdf5
+from chrombpnet_core.formats import open_hdf5
 from chrombpnet_core.motifs.database import Match, read_database
 from chrombpnet_core.motifs.modisco import find_patterns, read_windows
 from chrombpnet_core.motifs.patterns import motif_table, read_motifs, read_rows, trimmed

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import bgzf as inflate
-from chrombpnet_core.genome.chromosome_names import Naming
-from chrombpnet_core.reads.cut_sites import spill_reads
-from chrombpnet_core.tracks.coverage import Coverage
-from chrombpnet_core.tracks.insertions import write_bigwig
+from chrombpnet_core.genome import Naming
+from chrombpnet_core.reads import spill_reads
+from chrombpnet_core.tracks import Coverage, write_insertions
 from tests.core.reads.test_reads import SIZES, ends, write_bam
 
 COUNT = 1500
@@ -351,7 +350,7 @@ def test_short_and_outlying_reads_are_counted_exactly(tmp_path, kind, caplog):
     sites = Counter(site for start, end in fragments for site in (start + 4, end - 4 - 1))
     expected = {site: count for site, count in sites.items() if 0 <= site < SIZES["chr2"]}
     spilled = spill_reads([path], kind, SIZES, tmp_path / "s")
-    stats = write_bigwig(spilled, SIZES, 4, -4, tmp_path / "out.bw")
+    stats = write_insertions(spilled, SIZES, 4, -4, tmp_path / "out.bw")
     with Coverage(tmp_path / "out.bw") as coverage:
         dense = coverage.chromosome("chr2")
     assert {int(at): int(dense[at]) for at in np.flatnonzero(dense)} == expected
@@ -412,7 +411,7 @@ def test_impossible_fields_of_alignments(tmp_path, field, value, refused):
             spill_reads([path], "bam", SIZES, tmp_path / "s")
         return
     spilled = spill_reads([path], "bam", SIZES, tmp_path / "s")
-    stats = write_bigwig(spilled, SIZES, 0, 0, tmp_path / "out.bw")
+    stats = write_insertions(spilled, SIZES, 0, 0, tmp_path / "out.bw")
     assert (stats["insertions"], stats["outside"]) == (2, 0 if field == "reference" else 1)
     with Coverage(tmp_path / "out.bw") as coverage:
         assert np.flatnonzero(coverage.chromosome("chr1")).tolist() == [10, 38]
@@ -422,7 +421,7 @@ def test_an_alignment_without_a_position_counts_nowhere(tmp_path):
     """Flag says mapped, position says nowhere (-1): its site lies before the chromosome, and is reported as outside."""
     path = write_bam(tmp_path / "r.bam", [("chr1", -1, 0, "4M"), ("chr1", 5, 0, "4M")])
     spilled = spill_reads([path], "bam", SIZES, tmp_path / "s")
-    stats = write_bigwig(spilled, SIZES, 0, 0, tmp_path / "out.bw")
+    stats = write_insertions(spilled, SIZES, 0, 0, tmp_path / "out.bw")
     assert (stats["insertions"], stats["outside"]) == (1, 1)
 
 

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import bgzf as inflate
-from chrombpnet_core.genome.chromosome_names import Naming
-from chrombpnet_core.genome.fasta import read_chrom_sizes
+from chrombpnet_core.genome import Naming, read_chrom_sizes
 from chrombpnet_core.reads import fragments as read_text
 from chrombpnet_core.reads import read_batches as batches
-from chrombpnet_core.reads.cut_sites import read_names, spill_reads
+from chrombpnet_core.reads import read_chromosome_names, spill_reads
 
 SIZES = {"chr1": 1000, "chr2": 500}
 
@@ -122,7 +121,7 @@ def test_the_fast_parser_reads_the_usual_forms(tmp_path, monkeypatch, text):
 
 def test_the_careful_parser_goes_on_where_the_fast_one_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(inflate, "_WINDOW", 64)
-    monkeypatch.setattr(batches, "BATCH", 7)
+    monkeypatch.setattr(batches, "READS_PER_BATCH", 7)
     lines = [f"chr{1 + at % 2}\t{at}\t{at + 9}" for at in range(100)]
     lines.insert(60, "# a comment in the middle")
     spilled = spill(tmp_path, "\n".join(lines))
@@ -332,7 +331,7 @@ def test_duplicates_are_found_over_files_and_whatever_the_batches(tmp_path, monk
         (int(start), int(start + width))
         for start, width in zip(rng.integers(0, 40, 300), rng.integers(5, 9, 300), strict=True)
     ]
-    monkeypatch.setattr(batches, "BATCH", 17)
+    monkeypatch.setattr(batches, "READS_PER_BATCH", 17)
     for name, part in (("a", rows[:150]), ("b", rows[150:])):
         (tmp_path / name).write_text("".join(f"chr1\t{start}\t{end}\n" for start, end in part))
     spilled = spill_reads([tmp_path / "a", tmp_path / "b"], "fragments", SIZES, tmp_path / "s", dedup=True)
@@ -412,7 +411,7 @@ def test_the_walk_agrees_with_htslib(tmp_path_factory, records, min_mapq, exclud
             strand, at = ("-", end) if read.is_reverse else ("+", read.reference_start)
             expected.setdefault((read.reference_name, strand), []).append(at)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batches, "BATCH", size)
+        patch.setattr(batches, "READS_PER_BATCH", size)
         if not expected:
             with pytest.raises(InputError, match="no reads"):
                 spill_reads([path], "bam", SIZES, folder, min_mapq=min_mapq, exclude_flags=exclude)
@@ -496,7 +495,7 @@ def test_real_alignments_as_htslib_reads_them(yeast, tmp_path):
 def test_the_sample_does_not_depend_on_batches(tmp_path, monkeypatch):
     text = "".join(f"chr{1 + at % 2}\t{at}\t{at + 30}\n" for at in range(400))
     first = spill(tmp_path, text, num_samples=50, seed=3)
-    monkeypatch.setattr(batches, "BATCH", 30)
+    monkeypatch.setattr(batches, "READS_PER_BATCH", 30)
     second = spill(tmp_path, text, num_samples=50, seed=3)
     assert len(second.bounds) > len(first.bounds) == 1
     for strand in "+-":
@@ -546,7 +545,7 @@ def test_other_names_and_chromosomes_left_out(tmp_path, kind, caplog):
     assert set(spilled.sample["+"].chroms) == {"chr1"}
     assert "left out" in caplog.text
     assert (
-        read_names(path, kind) == {"1": each * 2, "MT": each, "odd": each}
+        read_chromosome_names(path, kind) == {"1": each * 2, "MT": each, "odd": each}
         if kind != "bam"
-        else read_names(path, kind) == dict.fromkeys(sizes, 0)
+        else read_chromosome_names(path, kind) == dict.fromkeys(sizes, 0)
     )

@@ -11,10 +11,15 @@ import pandas as pd
 import pytest
 
 from chrombpnet_core.errors import InputError, ShiftError
-from chrombpnet_core.genome.enzyme import enzyme_matrices
-from chrombpnet_core.genome.fasta import open_genome
-from chrombpnet_core.reads.cut_sites import ReadSample
-from chrombpnet_core.reads.shift import ACCEPTED, WINDOW, estimate_shift, offset_scores, read_pfm
+from chrombpnet_core.genome import enzyme_matrices, open_genome
+from chrombpnet_core.reads import (
+    SHIFT_WINDOW,
+    STANDARD_SHIFTS,
+    ReadSample,
+    base_frequencies_around,
+    estimate_shift,
+    offset_scores,
+)
 
 CASES = ["+0/+0", "+4/-4", "+4/-5", "+3/-6", "+5/-4", "+2/-2"]
 SIDES = {"+": "plus", "-": "minus"}
@@ -52,12 +57,12 @@ def planted(tmp_path, assay, plus, minus, reads=3000):
     text, samples = [], {}
     for strand, offset, shift in zip("+-", at_zero, (plus, minus), strict=True):
         matrix = np.mean(list(enzyme_matrices(assay)[strand].values()), axis=0)
-        pfm = np.full((WINDOW, 4), 0.25)
+        pfm = np.full((SHIFT_WINDOW, 4), 0.25)
         pfm[offset : offset + 20] = matrix
         strong = (pfm**4) / (pfm**4).sum(axis=1, keepdims=True)
         letters = np.array([rng.choice(list("ACGT"), size=reads, p=row) for row in strong]).T
-        text.append("".join("".join(row) + "A" * WINDOW for row in letters))
-        middles = np.arange(reads) * 2 * WINDOW + WINDOW // 2
+        text.append("".join("".join(row) + "A" * SHIFT_WINDOW for row in letters))
+        middles = np.arange(reads) * 2 * SHIFT_WINDOW + SHIFT_WINDOW // 2
         samples[strand] = ReadSample(np.full(reads, f"chr{strand}", dtype=object), (middles + shift).astype(np.int32))
     (tmp_path / "g.fa").write_text(f">chr+\n{text[0]}\n>chr-\n{text[1]}\n")
     return samples, open_genome(tmp_path / "g.fa", tmp_path)
@@ -91,7 +96,7 @@ def test_figures_of_the_reference(case, golden, fragments, genome):
 
 
 @pytest.mark.parametrize(
-    ("assay", "shift"), [(assay, shift) for assay, shifts in ACCEPTED.items() for shift in sorted(shifts)]
+    ("assay", "shift"), [(assay, shift) for assay, shifts in STANDARD_SHIFTS.items() for shift in sorted(shifts)]
 )
 def test_planted_shifts_are_found(tmp_path, assay, shift):
     sample, genome = planted(tmp_path, assay, *shift)
@@ -105,7 +110,7 @@ def test_planted_shifts_are_found(tmp_path, assay, shift):
 def test_scores_peak_where_the_matrix_lies():
     matrix = enzyme_matrices("ATAC")["+"]["scATAC_fibroblast"]
     for at in (0, 7, 20):
-        pfm = np.full((WINDOW, 4), 0.25)
+        pfm = np.full((SHIFT_WINDOW, 4), 0.25)
         pfm[at : at + 20] = matrix / matrix.sum(axis=1, keepdims=True)
         scores = offset_scores(pfm, matrix)
         assert scores.shape == (21,)
@@ -116,7 +121,7 @@ def test_pfm_leaves_out_windows_beyond_the_ends_and_other_letters(tmp_path):
     (tmp_path / "g.fa").write_text(f">c\n{'A' * 30}{'n' * 5}{'C' * 65}\n")
     with open_genome(tmp_path / "g.fa", tmp_path) as genome:
         chroms = np.array(["c"] * 5 + ["unknown"], dtype=object)
-        pfm, used = read_pfm(ReadSample(chroms, np.array([19, 20, 80, 81, 0, 50], np.int32)), genome)
+        pfm, used = base_frequencies_around(ReadSample(chroms, np.array([19, 20, 80, 81, 0, 50], np.int32)), genome)
     assert used == 2  # 20 and 80
     np.testing.assert_array_equal(pfm[:30], np.tile([0.5, 0.5, 0, 0], (30, 1)))
     np.testing.assert_array_equal(pfm[30:35], np.tile([0, 1.0, 0, 0], (5, 1)))

@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.fasta import open_genome
-from chrombpnet_core.genome.folds import read_fold
-from chrombpnet_core.genome.regions import centres, overlapping, read_regions, regions_at
-from chrombpnet_core.genome.sequence import codes_of, reverse_complement
+from chrombpnet_core.genome import (
+    centres,
+    codes_of,
+    open_genome,
+    overlapping,
+    read_fold,
+    read_regions,
+    regions_at,
+    reverse_complement,
+)
 from chrombpnet_core.simulation.planted_truth import Check, Truth, check_models, profile_agreement, read_truth
 from chrombpnet_core.simulation.simulate import TINY, Motif, log_preference, simulate
 

@@ -11,12 +11,16 @@ import pysam
 import pytest
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.fasta import open_genome, read_chrom_sizes
-from chrombpnet_core.genome.folds import read_fold
-from chrombpnet_core.genome.regions import overlapping, read_regions
-from chrombpnet_core.genome.sequence import codes_of, reverse_complement
-from chrombpnet_core.reads.cut_sites import spill_reads
-from chrombpnet_core.reads.shift import estimate_shift
+from chrombpnet_core.genome import (
+    codes_of,
+    open_genome,
+    overlapping,
+    read_chrom_sizes,
+    read_fold,
+    read_regions,
+    reverse_complement,
+)
+from chrombpnet_core.reads import estimate_shift, spill_reads
 from chrombpnet_core.simulation.planted_truth import Truth, read_truth
 from chrombpnet_core.simulation.simulate import TINY, Motif, Settings, Simulation, cut_scores, log_preference, simulate
 

@@ -11,13 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.fasta import open_genome, read_chrom_sizes
-from chrombpnet_core.genome.sequence import codes_of
-from chrombpnet_core.reads.cut_sites import spill_reads
+from chrombpnet_core.genome import codes_of, open_genome, read_chrom_sizes
+from chrombpnet_core.reads import spill_reads
+from chrombpnet_core.tracks import Coverage, insertion_pfm, insertions, run_lengths, write_insertions
 from chrombpnet_core.tracks import coverage as coverage_module
-from chrombpnet_core.tracks import insertions
-from chrombpnet_core.tracks.coverage import Coverage
-from chrombpnet_core.tracks.insertions import insertion_pfm, run_lengths, write_bigwig
 
 SIZES = {"chr1": 60, "chr2": 25, "chrEmpty": 40}
 FRAGMENTS = st.lists(
@@ -32,7 +29,7 @@ def counted(folder, fragments, deltas, sizes=SIZES):
     text = "".join(f"{chrom}\t{start}\t{start + width}\n" for chrom, start, width in fragments)
     (folder / "fragments.tsv").write_text(text)
     spilled = spill_reads([folder / "fragments.tsv"], "fragments", sizes, folder / "scratch")
-    return write_bigwig(spilled, sizes, *deltas, folder / "out.bw")
+    return write_insertions(spilled, sizes, *deltas, folder / "out.bw")
 
 
 def write_dense(path, values_by_chrom):
@@ -111,15 +108,15 @@ def test_nothing_half_written_stays(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(insertions, "write_intervals", fail)
+    monkeypatch.setattr(insertions, "write_bigwig", fail)
     with pytest.raises(OSError, match="disk full"):
         counted(tmp_path, [("chr1", 1, 5)], (0, 0))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fragments.tsv", "scratch"]
 
 
 def test_a_bigwig_that_lacks_intervals_is_not_published(tmp_path, monkeypatch):
-    write = insertions.write_intervals
-    monkeypatch.setattr(insertions, "write_intervals", lambda *given: write(*given) + 1)
+    write = insertions.write_bigwig
+    monkeypatch.setattr(insertions, "write_bigwig", lambda *given: write(*given) + 1)
     with pytest.raises(OSError, match="not written whole"):
         counted(tmp_path, [("chr1", 1, 5)], (0, 0))
     assert not (tmp_path / "out.bw").exists()
@@ -131,7 +128,7 @@ def test_insertions_of_the_reference(shared, yeast, tmp_path, name, deltas):
     """Identical but for the ten fragments shorter than 5 bp, which the reference cannot take."""
     sizes = read_chrom_sizes(yeast / "chrom.sizes")
     spilled = spill_reads([yeast / "fragments.tsv.gz"], "fragments", sizes, tmp_path)
-    write_bigwig(spilled, sizes, *deltas, tmp_path / "out.bw")
+    write_insertions(spilled, sizes, *deltas, tmp_path / "out.bw")
     short = Counter()
     for chrom in sizes:  # the input order of a chromosome's starts and ends is that of its fragments
         starts, ends = spilled.positions(chrom, "+"), spilled.positions(chrom, "-")

@@ -13,13 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.fasta import open_genome
-from chrombpnet_core.genome.regions import COLUMNS, away_from, centres, inside, regions_at
-from chrombpnet_core.genome.sequence import codes_of, one_hot, reverse_complement
-from chrombpnet_core.reads.cut_sites import spill_reads
-from chrombpnet_core.reads.shift import estimate_shift
-from chrombpnet_core.tracks.coverage import Coverage
-from chrombpnet_core.tracks.insertions import write_bigwig
+from chrombpnet_core.genome import (
+    REGION_COLUMNS,
+    centres,
+    codes_of,
+    one_hot,
+    open_genome,
+    regions_at,
+    reverse_complement,
+    windows_fit,
+    without_blacklisted,
+)
+from chrombpnet_core.reads import estimate_shift, spill_reads
+from chrombpnet_core.tracks import Coverage, write_insertions
 from chrombpnet_core.training_data.sampling import Plan, load_batch, training_plan
 from chrombpnet_core.training_data.shards import Layout, ShardSet, write_shards
 
@@ -83,7 +89,7 @@ def test_sequence_and_profile_are_jittered_and_flipped_together(
 ):
     """Every example of an epoch is the letters and the counts around one and the same base."""
     layout = Layout(length, min(2 * half, length), record_jitter)
-    tables = [table[inside(table, SIZES, length)] for table in (table_at(peaks), table_at(nonpeaks))]
+    tables = [table[windows_fit(table, SIZES, length)] for table in (table_at(peaks), table_at(nonpeaks))]
     peaks, nonpeaks = (len(table) for table in tables)
     if not peaks + nonpeaks:
         return
@@ -114,7 +120,7 @@ def test_a_flipped_example_is_that_of_the_other_strand(tmp_path_factory, seed, p
     """Of widths that are even, so that a window has one middle seen from either end."""
     layout = Layout(2 * half_length, 2 * min(half_width, half_length), jitter)
     table = table_at(places)
-    table = table[inside(table, SIZES, layout.input_length)]
+    table = table[windows_fit(table, SIZES, layout.input_length)]
     if table.empty:
         return
     there = regions_at(table["chrom"].to_numpy(), table["chrom"].map(SIZES).to_numpy() - centres(table) - 5, 10)
@@ -140,7 +146,7 @@ def _insertions(folder, fragments, genome, assay, shifts):
     (folder / "f.tsv").write_text("".join(f"{chrom}\t{start}\t{end}\n" for chrom, start, end in fragments))
     spilled = spill_reads([folder / "f.tsv"], "fragments", SIZES, folder / "scratch")
     shift = estimate_shift(spilled.sample, genome, assay, None, *shifts)
-    stats = write_bigwig(spilled, SIZES, *shift.deltas, folder / "out.bw")
+    stats = write_insertions(spilled, SIZES, *shift.deltas, folder / "out.bw")
     with Coverage(folder / "out.bw") as coverage:
         return {chrom: coverage.chromosome(chrom).tolist() for chrom in SIZES}, stats["outside"]
 
@@ -172,7 +178,7 @@ def test_a_stated_shift_is_undone(tmp_path_factory, fragments, plus, minus, assa
 @given(PLACES, INTERVALS, st.integers(0, 41))
 def test_peaks_near_the_blacklist_are_those_within_half_a_window(places, blacklist, width):
     peaks = table_at(places)
-    table = pd.DataFrame([(chrom, start, start + size) for chrom, start, size in blacklist], columns=COLUMNS[:3])
+    table = pd.DataFrame([(chrom, start, start + size) for chrom, start, size in blacklist], columns=REGION_COLUMNS[:3])
     margin = width // 2
     far = [
         not any(
@@ -182,7 +188,7 @@ def test_peaks_near_the_blacklist_are_those_within_half_a_window(places, blackli
     ]
     if not any(far):
         with pytest.raises(InputError, match=f"all {len(places)} peaks lie within {margin} bp of the blacklist"):
-            away_from(peaks, table, width)
+            without_blacklisted(peaks, table, width)
         return
-    pd.testing.assert_frame_equal(away_from(peaks, table, width), peaks[far].reset_index(drop=True))
-    assert away_from(peaks, None, width) is peaks
+    pd.testing.assert_frame_equal(without_blacklisted(peaks, table, width), peaks[far].reset_index(drop=True))
+    assert without_blacklisted(peaks, None, width) is peaks

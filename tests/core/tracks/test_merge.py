@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.tracks.coverage import Coverage
-from chrombpnet_core.tracks.merge import check_coverage_sizes, merge_bigwigs
+from chrombpnet_core.tracks import Coverage, check_coverage_sizes, merge_bigwigs
 
 SIZES = {"chrA": 60, "chrB": 25}
 

@@ -12,11 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.fasta import open_genome
+from chrombpnet_core.genome import open_genome
+from chrombpnet_core.tracks import (
+    RegionPredictionsFile,
+    RowsOnDisk,
+    place_regions,
+    predict_regions,
+    track_statistics,
+    track_values,
+    write_track,
+    write_track_statistics,
+)
 from chrombpnet_core.tracks import predicted as tracks
-from chrombpnet_core.tracks.predicted import PredictionsFile, place_regions, predict_regions, track_values, write_track
-from chrombpnet_core.tracks.rows_on_disk import SpilledRows
-from chrombpnet_core.tracks.statistics import track_statistics, write_statistics
 
 SIZES = {"chr2": 120, "chr10": 90, "chrEmpty": 7, "chr1": 60}
 REGIONS = st.lists(st.tuples(st.sampled_from(["chr1", "chr2", "chr10"]), st.floats(0, 1)), min_size=1, max_size=40)
@@ -107,7 +114,7 @@ def test_statistics_of_many_values_that_differ_little(tmp_path):
     assert found["min"] == ordered[0]
     assert found["max"] == ordered[-1]
     assert found["99.95%"] == pytest.approx(np.quantile(ordered, 0.9995), rel=1e-12)
-    write_statistics(found, tmp_path / "stats.txt")
+    write_track_statistics(found, tmp_path / "stats.txt")
     lines = (tmp_path / "stats.txt").read_text().splitlines()
     assert [line.split("\t")[0] for line in lines] == list(found)
     assert np.float32(lines[-1].split("\t")[1]) == values.max()
@@ -115,7 +122,7 @@ def test_statistics_of_many_values_that_differ_little(tmp_path):
 
 def test_spilled_rows_come_back_in_any_order(tmp_path):
     values = np.random.default_rng(2).random((50, 7), dtype=np.float32)
-    with SpilledRows(tmp_path, 7) as rows:
+    with RowsOnDisk(tmp_path, 7) as rows:
         for part in np.array_split(np.random.default_rng(3).permutation(50), 6):
             rows.write(part, values[part])
         wanted = np.array([49, 0, 7, 7, 31])
@@ -132,7 +139,7 @@ def spilled_track(folder, count, width=1000):
     block = np.random.default_rng(5).random((tracks._ROWS, width), dtype=np.float32)
     tracemalloc.start()
     try:
-        with SpilledRows(folder, width) as rows:
+        with RowsOnDisk(folder, width) as rows:
             for at in range(0, count, tracks._ROWS):
                 part = np.arange(at, min(at + tracks._ROWS, count))
                 rows.write(part, block[: len(part)])
@@ -193,7 +200,7 @@ def test_a_track_is_the_profile_times_the_counts():
 
 def test_predictions_have_the_references_layout(tmp_path):
     profiles = np.random.default_rng(6).random((5, 8), dtype=np.float32)
-    with PredictionsFile(tmp_path / "p.h5", 8) as file:
+    with RegionPredictionsFile(tmp_path / "p.h5", 8) as file:
         for part in (slice(0, 2), slice(2, 5)):
             file.append(
                 np.array(list("abcde"))[part],

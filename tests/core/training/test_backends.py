@@ -18,15 +18,13 @@ import pyBigWig
 import pytest
 
 from chrombpnet_core.evaluation.footprints import marginal_footprint
-from chrombpnet_core.genome.fasta import open_genome
-from chrombpnet_core.genome.regions import regions_at
-from chrombpnet_core.genome.sequence import OTHER
+from chrombpnet_core.genome import OTHER_BASE, open_genome, regions_at
 from chrombpnet_core.models.bpnet import bias_part, bpnet, chrombpnet, draw_weights, shift_log_counts
 from chrombpnet_core.models.files import load_model
 from chrombpnet_core.models.losses import multinomial_nll
 from chrombpnet_core.models.predict import predictor
 from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture
-from chrombpnet_core.tracks.coverage import Coverage
+from chrombpnet_core.tracks import Coverage
 from chrombpnet_core.training.checkpoint import Checkpoint
 from chrombpnet_core.training.evaluate import log_count_correction
 from chrombpnet_core.training.fit import TrainingOptions, fit
@@ -45,7 +43,7 @@ def models(golden):
 
 
 def codes_of_one_hot(sequences):
-    return np.where(sequences.sum(axis=-1) == 1, sequences.argmax(axis=-1), OTHER).astype(np.uint8)
+    return np.where(sequences.sum(axis=-1) == 1, sequences.argmax(axis=-1), OTHER_BASE).astype(np.uint8)
 
 
 # --- the reference program ---------------------------------------------------------------------------------------

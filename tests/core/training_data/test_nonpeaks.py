@@ -11,9 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.fasta import open_genome, read_chrom_sizes
-from chrombpnet_core.genome.folds import Fold, read_fold
-from chrombpnet_core.genome.regions import COLUMNS, read_bed3, read_regions, regions_at, write_regions
+from chrombpnet_core.genome import (
+    REGION_COLUMNS,
+    Fold,
+    open_genome,
+    read_bed3,
+    read_chrom_sizes,
+    read_fold,
+    read_regions,
+    regions_at,
+    write_regions,
+)
 from chrombpnet_core.plots import write_png
 from chrombpnet_core.report import gc_match
 from chrombpnet_core.report.gc_match import gc_match_of_regions
@@ -152,7 +160,7 @@ def test_nonpeaks_never_overlap_and_never_repeat(small, places, blacked, ratio, 
         nonpeaks, stats = sample_nonpeaks(peak_gc(peaks, small, small.sizes, 40), free, FOLD, ratio, 1, seed, max_distance=1)
     except InputError:
         return
-    assert nonpeaks.columns.tolist() == COLUMNS
+    assert nonpeaks.columns.tolist() == REGION_COLUMNS
     assert not nonpeaks.duplicated(["chrom", "start"]).any()
     avoided = pd.concat([peaks[["chrom", "start", "end"]], blacklist])
     for chrom, start, end in nonpeaks[["chrom", "start", "end"]].itertuples(index=False):

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chrombpnet_core.concurrency import prefetch
-from chrombpnet_core.genome.sequence import one_hot
+from chrombpnet_core.genome import one_hot
 from chrombpnet_core.training_data.sampling import Plan, batches, centred_plan, load_batch, training_plan
 from tests.core.training_data.test_shards import written
 

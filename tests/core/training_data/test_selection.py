@@ -65,9 +65,7 @@ def test_main_selection_refuses_data_without_reads():
 @pytest.mark.golden
 def test_yeast_fold_0_selects_the_references_regions(shared, yeast, golden, tmp_path):
     """Bias 1,682 → 1,156 (cut-off 20.905) → 1,084 nonpeaks; main 1,681 peaks, weight 11.5."""
-    from chrombpnet_core.genome.fasta import read_chrom_sizes
-    from chrombpnet_core.genome.folds import read_fold
-    from chrombpnet_core.genome.regions import centres, inside, on_chromosomes, read_regions
+    from chrombpnet_core.genome import centres, on_chromosomes, read_chrom_sizes, read_fold, read_regions, windows_fit
 
     sizes = read_chrom_sizes(yeast / "chrom.sizes")
     fold = read_fold(yeast / "fold_0.json", sizes)
@@ -81,7 +79,7 @@ def test_yeast_fold_0_selects_the_references_regions(shared, yeast, golden, tmp_
 
     def counts(path, width):
         table = read_regions(path)
-        table = table[inside(table, sizes, width) & on_chromosomes(table, [*fold.train, *fold.valid])]
+        table = table[windows_fit(table, sizes, width) & on_chromosomes(table, [*fold.train, *fold.valid])]
         starts = centres(table) - 500
         return np.array(
             [summed[chrom][start + 1000] - summed[chrom][start] for chrom, start in zip(table["chrom"], starts, strict=True)]

@@ -16,10 +16,8 @@ import pyBigWig
 import pytest
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.fasta import open_genome
-from chrombpnet_core.genome.regions import centres
-from chrombpnet_core.genome.sequence import codes_of
-from chrombpnet_core.tracks.coverage import Coverage
+from chrombpnet_core.genome import centres, codes_of, open_genome
+from chrombpnet_core.tracks import Coverage
 from chrombpnet_core.training_data.shards import NONPEAK, PEAK, ShardSet, decode, write_shards
 from tests.core.conftest import LAYOUT
 
@@ -139,8 +137,8 @@ KILLED = """
         from pathlib import Path
         import pandas as pd
         import psutil
-        from chrombpnet_core.tracks.coverage import Coverage
-        from chrombpnet_core.genome.fasta import open_genome
+        from chrombpnet_core.tracks import Coverage
+        from chrombpnet_core.genome import open_genome
         from chrombpnet_core.training_data.shards import Layout, write_shards
 
         def kill():

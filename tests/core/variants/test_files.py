@@ -10,8 +10,7 @@ import pysam
 import pytest
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.fasta import Genome, open_genome
-from chrombpnet_core.genome.sequence import codes_of
+from chrombpnet_core.genome import Genome, codes_of, open_genome
 from chrombpnet_core.variants.files import COLUMNS, SCHEMAS, Duplicates, allele_problems, output_columns, read_variants
 from chrombpnet_core.variants.windows import (
     AGREES,

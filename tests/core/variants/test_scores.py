@@ -8,7 +8,7 @@ import pysam
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from chrombpnet_core.genome.sequence import one_hot, reverse_complement
+from chrombpnet_core.genome import one_hot, reverse_complement
 from chrombpnet_core.models.bpnet import bpnet, chrombpnet, draw_weights
 from chrombpnet_core.models.predict import BothStrands
 from chrombpnet_core.models.sizes import Architecture

@@ -9,9 +9,7 @@ import numpy as np
 import pyBigWig
 import pytest
 
-from chrombpnet_core.genome.regions import centres, read_regions
-from chrombpnet_core.genome.sequence import codes_of, one_hot
-from chrombpnet_core.genome.shuffles import dinucleotide_shuffles
+from chrombpnet_core.genome import centres, codes_of, dinucleotide_shuffles, one_hot, read_regions
 from chrombpnet_core.interpret import contributions as core
 from chrombpnet_core.interpret.deepshap import Explainer
 from chrombpnet_core.models.bpnet import accessibility_part, bpnet, chrombpnet, draw_weights

@@ -13,7 +13,7 @@ import pytest
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation.metrics import evaluate, softmax
-from chrombpnet_core.genome.sequence import codes_of, one_hot
+from chrombpnet_core.genome import codes_of, one_hot
 from chrombpnet_core.models.bpnet import accessibility_part, bpnet, chrombpnet, draw_weights
 from chrombpnet_core.models.files import save_model
 from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture

@@ -14,7 +14,7 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome.sequence import codes_of, one_hot, reverse_complement
+from chrombpnet_core.genome import codes_of, one_hot, reverse_complement
 from chrombpnet_core.models.bpnet import bpnet, draw_weights
 from chrombpnet_core.models.files import load_model, save_model
 from chrombpnet_core.models.sizes import Architecture
