@@ -33,7 +33,7 @@ MOST = 0.05
 def make_inputs(folder: Path, tiny: bool) -> None:
     """The demo's genome, and its data set file but for where things lie."""
     from chrombpnet_core.simulation.simulate import DEMO, TINY, simulate
-    from flows.cli.commands import _DEMO
+    from flows.cli.demo import DEMO_SETTINGS
 
     found = simulate(folder / "in", TINY if tiny else DEMO, bgzip=True)
     spec = {
@@ -45,7 +45,7 @@ def make_inputs(folder: Path, tiny: bool) -> None:
         "peaks": found.peaks.name,
         "folds": [found.fold.name],
         "truth": found.truth.name,
-        **_DEMO,
+        **DEMO_SETTINGS,
     }
     if tiny:
         spec["model"] = spec["model"] | {"epochs": 3}

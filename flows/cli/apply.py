@@ -1,43 +1,115 @@
-"""TODO."""
+"""The commands that apply a trained model: predicted tracks, contributions, footprints, motifs and their hits."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from flows.cli.common import FLAGS, add_chromosome_flags, add_genome_flags, add_runtime_flags, chromosome_options
-from flows.cli.runs import store_of
-from flows.spec import Training, make_part
-from tasks.storage import split_prefix
+from flows.cli.common import (
+    FlagGroup,
+    Subcommands,
+    add_chromosome_flags,
+    add_command,
+    add_genome_flags,
+    add_runtime_flags,
+    add_store_flag,
+    chromosome_options,
+    flags_of,
+    store_of,
+)
 
-__all__ = ["contribs_bw", "footprints", "modisco_motifs", "motif_hits", "pred_bw"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["add_commands"]
+
+
+def add_commands(commands: Subcommands) -> None:
+    """Add ``pred_bw``, ``contribs_bw``, ``footprints``, ``modisco_motifs`` and ``motif_hits``."""
+    add_pred_bw(add_command(commands, "pred_bw", pred_bw, "predict bigWig tracks over a list of regions"))
+    add_contribs_bw(
+        add_command(commands, "contribs_bw", contribs_bw, "compute each base's contribution to the predictions (DeepSHAP)")
+    )
+    add_footprints(add_command(commands, "footprints", footprints, "compute marginal footprints of motifs"))
+    add_modisco_motifs(
+        add_command(commands, "modisco_motifs", modisco_motifs, "discover motifs in contributions (TF-MoDISco)")
+    )
+    add_motif_hits(add_command(commands, "motif_hits", motif_hits, "find the hits of discovered motifs in every region"))
 
 
 def add_pred_bw(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``pred_bw``."""
     group = parser.add_argument_group("models, at least one")
-    group.add_argument("-bm", "--bias-model", metavar="H5", help="bias.h5, scaled or not")
-    group.add_argument("-cm", "--chrombpnet-model", metavar="H5", help="chrombpnet.h5")
-    group.add_argument("-cmb", "--chrombpnet-model-nb", metavar="H5", help="chrombpnet_nobias.h5")
+    group.add_argument("-bm", "--bias-model", metavar="H5", help="bias.h5 or bias_model_scaled.h5")
+    group.add_argument(
+        "-cm", "--chrombpnet-model", metavar="H5", help="chrombpnet.h5, the full model: accessibility and bias"
+    )
+    group.add_argument(
+        "-cmb", "--chrombpnet-model-nb", metavar="H5", help="chrombpnet_nobias.h5, the bias-corrected accessibility model"
+    )
     group = parser.add_argument_group("inputs")
-    group.add_argument("-r", "--regions", required=True, metavar="BED", help="narrowPeak, or BED (middle = summit)")
+    _add_regions_flag(group, "regions to predict")
     add_genome_flags(group)
-    group.add_argument("-bw", "--bigwig", metavar="BW", help="observed insertions: metrics and predictions are written too")
-    group.add_argument("-d", "--debug-chr", nargs="+", metavar="CHROM", help="only these chromosomes")
+    group.add_argument(
+        "-bw", "--bigwig", metavar="BW", help="observed insertions; metrics and an HDF5 of the predictions are written too"
+    )
+    group.add_argument("-d", "--debug-chr", nargs="+", metavar="CHROM", help="predict only regions on these chromosomes")
     group = parser.add_argument_group("outputs")
     group.add_argument("-op", "--output-prefix", required=True, metavar="PREFIX", help="writes PREFIX_<model>.bw, …")
-    group.add_argument("-os", "--output-prefix-stats", metavar="PREFIX", help="writes statistics of each track")
-    parser.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N")
-    parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N", help="of the shuffled profiles in the metrics")
+    group.add_argument(
+        "-os",
+        "--output-prefix-stats",
+        metavar="PREFIX",
+        help="also write statistics of each track, PREFIX_<model>_stats.txt",
+    )
+    _add_batch_size_flag(parser)
+    parser.add_argument(
+        "-s", "--seed", type=int, default=1234, metavar="N", help="seed of the metrics' shuffled profiles (default 1234)"
+    )
     parser.add_argument("-t", "--tqdm", help=argparse.SUPPRESS)
     add_chromosome_flags(parser)
     add_runtime_flags(parser)
 
 
-def add_contribs_bw(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-m", "--model-h5", required=True, metavar="H5", help="a model of any kind; of chrombpnet.h5 only the profile"
+def pred_bw(arguments: argparse.Namespace) -> None:
+    """Predict tracks; one step, without a Prefect server."""
+    from flows.spec import Training, make_part
+    from tasks.steps.genome import naming_of
+    from tasks.steps.tracks import predict_tracks, track_files
+
+    _require_places(arguments, "tracks")
+    models = {
+        "bias": arguments.bias_model,
+        "chrombpnet": arguments.chrombpnet_model,
+        "chrombpnet_nobias": arguments.chrombpnet_model_nb,
+    }
+    options = {"batch_size": arguments.batch_size, "seed": arguments.seed}
+    training = make_part(Training, options, "arguments", flags_of(arguments.parser))
+    result = predict_tracks.fn(
+        store_of(arguments),
+        models,
+        arguments.regions,
+        arguments.genome,
+        arguments.chrom_sizes,
+        arguments.bigwig,
+        training.batch_size,
+        arguments.debug_chr,
+        training.seed,
+        naming_of(chromosome_options(arguments)).to_json(),
     )
-    parser.add_argument("-r", "--regions", required=True, metavar="BED", help="narrowPeak, or BED (middle = summit)")
+    _place(track_files(result, arguments.output_prefix, arguments.output_prefix_stats))
+
+
+def add_contribs_bw(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``contribs_bw``."""
+    parser.add_argument(
+        "-m",
+        "--model-h5",
+        required=True,
+        metavar="H5",
+        help="chrombpnet_nobias.h5, bias.h5, or chrombpnet.h5 (its profile only)",
+    )
+    _add_regions_flag(parser, "regions to explain")
     add_genome_flags(parser)
     parser.add_argument(
         "-op",
@@ -53,176 +125,205 @@ def add_contribs_bw(parser: argparse.ArgumentParser) -> None:
         choices=["counts", "profile"],
         default=["counts", "profile"],
         metavar="HEAD",
-        help="counts, profile (default: both)",
+        help="heads to explain: counts, profile (default: both)",
     )
-    parser.add_argument("-os", "--output-prefix-stats", metavar="PREFIX", help="writes PREFIX.profile_scores.stats.txt, …")
-    parser.add_argument("-d", "--debug-chr", nargs="+", metavar="CHROM", help="only regions on these chromosomes")
-    parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N", help="of the shuffles (default 1234)")
+    parser.add_argument(
+        "-os",
+        "--output-prefix-stats",
+        metavar="PREFIX",
+        help="also write statistics of each track, PREFIX.profile_scores.stats.txt, …",
+    )
+    parser.add_argument("-d", "--debug-chr", nargs="+", metavar="CHROM", help="explain only regions on these chromosomes")
+    parser.add_argument(
+        "-s", "--seed", type=int, default=1234, metavar="N", help="seed of the shuffled sequences (default 1234)"
+    )
     parser.add_argument("--float32", action="store_true", help="write scores as float32 (default float16)")
     parser.add_argument(
-        "--precision", choices=["float32", "tf32"], default="tf32", help="of products on a GPU (default tf32)"
+        "--precision",
+        choices=["float32", "tf32"],
+        default="tf32",
+        help="precision of matrix products on a GPU (default tf32)",
     )
     add_chromosome_flags(parser)
     add_runtime_flags(parser)
 
 
+def contribs_bw(arguments: argparse.Namespace) -> None:
+    """Compute contributions; one step, without a Prefect server."""
+    from flows.spec import Training, make_part
+    from tasks.steps.contributions import contribution_files, explain_regions
+    from tasks.steps.genome import naming_of
+
+    _require_places(arguments, "contributions")
+    training = make_part(Training, {"seed": arguments.seed}, "arguments", flags_of(arguments.parser))
+    result = explain_regions.fn(
+        store_of(arguments),
+        arguments.model_h5,
+        arguments.regions,
+        arguments.genome,
+        arguments.chrom_sizes,
+        arguments.profile_or_counts,
+        arguments.debug_chr,
+        training.seed,
+        naming_of(chromosome_options(arguments)).to_json(),
+        arguments.float32,
+        precision=arguments.precision,
+    )
+    _place(contribution_files(result, arguments.output_prefix, arguments.output_prefix_stats))
+
+
 def add_footprints(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-m", "--model-h5", required=True, metavar="H5", help="a model; usually chrombpnet_nobias.h5")
-    parser.add_argument("-r", "--regions", required=True, metavar="BED", help="background that motifs are put into")
-    parser.add_argument("-g", "--genome", required=True, metavar="FASTA")
-    parser.add_argument("-fl", "--chr-fold-path", required=True, metavar="JSON", help="its test chromosomes are used")
-    parser.add_argument("-op", "--output-prefix", required=True, metavar="PREFIX")
-    parser.add_argument("-pwm_f", "--motifs-to-pwm", metavar="TSV", help="motif names and sequences")
-    parser.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N")
+    """Add the flags of ``footprints``."""
+    parser.add_argument("-m", "--model-h5", required=True, metavar="H5", help="model, usually chrombpnet_nobias.h5")
+    _add_regions_flag(parser, "background regions to insert motifs into, usually nonpeaks")
+    parser.add_argument("-g", "--genome", required=True, metavar="FASTA", help="genome sequence: plain, gzip or bgzip")
+    parser.add_argument(
+        "-fl", "--chr-fold-path", required=True, metavar="JSON", help="fold; regions on its test chromosomes are used"
+    )
+    parser.add_argument(
+        "-op",
+        "--output-prefix",
+        required=True,
+        metavar="PREFIX",
+        help="writes PREFIX_footprints.h5, PREFIX.<motif>.footprint.png, …",
+    )
+    parser.add_argument(
+        "-pwm_f",
+        "--motifs-to-pwm",
+        metavar="TSV",
+        help="motifs: name and sequence (default: those of Tn5 and DNase I, and some transcription factors)",
+    )
+    _add_batch_size_flag(parser)
     parser.add_argument("--ylim", metavar="LOW,HIGH", help="limits of the pictures' y axis, such as 0,0.01")
     add_chromosome_flags(parser)
     add_runtime_flags(parser)
 
 
+def footprints(arguments: argparse.Namespace) -> None:
+    """Compute marginal footprints; one step, without a Prefect server."""
+    from flows.spec import Training, make_part
+    from tasks.steps.footprints import draw_footprints, footprint_files
+    from tasks.steps.genome import naming_of
+
+    folder, name = _require_places(arguments, "footprints")
+    training = make_part(Training, {"batch_size": arguments.batch_size}, "arguments", flags_of(arguments.parser))
+    result = draw_footprints.fn(
+        store_of(arguments),
+        arguments.model_h5,
+        arguments.regions,
+        arguments.genome,
+        arguments.chr_fold_path,
+        arguments.motifs_to_pwm,
+        training.batch_size,
+        arguments.ylim,
+        naming_of(chromosome_options(arguments)).to_json(),
+    )
+    _place({folder: footprint_files(result, name)})
+
+
 def add_modisco_motifs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-i", "--h5py", required=True, metavar="H5", help="contributions, *_scores.h5 of contribs_bw")
+    """Add the flags of ``modisco_motifs``."""
+    _add_contributions_flag(parser)
     parser.add_argument(
         "-n",
         "--max-seqlets",
         type=int,
         default=50_000,
         metavar="N",
-        help="sites of each sign that are clustered at most (default 50000)",
+        help="seqlets clustered at most, of each sign (default 50000)",
     )
     parser.add_argument(
         "-op", "--output-prefix", required=True, metavar="PREFIX", help="writes PREFIX_modisco.h5 and PREFIX_reports/"
     )
-    parser.add_argument("-l", "--n-leiden", type=int, default=2, metavar="N", help="clusterings tried (default 2)")
+    parser.add_argument("-l", "--n-leiden", type=int, default=2, metavar="N", help="runs of Leiden clustering (default 2)")
     parser.add_argument(
-        "-w", "--window", type=int, default=500, metavar="BP", help="around each region's middle (default 500)"
+        "-w", "--window", type=int, default=500, metavar="BP", help="bp around each region's centre searched (default 500)"
     )
     parser.add_argument(
         "--motifs",
         default="jaspar:vertebrates",
         metavar="jaspar:TAXON|MEME",
-        help="known motifs to compare with: JASPAR's of a taxon (default jaspar:vertebrates), or a file in MEME's format",
+        help="known motifs to compare with: JASPAR's of a taxon (default jaspar:vertebrates), or a file in MEME format",
     )
-    parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N", help="of the order in which regions are taken")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show what TF-MoDISco says")
-    parser.add_argument("--store", metavar="URL", help="where steps keep their outputs")
+    parser.add_argument(
+        "-s", "--seed", type=int, default=1234, metavar="N", help="seed of the order of regions (default 1234)"
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="show TF-MoDISco's own output")
+    add_store_flag(parser)
+
+
+def modisco_motifs(arguments: argparse.Namespace) -> None:
+    """Discover motifs; one step, without a Prefect server."""
+    from pathlib import Path
+
+    from tasks.steps.motifs import find_motifs, motif_files
+
+    folder, name = _require_places(arguments, "motifs")
+    head = "counts" if "counts" in Path(arguments.h5py).name else "profile"
+    result = find_motifs.fn(
+        store_of(arguments),
+        arguments.h5py,
+        head,
+        arguments.max_seqlets,
+        arguments.window,
+        arguments.n_leiden,
+        arguments.motifs,
+        arguments.seed,
+        arguments.verbose,
+    )
+    _place({folder: motif_files(result, name)})
 
 
 def add_motif_hits(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-i", "--h5py", required=True, metavar="H5", help="contributions, *_scores.h5 of contribs_bw")
-    parser.add_argument("-r", "--regions", required=True, metavar="BED", help="their regions, *.interpreted_regions.bed")
-    parser.add_argument("-m", "--modisco", required=True, metavar="H5", help="motifs, *_modisco.h5 of modisco_motifs")
+    """Add the flags of ``motif_hits``."""
+    _add_contributions_flag(parser)
+    parser.add_argument(
+        "-r", "--regions", required=True, metavar="BED", help="their regions, *.interpreted_regions.bed of contribs_bw"
+    )
+    parser.add_argument(
+        "-m", "--modisco", required=True, metavar="H5", help="discovered motifs, *_modisco.h5 of modisco_motifs"
+    )
     parser.add_argument("-op", "--output-prefix", required=True, metavar="PREFIX", help="writes PREFIX_hits.bed")
-    parser.add_argument("--store", metavar="URL", help="where steps keep their outputs")
+    add_store_flag(parser)
 
 
-def pred_bw(given: argparse.Namespace) -> None:
-    """``chrombpnet pred_bw``: one step, without any server."""
-    from tasks.steps.genome import naming_of
-    from tasks.steps.tracks import predict_tracks, track_files
-    from tasks.storage import place_files, require_place
-
-    for prefix in filter(None, (given.output_prefix, given.output_prefix_stats)):
-        require_place(split_prefix(prefix)[0], "tracks")
-    models = {"bias": given.bias_model, "chrombpnet": given.chrombpnet_model, "chrombpnet_nobias": given.chrombpnet_model_nb}
-    training = make_part(Training, {"batch_size": given.batch_size, "seed": given.seed}, "arguments", FLAGS)
-    result = predict_tracks.fn(
-        store_of(given),
-        models,
-        given.regions,
-        given.genome,
-        given.chrom_sizes,
-        given.bigwig,
-        training.batch_size,
-        given.debug_chr,
-        training.seed,
-        naming_of(chromosome_options(given)).to_json(),
-    )
-    for folder, files in track_files(result, given.output_prefix, given.output_prefix_stats).items():
-        for address in place_files(files, {}, folder):
-            print(address)
-
-
-def contribs_bw(given: argparse.Namespace) -> None:
-    """``chrombpnet contribs_bw``: one step, without any server."""
-    from tasks.steps.contributions import contribution_files, explain_regions
-    from tasks.steps.genome import naming_of
-    from tasks.storage import place_files, require_place
-
-    for prefix in filter(None, (given.output_prefix, given.output_prefix_stats)):
-        require_place(split_prefix(prefix)[0], "contributions")
-    training = make_part(Training, {"seed": given.seed}, "arguments", FLAGS)
-    result = explain_regions.fn(
-        store_of(given),
-        given.model_h5,
-        given.regions,
-        given.genome,
-        given.chrom_sizes,
-        given.profile_or_counts,
-        given.debug_chr,
-        training.seed,
-        naming_of(chromosome_options(given)).to_json(),
-        given.float32,
-        precision=given.precision,
-    )
-    for folder, files in contribution_files(result, given.output_prefix, given.output_prefix_stats).items():
-        for address in place_files(files, {}, folder):
-            print(address)
-
-
-def footprints(given: argparse.Namespace) -> None:
-    """``chrombpnet footprints``: one step, without any server."""
-    from tasks.steps.footprints import draw_footprints, footprint_files
-    from tasks.steps.genome import naming_of
-    from tasks.storage import place_files, require_place
-
-    folder, name = split_prefix(given.output_prefix)
-    require_place(folder, "footprints")
-    training = make_part(Training, {"batch_size": given.batch_size}, "arguments", FLAGS)
-    result = draw_footprints.fn(
-        store_of(given),
-        given.model_h5,
-        given.regions,
-        given.genome,
-        given.chr_fold_path,
-        given.motifs_to_pwm,
-        training.batch_size,
-        given.ylim,
-        naming_of(chromosome_options(given)).to_json(),
-    )
-    for address in place_files(footprint_files(result, name), {}, folder):
-        print(address)
-
-
-def modisco_motifs(given: argparse.Namespace) -> None:
-    """``chrombpnet modisco_motifs``: one step, without any server."""
-    from tasks.steps.motifs import find_motifs, motif_files
-    from tasks.storage import place_files, require_place
-
-    folder, name = split_prefix(given.output_prefix)
-    require_place(folder, "motifs")
-    kind = "counts" if "counts" in Path(given.h5py).name else "profile"
-    result = find_motifs.fn(
-        store_of(given),
-        given.h5py,
-        kind,
-        given.max_seqlets,
-        given.window,
-        given.n_leiden,
-        given.motifs,
-        given.seed,
-        given.verbose,
-    )
-    for address in place_files(motif_files(result, name), {}, folder):
-        print(address)
-
-
-def motif_hits(given: argparse.Namespace) -> None:
-    """``chrombpnet motif_hits``: one step, without any server."""
+def motif_hits(arguments: argparse.Namespace) -> None:
+    """Find hits of motifs; one step, without a Prefect server."""
     from tasks.steps.motifs import find_hits, hit_files
-    from tasks.storage import place_files, require_place
 
-    folder, name = split_prefix(given.output_prefix)
-    require_place(folder, "hits")
-    result = find_hits.fn(store_of(given), given.h5py, given.regions, given.modisco)
-    for address in place_files(hit_files(result, name), {}, folder):
-        print(address)
+    folder, name = _require_places(arguments, "hits")
+    result = find_hits.fn(store_of(arguments), arguments.h5py, arguments.regions, arguments.modisco)
+    _place({folder: hit_files(result, name)})
+
+
+def _add_regions_flag(group: FlagGroup, what: str) -> None:
+    group.add_argument("-r", "--regions", required=True, metavar="BED", help=f"{what}: narrowPeak, or BED (summit = middle)")
+
+
+def _add_contributions_flag(group: FlagGroup) -> None:
+    group.add_argument("-i", "--h5py", required=True, metavar="H5", help="contributions, *_scores.h5 of contribs_bw")
+
+
+def _add_batch_size_flag(group: FlagGroup) -> None:
+    group.add_argument(
+        "-bs", "--batch-size", type=int, default=64, metavar="N", help="regions predicted at a time (default 64)"
+    )
+
+
+def _require_places(arguments: argparse.Namespace, what: str) -> tuple[str, str]:
+    """Check that each prefix of outputs can be written to; folder and name of the first."""
+    from tasks.storage import require_place, split_prefix
+
+    prefixes = [arguments.output_prefix, getattr(arguments, "output_prefix_stats", None)]
+    for prefix in filter(None, prefixes):
+        require_place(split_prefix(prefix)[0], what)
+    return split_prefix(arguments.output_prefix)
+
+
+def _place(files_by_folder: dict[str, dict[str, Path]]) -> None:
+    """Copy files of the store to where they were asked for, and print their addresses."""
+    from tasks.storage import place_files
+
+    for folder, files in files_by_folder.items():
+        for address in place_files(files, {}, folder):
+            print(address)

@@ -1,86 +1,245 @@
-"""TODO."""
+"""Flags that several commands share, and the words of messages: arguments of the core as flags of the command."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import re
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from rich_argparse import RawDescriptionRichHelpFormatter
+
+__all__ = [
+    "FLAGS",
+    "add_chromosome_flags",
+    "add_command",
+    "add_command_group",
+    "add_dataset_flags",
+    "add_dry_run_flag",
+    "add_file_prefix_flags",
+    "add_genome_flags",
+    "add_runtime_flags",
+    "add_store_flag",
+    "chromosome_options",
+    "flags_of",
+    "read_mapping",
+    "store_of",
+    "with_flags",
+]
+
+Subcommands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+FlagGroup: TypeAlias = "argparse._ActionsContainer"
+"""A parser, or a group of its flags."""
+
+FLAGS: dict[str, tuple[str, ...]] = {
+    "alias": ("--alias",),
+    "backend": ("--backend",),
+    "batch_size": ("--batch-size",),
+    "debug_chr": ("--debug-chr",),
+    "device": ("--device",),
+    "epochs": ("--epochs",),
+    "exclude_blacklisted_peaks": ("--exclude-blacklisted-peaks",),
+    "exclude_flags": ("--exclude-flags",),
+    "explanation.peaks": ("--explain",),
+    "filters": ("--filters",),
+    "gpus": ("--gpus",),
+    "input_length": ("--inputlen",),
+    "jitter": ("--max-jitter",),
+    "layers": ("--n-dilation-layers",),
+    "learning_rate": ("--learning-rate",),
+    "max_peaks": ("--max-peaks",),
+    "min_mapq": ("--min-mapq",),
+    "models": ("--model",),
+    "negative_sampling_ratio": ("--negative-sampling-ratio",),
+    "num_samples": ("--num-samples",),
+    "outlier_threshold": ("--outlier-threshold",),
+    "output_length": ("--outputlen",),
+    "patience": ("--early-stop",),
+    "ratio": ("--neg-to-pos-ratio-train",),
+    "reads": ("--plus-shift",),
+    "released_from": ("--from",),
+    "released_to": ("--to",),
+    "seed": ("--seed",),
+    "shuffles": ("--total-shuf",),
+    "shuffles_each": ("--num-shuf",),
+    "store": ("--store",),
+    "stride": ("--stride",),
+    "template": ("--template",),
+    "threshold_factor": ("--bias-threshold-factor",),
+    "top": ("--top",),
+}
+"""Argument of the core, or key of a data set file → the flags that set it; the first that the command has is meant."""
+
+_ARGUMENT = re.compile(r"`([a-z_]+(?:\.[a-z_]+)*)(?:=([^`]*))?`")
 
 
-def add_genome_flags(group) -> None:
-    group.add_argument("-g", "--genome", required=True, metavar="FASTA", help="plain, gzip or bgzip")
-    group.add_argument("-c", "--chrom-sizes", required=True, metavar="TSV", help="names and lengths of chromosomes")
+def flags_of(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """List the arguments that this command sets by flags.
+
+    Returns
+    -------
+    dict of str to str
+        Flag as help shows it, such as ``-il/--inputlen``, by the argument's name in :data:`FLAGS`.
+    """
+    shown = {option: "/".join(action.option_strings) for action in parser._actions for option in action.option_strings}
+    known = {name: [shown[flag] for flag in flags if flag in shown] for name, flags in FLAGS.items()}
+    return {name: flags[0] for name, flags in known.items() if flags}
 
 
-def add_region_flags(group) -> None:
-    group.add_argument("-o", "--output-dir", required=True, metavar="FOLDER", help="where the results go")
-    group.add_argument("-d", "--data-type", required=True, choices=["ATAC", "DNASE"], help="the assay")
-    group.add_argument("-p", "--peaks", required=True, metavar="BED", help="narrowPeak, or BED (middle = summit)")
-    group.add_argument("-n", "--nonpeaks", required=True, metavar="BED", help="background, from 'prep nonpeaks'")
-    group.add_argument("-fl", "--chr-fold-path", required=True, metavar="JSON", help="fold, from 'prep splits'")
+def with_flags(message: str, flags: dict[str, str]) -> str:
+    """Put flags in place of the arguments that a message names in backticks.
+
+    Parameters
+    ----------
+    message
+        Such as "give `` `input_length` ``" or "give `` `alias="auto"` ``".
+    flags
+        As of :func:`flags_of`. An argument that is not among them stays as it is.
+
+    Returns
+    -------
+    str
+        Such as "give -il/--inputlen" or "give --alias auto".
+    """
+
+    def flag(match: re.Match[str]) -> str:
+        name, value = match.groups()
+        shown = flags.get(name) or flags.get(name.rpartition(".")[2])
+        if shown is None:
+            return match[0]
+        if value is None:
+            return shown
+        return " ".join(filter(None, (shown.rpartition("/")[2], "" if value == "True" else value.strip("\"'"))))
+
+    return _ARGUMENT.sub(flag, message)
+
+
+def add_command(
+    commands: Subcommands, name: str, run: Callable[[argparse.Namespace], int | None], summary: str
+) -> argparse.ArgumentParser:
+    """Add a command; ``run`` is called with its arguments, and answers with the exit status, or None for 0."""
+    parser = _add_parser(commands, name, summary)
+    parser.set_defaults(run=run, parser=parser)
+    return parser
+
+
+def add_command_group(commands: Subcommands, name: str, summary: str) -> Subcommands:
+    """Add a word that begins several commands, such as ``prep``."""
+    return _add_parser(commands, name, summary).add_subparsers(metavar="COMMAND", required=True)
+
+
+def _add_parser(commands: Subcommands, name: str, summary: str) -> argparse.ArgumentParser:
+    description = f"{summary[0].upper()}{summary[1:]}."
+    return commands.add_parser(name, help=summary, description=description, formatter_class=RawDescriptionRichHelpFormatter)
+
+
+def add_genome_flags(group: FlagGroup) -> None:
+    """Add the genome and its chromosome sizes."""
+    group.add_argument("-g", "--genome", required=True, metavar="FASTA", help="genome sequence: plain, gzip or bgzip")
+    group.add_argument("-c", "--chrom-sizes", required=True, metavar="TSV", help="chromosome names and lengths")
+
+
+def add_dataset_flags(group: FlagGroup) -> None:
+    """Add the output folder, the assay, peaks, nonpeaks and the fold."""
+    group.add_argument("-o", "--output-dir", required=True, metavar="FOLDER", help="folder or address for the results")
+    group.add_argument("-d", "--data-type", required=True, choices=["ATAC", "DNASE"], help="assay")
+    group.add_argument("-p", "--peaks", required=True, metavar="BED", help="narrowPeak, or BED (summit = middle)")
+    group.add_argument(
+        "-n", "--nonpeaks", required=True, metavar="BED", help="GC-matched negatives, written by 'prep nonpeaks'"
+    )
+    group.add_argument(
+        "-fl", "--chr-fold-path", required=True, metavar="JSON", help="fold, written by 'prep splits' or 'prep folds'"
+    )
 
 
 def add_chromosome_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what other files than the genome call chromosomes, and which are left out."""
     group = parser.add_argument_group("chromosomes")
     group.add_argument(
         "--alias",
         metavar="auto|TSV",
-        help="auto: chr1 and 1, chrM and MT are the same; or a table of names and the genome's names for them",
+        help="auto: treat chr1 and 1, chrM and MT as the same; or a table: a name, and the genome's name for it",
     )
     group.add_argument(
         "--exclude-chroms",
         nargs="+",
         default=[],
         metavar="CHROM",
-        help="left out with their reads and regions, such as chrM",
+        help="chromosomes to leave out, with their reads and regions, such as chrM",
     )
 
 
+def chromosome_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Collect the flags of :func:`add_chromosome_flags`, by key of the data set file's section ``chromosomes``."""
+    return {"alias": arguments.alias, "exclude": arguments.exclude_chroms}
+
+
 def add_dry_run_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="print what would run, memory, disk and time, and exit")
+    """Add ``--dry-run``."""
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print which steps would run and the memory, disk and time they need"
+    )
 
 
-def add_output_flags(parser: argparse.ArgumentParser):
-    """The files' prefix; the group of flags that are accepted without effect."""
-    group = parser.add_argument_group("files")
-    group.add_argument("-fp", "--file-prefix", default="", metavar="PREFIX", help="begins every file's name")
-    group = parser.add_argument_group("accepted for the reference's sake, without effect")
-    group.add_argument("-hp", "--html-prefix", default="./", help=argparse.SUPPRESS)
-    return group
+def add_file_prefix_flags(parser: argparse.ArgumentParser) -> None:
+    """Add ``-fp``, and ``-hp``, which the reference has and which has no effect."""
+    parser.add_argument("-fp", "--file-prefix", default="", metavar="PREFIX", help="put PREFIX_ before every file name")
+    parser.add_argument("-hp", "--html-prefix", default="./", help=argparse.SUPPRESS)
+
+
+def add_store_flag(group: FlagGroup, default: str = "default ~/.cache/chrombpnet/store") -> None:
+    """Add ``--store``."""
+    group.add_argument("--store", metavar="URL", help=f"where finished steps are kept and found again ({default})")
+
+
+def store_of(arguments: argparse.Namespace) -> str:
+    """Choose the store: ``--store``, or the usual one."""
+    from tasks.storage import default_store
+
+    return arguments.store or default_store()
 
 
 def add_runtime_flags(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("where it runs")
-    group.add_argument("--store", metavar="URL", help="where steps keep their outputs (default ~/.cache/chrombpnet/store)")
-    group.add_argument("--threads", type=int, metavar="N", help="for reading and writing data (default: one per core)")
-    group.add_argument("--device", choices=["auto", "cpu", "gpu"], help="a full-size model on a CPU must be asked for")
-    group.add_argument("--backend", choices=["tensorflow", "jax"], help="of Keras (default tensorflow)")
+    """Add the store, threads, device and backend."""
+    group = parser.add_argument_group("where and how it runs")
+    add_store_flag(group)
+    group.add_argument(
+        "--threads", type=int, metavar="N", help="CPU threads for reading, training and prediction (default: one per core)"
+    )
+    group.add_argument(
+        "--device",
+        choices=["auto", "cpu", "gpu"],
+        help="default auto: a GPU if there is one; full-size models run on a CPU only with --device cpu",
+    )
+    group.add_argument("--backend", choices=["tensorflow", "jax"], help="backend of Keras (default tensorflow)")
 
 
-def chromosome_options(given: argparse.Namespace) -> dict[str, Any]:
-    return {"alias": given.alias, "exclude": given.exclude_chroms}
+def read_mapping(path: str, what: str, keys: str) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping.
 
+    Parameters
+    ----------
+    path
+        The file.
+    what
+        What it is called in errors, such as "template".
+    keys
+        Which keys it should have, for the error where it is no mapping.
 
-FLAGS = {
-    "epochs": "-e/--epochs",
-    "filters": "-fil/--filters",
-    "layers": "-dil/--n-dilation-layers",
-    "jitter": "-j/--max-jitter",
-    "negative_sampling_ratio": "-sr/--negative-sampling-ratio",
-    "threshold_factor": "-b/--bias-threshold-factor",
-    "patience": "-es/--early-stop",
-    "learning_rate": "-l/--learning-rate",
-    "batch_size": "-bs/--batch-size",
-    "seed": "-s/--seed",
-    "stride": "-st/--stride",
-    "ratio": "-npr/--neg-to-pos-ratio-train",
-    "outlier_threshold": "-oth/--outlier-threshold",
-    "num_samples": "--num-samples",
-    "input_length": "-il/--inputlen",
-    "output_length": "-ol/--outputlen",
-    "reads": "-ps/--plus-shift",
-    "min_mapq": "--min-mapq",
-    "gpus": "--gpus",
-    "exclude_flags": "--exclude-flags",
-    "explanation.peaks": "--explain",
-}
-"""Key of a DatasetSpec → the flag that sets it, for messages."""
+    Returns
+    -------
+    dict
+        Its content.
+    """
+    import yaml
+
+    from chrombpnet_core.errors import InputError
+    from chrombpnet_core.formats import require_file
+
+    try:
+        content = yaml.safe_load(require_file(path, what).read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not YAML", found=str(error)) from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: not a {what}", expected=keys)
+    return content

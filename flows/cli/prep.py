@@ -1,4 +1,4 @@
-"""TODO."""
+"""The commands ``prep nonpeaks``, ``prep splits`` and ``prep folds``: negatives and chromosome splits."""
 
 from __future__ import annotations
 
@@ -6,172 +6,197 @@ import argparse
 from typing import TYPE_CHECKING
 
 from chrombpnet_core.errors import InputError
-from flows.cli.common import FLAGS, add_chromosome_flags, chromosome_options
-from flows.cli.runs import store_of
-from flows.spec import Background, Training, make_part
-from tasks.storage import split_prefix
+from flows.cli.common import (
+    FlagGroup,
+    Subcommands,
+    add_chromosome_flags,
+    add_command,
+    add_command_group,
+    add_store_flag,
+    chromosome_options,
+    flags_of,
+    store_of,
+)
 
 if TYPE_CHECKING:
     from chrombpnet_core.genome import Fold
 
-__all__ = ["check", "prep_folds", "prep_nonpeaks", "prep_splits"]
+__all__ = ["add_commands"]
+
+
+def add_commands(commands: Subcommands) -> None:
+    """Add ``prep nonpeaks``, ``prep splits`` and ``prep folds``."""
+    prep = add_command_group(commands, "prep", "prepare nonpeaks and folds")
+    add_nonpeaks(add_command(prep, "nonpeaks", prep_nonpeaks, "select GC-matched negative regions (nonpeaks)"))
+    add_splits(add_command(prep, "splits", prep_splits, "write a fold: training, validation and test chromosomes"))
+    add_folds(add_command(prep, "folds", prep_folds, "divide the chromosomes into balanced folds for cross-validation"))
 
 
 def add_nonpeaks(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-g", "--genome", required=True, metavar="FASTA")
-    parser.add_argument("-o", "--output-prefix", required=True, metavar="PREFIX", help="writes PREFIX_negatives.bed")
-    parser.add_argument("-p", "--peaks", required=True, metavar="BED")
-    parser.add_argument("-c", "--chrom-sizes", required=True, metavar="TSV")
-    parser.add_argument("-fl", "--chr-fold-path", required=True, metavar="JSON")
-    parser.add_argument("-il", "--inputlen", type=int, default=2114, metavar="BP")
-    parser.add_argument("-st", "--stride", type=int, default=1000, metavar="BP")
-    parser.add_argument("-npr", "--neg-to-pos-ratio-train", type=int, default=2, metavar="N")
-    parser.add_argument("-br", "--blacklist-regions", metavar="BED")
+    """Add the flags of ``prep nonpeaks``."""
+    parser.add_argument("-g", "--genome", required=True, metavar="FASTA", help="genome sequence: plain, gzip or bgzip")
+    parser.add_argument(
+        "-o",
+        "--output-prefix",
+        required=True,
+        metavar="PREFIX",
+        help="writes PREFIX_negatives.bed and PREFIX_auxiliary/",
+    )
+    parser.add_argument(
+        "-p", "--peaks", required=True, metavar="BED", help="peaks to match in GC and to stay clear of: narrowPeak, or BED"
+    )
+    _add_sizes_flag(parser)
+    parser.add_argument(
+        "-fl",
+        "--chr-fold-path",
+        required=True,
+        metavar="JSON",
+        help="fold; peaks are matched within its training, validation and test chromosomes",
+    )
+    parser.add_argument(
+        "-il", "--inputlen", type=int, default=2114, metavar="BP", help="input length of the models (default 2114)"
+    )
+    parser.add_argument(
+        "-st", "--stride", type=int, default=1000, metavar="BP", help="distance between candidate windows (default 1000)"
+    )
+    parser.add_argument(
+        "-npr",
+        "--neg-to-pos-ratio-train",
+        type=int,
+        default=2,
+        metavar="N",
+        help="nonpeaks per peak on training and validation chromosomes (default 2; test chromosomes: 1)",
+    )
+    parser.add_argument("-br", "--blacklist-regions", metavar="BED", help="regions that nonpeaks must not overlap")
     parser.add_argument(
         "--exclude-blacklisted-peaks",
         action="store_true",
-        help="do not match the GC of peaks within half the input length of the blacklist",
+        help="do not match peaks within half the input length of the blacklist",
     )
-    parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N")
+    _add_seed_flag(parser)
     add_chromosome_flags(parser)
-    parser.add_argument("--store", metavar="URL", help="where steps keep their outputs")
+    add_store_flag(parser)
 
 
-def add_splits(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-op", "--output_prefix", required=True, metavar="PREFIX", help="writes PREFIX.json")
-    parser.add_argument("-c", "--chrom-sizes", required=True, metavar="TSV")
-    parser.add_argument("-tcr", "--test-chroms", required=True, nargs="+", metavar="CHROM")
-    parser.add_argument("-vcr", "--valid-chroms", required=True, nargs="+", metavar="CHROM")
-
-
-def add_folds(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-op", "--output_prefix", required=True, metavar="PREFIX", help="writes PREFIX_0.json, …")
-    parser.add_argument("-c", "--chrom-sizes", required=True, metavar="TSV")
-    parser.add_argument("-p", "--peaks", metavar="BED", help="their numbers are balanced as well as the lengths")
-    parser.add_argument("-k", "--k", type=int, default=5, metavar="N", help="number of folds (default 5)")
-    parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N")
-
-
-def add_check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-g", "--genome", required=True, metavar="FASTA")
-    parser.add_argument("-c", "--chrom-sizes", metavar="TSV")
-    reads = parser.add_mutually_exclusive_group()
-    reads.add_argument("-ibam", "--input-bam-file", nargs="+", default=[], metavar="BAM")
-    reads.add_argument("-ifrag", "--input-fragment-file", nargs="+", default=[], metavar="TSV")
-    reads.add_argument("-itag", "--input-tagalign-file", nargs="+", default=[], metavar="BED")
-    reads.add_argument("-ibw", "--input-bigwig-file", nargs="+", default=[], metavar="BW")
-    parser.add_argument("-p", "--peaks", metavar="BED")
-    parser.add_argument("-n", "--nonpeaks", metavar="BED")
-    parser.add_argument("-br", "--blacklist-regions", metavar="BED")
-    parser.add_argument("-fl", "--chr-fold-path", nargs="+", default=[], metavar="JSON")
-    add_chromosome_flags(parser)
-
-
-def prep_nonpeaks(given: argparse.Namespace) -> None:
-    """``chrombpnet prep nonpeaks``: one step, without any server."""
+def prep_nonpeaks(arguments: argparse.Namespace) -> None:
+    """Select nonpeaks; one step, without a Prefect server."""
+    from flows.spec import Background, Training, make_part
     from tasks.steps.check_inputs import check_inputs
     from tasks.steps.data import draw_nonpeaks
-    from tasks.storage import place_files
+    from tasks.storage import place_files, split_prefix
 
-    folder, name = split_prefix(given.output_prefix)
-    make_part(Background, {"stride": given.stride, "ratio": given.neg_to_pos_ratio_train}, "arguments", FLAGS)
-    make_part(Training, {"seed": given.seed}, "arguments", FLAGS)
-    if given.exclude_blacklisted_peaks and not given.blacklist_regions:
+    folder, name = split_prefix(arguments.output_prefix)
+    flags = flags_of(arguments.parser)
+    make_part(Background, {"stride": arguments.stride, "ratio": arguments.neg_to_pos_ratio_train}, "arguments", flags)
+    make_part(Training, {"seed": arguments.seed}, "arguments", flags)
+    if arguments.exclude_blacklisted_peaks and not arguments.blacklist_regions:
         raise InputError("--exclude-blacklisted-peaks without a blacklist", remedy="give -br/--blacklist-regions")
     checked = check_inputs.fn(
         [],
-        given.genome,
-        given.chrom_sizes,
-        given.peaks,
+        arguments.genome,
+        arguments.chrom_sizes,
+        arguments.peaks,
         None,
-        given.blacklist_regions,
-        [given.chr_fold_path],
+        arguments.blacklist_regions,
+        [arguments.chr_fold_path],
         None,
         None,
-        given.inputlen,
-        {"nonpeaks": folder, "store": store_of(given)},
-        chromosome_options(given),
+        arguments.inputlen,
+        {"nonpeaks": folder, "store": store_of(arguments)},
+        chromosome_options(arguments),
     )
     result = draw_nonpeaks.fn(
-        store_of(given),
-        given.genome,
-        given.chrom_sizes,
-        given.peaks,
-        given.blacklist_regions,
+        store_of(arguments),
+        arguments.genome,
+        arguments.chrom_sizes,
+        arguments.peaks,
+        arguments.blacklist_regions,
         checked.folds[0],
-        given.inputlen,
-        given.stride,
-        given.neg_to_pos_ratio_train,
-        given.seed,
-        given.exclude_blacklisted_peaks,
+        arguments.inputlen,
+        arguments.stride,
+        arguments.neg_to_pos_ratio_train,
+        arguments.seed,
+        arguments.exclude_blacklisted_peaks,
         checked.naming,
     )
     files = {f"{name}_negatives.bed": result.file("negatives.bed")}
     files |= {f"{name}_{file}": result.file(file) for file in result.manifest["files"] if file.startswith("auxiliary/")}
     place_files(files, {}, folder)
-    print(f"{result.facts['made']:,} nonpeaks: {given.output_prefix}_negatives.bed")
+    print(f"{result.facts['made']:,} nonpeaks: {arguments.output_prefix}_negatives.bed")
 
 
-def prep_splits(given: argparse.Namespace) -> None:
-    """``chrombpnet prep splits``: all chromosomes but those of test and valid train."""
+def add_splits(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``prep splits``."""
+    parser.add_argument("-op", "--output_prefix", required=True, metavar="PREFIX", help="writes PREFIX.json")
+    _add_sizes_flag(parser)
+    parser.add_argument(
+        "-tcr", "--test-chroms", required=True, nargs="+", metavar="CHROM", help="chromosomes held out for testing"
+    )
+    parser.add_argument(
+        "-vcr",
+        "--valid-chroms",
+        required=True,
+        nargs="+",
+        metavar="CHROM",
+        help="chromosomes for validation; all others are for training",
+    )
+
+
+def prep_splits(arguments: argparse.Namespace) -> None:
+    """Write a fold of given test and validation chromosomes; all others are for training."""
     from chrombpnet_core.genome import make_fold, read_chrom_sizes
-    from tasks.storage import stage
+    from tasks.storage import split_prefix, stage
 
-    sizes = read_chrom_sizes(stage(given.chrom_sizes, "chromosome sizes")[0])
-    held = {*given.test_chroms, *given.valid_chroms}
+    sizes = read_chrom_sizes(stage(arguments.chrom_sizes, "chromosome sizes")[0])
+    held_out = {*arguments.test_chroms, *arguments.valid_chroms}
     fold = make_fold(
-        {"test": given.test_chroms, "valid": given.valid_chroms, "train": [chrom for chrom in sizes if chrom not in held]},
+        {
+            "test": arguments.test_chroms,
+            "valid": arguments.valid_chroms,
+            "train": [chrom for chrom in sizes if chrom not in held_out],
+        },
         sizes,
         "prep splits",
     )
-    _place_folds({f"{split_prefix(given.output_prefix)[1]}.json": fold}, given.output_prefix)
+    _place_folds({f"{split_prefix(arguments.output_prefix)[1]}.json": fold}, arguments.output_prefix)
 
 
-def prep_folds(given: argparse.Namespace) -> None:
-    """``chrombpnet prep folds``: ours; the reference leaves the choice of chromosomes to its users."""
+def add_folds(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``prep folds``."""
+    parser.add_argument("-op", "--output_prefix", required=True, metavar="PREFIX", help="writes PREFIX_0.json, …")
+    _add_sizes_flag(parser)
+    parser.add_argument("-p", "--peaks", metavar="BED", help="balance the number of these peaks as well as the lengths")
+    parser.add_argument("-k", "--k", type=int, default=5, metavar="N", help="number of folds (default 5)")
+    _add_seed_flag(parser)
+
+
+def prep_folds(arguments: argparse.Namespace) -> None:
+    """Divide the chromosomes into folds; the reference program leaves that to its users."""
     from chrombpnet_core.genome import make_folds, read_chrom_sizes, read_regions
-    from tasks.storage import stage
+    from tasks.storage import split_prefix, stage
 
-    sizes = read_chrom_sizes(stage(given.chrom_sizes, "chromosome sizes")[0])
-    peaks = (
-        read_regions(stage(given.peaks, "peaks")[0], "peaks", sizes)["chrom"].value_counts().to_dict()
-        if given.peaks
-        else None
-    )
-    folds = make_folds(sizes, peaks, given.k, given.seed)
-    name = split_prefix(given.output_prefix)[1]
-    _place_folds({f"{name}_{i}.json": fold for i, fold in enumerate(folds)}, given.output_prefix)
+    sizes = read_chrom_sizes(stage(arguments.chrom_sizes, "chromosome sizes")[0])
+    peaks = None
+    if arguments.peaks:
+        regions = read_regions(stage(arguments.peaks, "peaks")[0], "peaks", sizes)
+        peaks = {str(chrom): int(count) for chrom, count in regions["chrom"].value_counts().items()}
+    folds = make_folds(sizes, peaks, arguments.k, arguments.seed)
+    name = split_prefix(arguments.output_prefix)[1]
+    _place_folds({f"{name}_{i}.json": fold for i, fold in enumerate(folds)}, arguments.output_prefix)
 
 
 def _place_folds(folds: dict[str, Fold], prefix: str) -> None:
-    from tasks.storage import place_files
+    from tasks.storage import place_files, split_prefix
 
     texts = {name: fold.to_json() for name, fold in folds.items()}
     for fold, address in zip(folds.values(), place_files({}, texts, split_prefix(prefix)[0]), strict=True):
-        print(f"{len(fold.train)} chromosomes train, {len(fold.valid)} validate, {len(fold.test)} test: {address}")
+        sizes = f"{len(fold.train)} training, {len(fold.valid)} validation, {len(fold.test)} test"
+        print(f"{sizes} chromosomes: {address}")
 
 
-def check(given: argparse.Namespace) -> int:
-    """``chrombpnet check``: a table of who lacks which chromosomes; 2 where that stops a run."""
-    from tasks.steps.check_inputs import compare_names
+def _add_sizes_flag(group: FlagGroup) -> None:
+    group.add_argument("-c", "--chrom-sizes", required=True, metavar="TSV", help="chromosome names and lengths")
 
-    kinds = {
-        "bam": given.input_bam_file,
-        "fragments": given.input_fragment_file,
-        "tagalign": given.input_tagalign_file,
-        "bigwig": given.input_bigwig_file,
-    }
-    kind, reads = next(((kind, files) for kind, files in kinds.items() if files), ("bam", []))
-    lines, fine = compare_names(
-        given.genome,
-        given.chrom_sizes,
-        kind,
-        reads,
-        given.peaks,
-        given.nonpeaks,
-        given.blacklist_regions,
-        given.chr_fold_path,
-        chromosome_options(given),
-    )
-    print("\n".join(lines))
-    return 0 if fine else 2
+
+def _add_seed_flag(group: FlagGroup) -> None:
+    group.add_argument("-s", "--seed", type=int, default=1234, metavar="N", help="random seed (default 1234)")

@@ -1,129 +1,162 @@
-"""The commands about whole runs: start one, see what became of it, go on with it, clear up after it, list the results."""
+"""The commands about whole runs: ``run``, ``status``, ``resume``, ``clean`` and ``index``."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chrombpnet_core.errors import InputError
-from flows.cli.common import add_dry_run_flag, add_runtime_flags
-from flows.spec import DatasetSpec, make_spec, read_spec
-from tasks.storage import default_store
+from flows.cli.common import Subcommands, add_command, add_dry_run_flag, add_runtime_flags, add_store_flag, store_of
 
-__all__ = ["clean", "index", "looked_at", "resume", "run", "say_plan", "say_result", "status", "store_of"]
+if TYPE_CHECKING:
+    from flows.spec import DatasetSpec
 
-
-def run(given: argparse.Namespace) -> None:
-    """``chrombpnet run``."""
-    if given.schema:
-        return print(json.dumps(DatasetSpec.model_json_schema(), indent=1))
-    if not given.dataset:
-        raise InputError("no data set given", expected="a YAML file", remedy="see docs/dataset.md for an example")
-    spec = read_spec(given.dataset)
-    if given.device:
-        spec = spec.model_copy(update={"training": spec.training.model_copy(update={"device": given.device})})
-    if given.folds_at_once is not None:
-        if given.folds_at_once < 1:
-            raise InputError(f"--folds-at-once {given.folds_at_once}", expected="1 or more")
-        spec = spec.model_copy(update={"folds_at_once": given.folds_at_once})
-    return _start(spec, store_of(given), given)
+__all__ = ["add_commands", "check_inputs_of", "say_plan", "say_result"]
 
 
-def resume(given: argparse.Namespace) -> None:
-    """``chrombpnet resume``: as :func:`run`, with what is recorded of a run."""
-    spec, store, options = _recorded(given)
-    if given.device:
-        spec = spec.model_copy(update={"training": spec.training.model_copy(update={"device": given.device})})
-    again = argparse.Namespace(
-        backend=given.backend or options.get("backend"),
-        device=given.device,
-        dry_run=given.dry_run,
-        fold=None,
-        bias_only=False,
-        fold_deployment=options.get("fold_deployment"),
+def add_commands(commands: Subcommands) -> None:
+    """Add ``run``, ``status``, ``resume``, ``clean`` and ``index``."""
+    add_run(add_command(commands, "run", run, "run a whole data set described in a YAML file"))
+    add_status(add_command(commands, "status", status, "show which steps of a run are done, running or failed, and why"))
+    add_resume(add_command(commands, "resume", resume, "continue a run with the settings on record"))
+    add_clean(add_command(commands, "clean", clean, "list what a run left in the store that can be deleted; delete it"))
+    add_index(add_command(commands, "index", index, "write a page listing all data sets below a folder or address"))
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``run``."""
+    parser.add_argument("dataset", nargs="?", metavar="DATASET.YAML", help="data set file: YAML or JSON")
+    parser.add_argument("--schema", action="store_true", help="print the JSON schema of a data set file and exit")
+    parser.add_argument("--fold", type=int, metavar="I", help="run only this fold, counted from 0")
+    parser.add_argument("--bias-only", action="store_true", help="stop after choosing among several bias threshold factors")
+    parser.add_argument("--folds-at-once", type=int, metavar="N", help="overrides folds_at_once of the data set file")
+    parser.add_argument(
+        "--fold-deployment",
+        metavar="NAME",
+        help="run each fold as a run of this Prefect deployment of the flow 'fold', such as fold/gpu",
     )
-    return _start(spec, store, again)
+    add_dry_run_flag(parser)
+    add_runtime_flags(parser)
 
 
-def _start(spec: DatasetSpec, store: str, given: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> None:
+    """Run a data set."""
+    from flows.spec import DatasetSpec, read_spec
+
+    if arguments.schema:
+        return print(json.dumps(DatasetSpec.model_json_schema(), indent=1))
+    if not arguments.dataset:
+        raise InputError("no data set given", expected="a YAML file", remedy="see docs/dataset.md for an example")
+    spec = _on_device(read_spec(arguments.dataset), arguments.device)
+    if arguments.folds_at_once is not None:
+        if arguments.folds_at_once < 1:
+            raise InputError(f"--folds-at-once {arguments.folds_at_once}", expected="1 or more")
+        spec = spec.model_copy(update={"folds_at_once": arguments.folds_at_once})
+    return _start(spec, store_of(arguments), arguments)
+
+
+def _on_device(spec: DatasetSpec, device: str | None) -> DatasetSpec:
+    return spec.model_copy(update={"training": spec.training.model_copy(update={"device": device})}) if device else spec
+
+
+def _start(spec: DatasetSpec, store: str, arguments: argparse.Namespace) -> None:
     from chrombpnet_core.devices import configure
 
-    if given.backend or spec.training.device != "auto":
-        configure(given.backend, spec.training.device)
-    if given.dry_run:
+    if arguments.backend or spec.training.device != "auto":
+        configure(arguments.backend, spec.training.device)
+    if arguments.dry_run:
         return say_plan(spec, store, ["main"] if spec.bias.model else ["bias", "main"])
-    looked_at(spec, store)
+    check_inputs_of(spec, store)
     from flows.dataset.fan_out import end_with_parent
     from flows.dataset.flows import dataset, fold
 
     end_with_parent()
-    if given.fold is not None or given.bias_only:
-        return say_result(fold(spec, store, given.fold or 0, given.bias_only), "table" if given.bias_only else "report")
-    for report in dataset(spec, store, given.fold_deployment):
+    if arguments.fold is not None or arguments.bias_only:
+        result = fold(spec, store, arguments.fold or 0, arguments.bias_only)
+        return say_result(result, "table" if arguments.bias_only else "report")
+    for report in dataset(spec, store, arguments.fold_deployment):
         say_result(report)
 
 
-def status(given: argparse.Namespace) -> None:
-    """``chrombpnet status``: part by part and step by step."""
+def add_status(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``status``."""
+    _add_recorded_run(parser)
+    add_store_flag(parser, "default: as recorded")
+
+
+def status(arguments: argparse.Namespace) -> None:
+    """Print the state of each part and step of a run."""
     from flows.dataset.step_names import step_names
     from tasks.runs import status_lines
 
-    spec, store, _ = _recorded(given)
+    spec, store, _ = _read_recorded_run(arguments)
     print(f"{spec.id}: results in {spec.output}, steps in {store}")
     print("\n".join(status_lines(store, spec.output, step_names(spec))))
 
 
-def clean(given: argparse.Namespace) -> None:
-    """``chrombpnet clean``: what a run left in the store; deleted only where told so."""
+def add_resume(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``resume``."""
+    _add_recorded_run(parser)
+    add_dry_run_flag(parser)
+    add_runtime_flags(parser)
+
+
+def resume(arguments: argparse.Namespace) -> None:
+    """Run a recorded data set again: only what is missing is computed."""
+    spec, store, options = _read_recorded_run(arguments)
+    as_recorded = argparse.Namespace(
+        backend=arguments.backend or options.get("backend"),
+        dry_run=arguments.dry_run,
+        fold=None,
+        bias_only=False,
+        fold_deployment=options.get("fold_deployment"),
+    )
+    return _start(_on_device(spec, arguments.device), store, as_recorded)
+
+
+def add_clean(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``clean``."""
+    add_status(parser)
+    parser.add_argument(
+        "--all", action="store_true", help="include the outputs of the run's steps, where no other run uses them"
+    )
+    parser.add_argument("--yes", action="store_true", help="delete what is listed")
+
+
+def clean(arguments: argparse.Namespace) -> None:
+    """List what a run left in the store; delete it only with ``--yes``."""
     from tasks.runs import find_removable, remove
 
-    spec, store, _ = _recorded(given)
-    items = find_removable(store, spec.output, given.all)
+    spec, store, _ = _read_recorded_run(arguments)
+    items = find_removable(store, spec.output, arguments.all)
     for item in items:
-        print(f"{_size(item.size):>10}  {item.what}  {item.shown}")
-    total = _size(sum(item.size for item in items))
+        print(f"{_readable_size(item.size):>10}  {item.what}  {item.shown}")
+    total = _readable_size(sum(item.size for item in items))
     if not items:
-        print("nothing to delete" if given.all else "nothing to delete; --all takes the outputs of the run's steps too")
-    elif given.yes:
+        print("nothing to delete" if arguments.all else "nothing to delete; --all includes the outputs of the run's steps")
+    elif arguments.yes:
         remove(items)
-        print(f"{total} freed; the results in {spec.output} are as they were")
+        print(f"{total} freed; the results in {spec.output} are untouched")
     else:
-        print(f"{total} would be freed: the same command with --yes deletes these")
+        print(f"{total} would be freed; the same command with --yes deletes it")
 
 
-def index(given: argparse.Namespace) -> None:
-    """``chrombpnet index``: a page over the data sets below an address."""
+def add_index(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``index``."""
+    parser.add_argument("root", metavar="FOLDER", help="folder or address that holds results or bundles of data sets")
+
+
+def index(arguments: argparse.Namespace) -> None:
+    """Write a page listing the data sets below an address."""
     from tasks.reports import make_index
 
-    say_result(make_index(given.root), "index")
+    say_result(make_index(arguments.root), "index")
 
 
-def _size(number: float) -> str:
-    power = 0
-    while number >= 1024 and power < 4:
-        number, power = number / 1024, power + 1
-    return f"{number:,.{1 if power else 0}f} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
-
-
-def _recorded(given: argparse.Namespace) -> tuple[DatasetSpec, str, dict[str, Any]]:
-    """Data set, store and options of a run that is named by its data set file, its output, or its record."""
-    from tasks.runs import RUN, read_run
-
-    path = Path(given.run)
-    by_file = path.suffix in (".yaml", ".yml", ".json") and path.name != RUN
-    record = read_run(read_spec(given.run).output if by_file else given.run)
-    if not record.get("complete"):
-        if not by_file:
-            raise InputError(f"{given.run}: secrets of its addresses are not on record", remedy="give the data set file")
-        return read_spec(given.run), given.store or record["store"], record["options"]
-    return make_spec(record["spec"], RUN), given.store or record["store"], record["options"]
-
-
-def looked_at(spec: DatasetSpec, store: str) -> DatasetSpec:
-    """The same data set, its inputs checked: mistakes are told before any server or backend starts."""
+def check_inputs_of(spec: DatasetSpec, store: str) -> DatasetSpec:
+    """Check all inputs before a server or backend starts, so that mistakes are reported at once; the same data set."""
     from flows.dataset.flows import with_folds
     from flows.dataset.fold_steps import inputs_of
     from tasks.steps.check_inputs import check_inputs
@@ -133,71 +166,50 @@ def looked_at(spec: DatasetSpec, store: str) -> DatasetSpec:
 
 
 def say_plan(spec: DatasetSpec, store: str, kinds: list[str], judge: bool = True) -> None:
-    """Answer ``--dry-run``."""
+    """Print what ``--dry-run`` asks for: the steps, whether the store has them, and what the run needs."""
     from flows.dataset.flows import plan
 
-    steps, needed, refusal = plan(spec, store, kinds, judge)
-    for step, found in steps:
-        print(f"{step:<16} {'in the store' if found else 'would run'}")
+    steps, needs, refusal = plan(spec, store, kinds, judge)
+    for step, in_store in steps:
+        print(f"{step:<16} {'in the store' if in_store else 'would run'}")
     print(f"{'report':<16} would be written to {spec.output}" if judge else f"files would go to {spec.output}")
-    print(f"needs at most: {needed}")
+    print(f"needs at most: {needs}")
     if refusal:
         print(f"would be refused here: {refusal}")
 
 
-def store_of(given: argparse.Namespace) -> str:
-    """The store that is asked for, or the usual one."""
-    return given.store or default_store()
-
-
-def say_result(result: str, what: str = "report") -> None:
-    """Say where something is."""
-    print(f"{what}: {result}")
+def say_result(address: str, what: str = "report") -> None:
+    """Print where a result is."""
+    print(f"{what}: {address}")
     sys.stdout.flush()
 
 
-def add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", nargs="?", metavar="DATASET.YAML", help="a DatasetSpec as YAML or JSON")
-    parser.add_argument("--schema", action="store_true", help="print the JSON schema of a DatasetSpec and exit")
-    parser.add_argument("--fold", type=int, metavar="I", help="this fold alone, from 0")
-    parser.add_argument("--bias-only", action="store_true", help="choose among several bias threshold factors, no more")
-    parser.add_argument("--folds-at-once", type=int, metavar="N", help="in place of the data set's folds_at_once")
+def _add_recorded_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--fold-deployment",
-        metavar="NAME",
-        help="every fold as a run of this Prefect deployment of the flow 'fold', such as fold/gpu",
+        "recorded", metavar="RUN", help="results of the run (its output folder or address), or its data set file"
     )
-    add_dry_run_flag(parser)
-    add_runtime_flags(parser)
 
 
-def add_run_source_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", help="the output folder of a run, or its data set file")
+def _read_recorded_run(arguments: argparse.Namespace) -> tuple[DatasetSpec, str, dict[str, Any]]:
+    """Read data set, store and options of a run that is named by its data set file, its output, or its record."""
+    from pathlib import Path
+
+    from flows.spec import make_spec, read_spec
+    from tasks.runs import RUN, read_run
+
+    name, path = arguments.recorded, Path(arguments.recorded)
+    by_file = path.suffix in (".yaml", ".yml", ".json") and path.name != RUN
+    record = read_run(read_spec(name).output if by_file else name)
+    store = arguments.store or record["store"]
+    if record.get("complete"):
+        return make_spec(record["spec"], RUN), store, record["options"]
+    if not by_file:
+        raise InputError(f"{name}: secrets of its addresses are not on record", remedy="give the data set file")
+    return read_spec(name), store, record["options"]
 
 
-def add_resume(parser: argparse.ArgumentParser) -> None:
-    add_run_source_flags(parser)
-    add_dry_run_flag(parser)
-    add_runtime_flags(parser)
-
-
-def add_status(parser: argparse.ArgumentParser) -> None:
-    add_run_source_flags(parser)
-    parser.add_argument("--store", metavar="URL", help="where steps keep their outputs (default: as recorded)")
-
-
-def add_clean(parser: argparse.ArgumentParser) -> None:
-    add_status(parser)
-    parser.add_argument("--all", action="store_true", help="outputs of the run's steps too, where no other run uses them")
-    parser.add_argument("--yes", action="store_true", help="delete")
-
-
-def add_index(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("root", metavar="FOLDER", help="folder or address below which results or bundles of data sets lie")
-
-
-def add_demo(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output-dir", default="demo_output", metavar="FOLDER")
-    parser.add_argument("-d", "--data-type", default="ATAC", choices=["ATAC", "DNASE"])
-    parser.add_argument("-s", "--seed", type=int, default=1234, metavar="N")
-    add_runtime_flags(parser)
+def _readable_size(number: float) -> str:
+    power = 0
+    while number >= 1024 and power < 4:
+        number, power = number / 1024, power + 1
+    return f"{number:,.{1 if power else 0}f} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"

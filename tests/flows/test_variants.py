@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import tarfile
@@ -18,7 +17,8 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.models.bpnet import bpnet, draw_weights
 from chrombpnet_core.models.files import save_model
 from chrombpnet_core.models.sizes import Architecture
-from flows.cli.variants import add_snp_score, add_variants, snp_score
+from flows.cli.main import build_parser
+from flows.cli.variants import snp_score
 from flows.cli.variants import variants as command
 from flows.variants import REPORT, VariantsRequest, score_variants, variants, variants_part
 from tasks.storage import Store
@@ -71,12 +71,8 @@ def inputs(tmp_path_factory):
     )
 
 
-def parsed(add, *arguments):
-    parser = add(argparse.ArgumentParser())
-    parser.add_argument("--store")
-    parser.add_argument("--alias")
-    parser.add_argument("--exclude-chroms", nargs="+", default=[])
-    return parser.parse_args([str(argument) for argument in arguments])
+def parsed(*words):
+    return build_parser().parse_args([str(word) for word in words])
 
 
 def test_the_flow_scores_a_bundle_as_its_models(inputs, tmp_path):
@@ -92,7 +88,7 @@ def test_the_flow_scores_a_bundle_as_its_models(inputs, tmp_path):
     assert placed[-1].endswith("a.variants.html")
     command(
         parsed(
-            add_variants,
+            "variants",
             "-l",
             inputs.listed,
             "-g",
@@ -178,7 +174,7 @@ def test_parts_leave_all_scores_to_the_run_that_asks_for_them(inputs, tmp_path, 
 def test_snp_score_writes_the_references_table(inputs, tmp_path, capsys):
     snp_score(
         parsed(
-            add_snp_score,
+            "snp_score",
             "-snps",
             inputs.snps,
             "-m",

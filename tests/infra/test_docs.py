@@ -32,7 +32,7 @@ def test_commands_are_found():
 
 @pytest.mark.parametrize(("page", "line"), SHOWN)
 def test_a_command_in_a_block_parses(page, line):
-    assert build_parser().parse_args(_words(line)).command
+    assert build_parser().parse_args(_words(line)).run
 
 
 @pytest.mark.parametrize(("page", "words"), MENTIONED)

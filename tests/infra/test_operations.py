@@ -8,7 +8,7 @@ import shlex
 
 import pytest
 
-from flows.cli.deploy import _variables, add_deploy
+from flows.cli.deploy import add_deploy, job_variables
 from infra.job_templates import pool_template
 from tests.infra.rendering import INFRA
 
@@ -25,7 +25,7 @@ def test_deploy_takes_what_the_guide_says(line):
     add_deploy(parser)
     given = parser.parse_args(shlex.split(line)[2:])
     if given.pool_type != "process":
-        variables = {name.rpartition(".")[2]: value for name, value in _variables(given.job_variable).items()}
+        variables = {name.rpartition(".")[2]: value for name, value in job_variables(given.job_variable).items()}
         assert pool_template(given.pool_type, gpu=True, given=variables)["variables"]["required"] == []
 
 

@@ -14,6 +14,7 @@ import yaml
 
 from chrombpnet_core.errors import InputError
 from flows.cli.encode import encode_list, encode_run
+from flows.cli.main import build_parser
 from flows.encode import EncodeRequest, encode, reprocess
 from flows.spec import make_spec, read_spec
 from tasks.encode import Catalogue
@@ -315,42 +316,20 @@ def test_the_data_set_that_is_written_can_be_run_as_it_is(world, tmp_path):
     assert (spec.bias.filters, len(spec.reads.bam)) == (64, 3)
 
 
-def _given(world, folder: Path, **changed) -> argparse.Namespace:
-    """What the command line gives where nothing but what it must have is given."""
+def _given(world, folder: Path, **changed: object) -> argparse.Namespace:
+    """The arguments of ``encode run`` where only required flags and ``changed`` are given."""
     portal, bucket, _ = world
-    nothing = dict.fromkeys(
-        (
-            "assay",
-            "released_from",
-            "released_to",
-            "biosample",
-            "limit",
-            "refuse_audits",
-            "allow_audit",
-            "start",
-            "deployment",
-            "fold_deployment",
-            "dry_run",
-            "price",
-            "store",
-            "backend",
-        )
-    )
-    return argparse.Namespace(
-        **nothing
-        | {
-            "template": str(folder / "human.yaml"),
-            "output": str(folder / "out"),
-            "contact": "tests@example.org",
-            "assembly": "GRCh38",
-            "perturbed": "exclude",
-            "portal": portal.url,
-            "bucket": [bucket.url],
-            "here": False,
-            "retry_failed": False,
-        }
-        | changed
-    )
+    flags = {
+        "template": folder / "human.yaml",
+        "output": folder / "out",
+        "contact": "tests@example.org",
+        "portal": portal.url,
+        "bucket": bucket.url,
+    } | changed
+    words = ["encode", "run"]
+    for name, value in flags.items():
+        words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    return build_parser().parse_args(words)
 
 
 def test_the_commands_write_data_sets_and_list_the_catalogue(world, tmp_path, capsys):
@@ -375,7 +354,7 @@ def test_the_commands_write_data_sets_and_list_the_catalogue(world, tmp_path, ca
     [
         ({}, "one of --deployment NAME, --here, --dry-run FOLDER"),
         ({"here": True, "dry_run": "x"}, "one of --deployment"),
-        ({"dry_run": "x", "released_from": "May 2026"}, "--from: give a date such as 2026-01-31"),
+        ({"dry_run": "x", "from": "May 2026"}, "--from: give a date such as 2026-01-31"),
         ({"dry_run": "x", "limit": -1}, "limit"),
         ({"dry_run": "x", "template": "absent.yaml"}, "no such file"),
     ],
