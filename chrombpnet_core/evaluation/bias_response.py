@@ -9,11 +9,12 @@ import numpy as np
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation.footprints import CONTROL, Footprint
+from chrombpnet_core.evaluation.thresholds import THRESHOLDS
 
 __all__ = ["ENZYMES", "MAX_BIAS_RESPONSE", "BiasVerdict", "bias_response", "bias_verdict", "by_enzyme"]
 
 
-MAX_BIAS_RESPONSE = 0.003
+MAX_BIAS_RESPONSE = THRESHOLDS["footprint"].good
 """Bias is corrected where the maximum of every enzyme footprint, rounded to 3 decimals, is below this."""
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from chrombpnet_core.errors import InputError
+from chrombpnet_core.evaluation.thresholds import THRESHOLDS
 from chrombpnet_core.formats import numbered_lines
 from chrombpnet_core.genome import information_content
 
@@ -45,7 +46,7 @@ __all__ = [
 JASPAR = "jaspar:"
 """What stands before a taxon where a database is asked for."""
 DEFAULT_DATABASE = "jaspar:vertebrates"
-MATCH_BELOW = 0.05
+MATCH_BELOW = THRESHOLDS["bias_motifs"].good
 """q-value below which a known motif is called a match, where it is similar enough."""
 LEAST_SIMILARITY = 0.6
 """Least :func:`similarity` of a match. TOMTOM finds any two dull motifs alike; random ones seldom reach this."""

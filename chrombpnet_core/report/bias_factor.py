@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.report.rules import RULES, STATUSES
+from chrombpnet_core.evaluation.thresholds import STATUSES, THRESHOLDS
 
 __all__ = ["FactorCandidate", "FactorChoice", "choose_factor", "read_candidate"]
 
@@ -57,9 +57,9 @@ class FactorCandidate:
             return [f"no model: {self.error}"]
         found = []
         if not _passes("bias_r_nonpeaks", self.r_nonpeaks):
-            found.append(f"r in nonpeaks {_shown(self.r_nonpeaks)} is not above {RULES['bias_r_nonpeaks'].good:g}")
+            found.append(f"r in nonpeaks {_shown(self.r_nonpeaks)} is not above {THRESHOLDS['bias_r_nonpeaks'].good:g}")
         if not _passes("bias_r_peaks", self.r_peaks):
-            found.append(f"r in peaks {_shown(self.r_peaks)} is not above {RULES['bias_r_peaks'].good:g}")
+            found.append(f"r in peaks {_shown(self.r_peaks)} is not above {THRESHOLDS['bias_r_peaks'].good:g}")
         if self.tf_motif:
             found.append(f"it has a transcription factor's motif ({self.motifs})")
         if not found and self.verdict == "fail":
@@ -69,7 +69,7 @@ class FactorCandidate:
     @property
     def usable(self) -> bool:
         """Whether a main model could be trained beside it at all."""
-        limit = RULES["bias_r_peaks"].bad
+        limit = THRESHOLDS["bias_r_peaks"].bad
         return not self.error and self.r_peaks is not None and limit is not None and self.r_peaks >= limit
 
 
@@ -144,7 +144,7 @@ def choose_factor(candidates: Sequence[FactorCandidate]) -> FactorChoice:
 
 
 def _passes(key: str, value: float | None) -> bool:
-    return value is not None and RULES[key].status(value) == "pass"
+    return value is not None and THRESHOLDS[key].status(value) == "pass"
 
 
 def _shown(value: float | None) -> str:

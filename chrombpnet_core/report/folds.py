@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from chrombpnet_core.evaluation.metrics import quality_metric
+from chrombpnet_core.evaluation.thresholds import FOLD_APART, STATUSES, THRESHOLDS
 from chrombpnet_core.models.names import BIAS, FULL, MODEL_LABELS
 from chrombpnet_core.report.glossary import glossary
 from chrombpnet_core.report.html import render_page
-from chrombpnet_core.report.rules import RULES, STATUSES
+from chrombpnet_core.report.rules import RULES
 from chrombpnet_core.report.tables import format_number
 
 __all__ = [
@@ -43,7 +44,6 @@ FOLDS_FORMAT = 1
 _MARKS = {"fail": "✕", "warn": "!", "pass": "✓", "info": "i"}
 _WORDS = {"fail": "failed", "warn": "warning", "pass": "passed", "info": "not judged"}
 _ASSAYS = {"ATAC": "ATAC-seq", "DNASE": "DNase-seq"}
-_APART = 0.1  # that a fold's r in peaks lies below the others' median: more than seeds and chromosomes explain
 _SWEEP = {
     "factor": "factor",
     "r_nonpeaks": "r, nonpeaks",
@@ -243,7 +243,8 @@ def _apart(content: FoldsContent) -> list[str]:
     return [
         name
         for name, value in known.items()
-        if len(known) > 2 and value < float(np.median([other for rival, other in known.items() if rival != name])) - _APART
+        if len(known) > 2
+        and value < float(np.median([other for rival, other in known.items() if rival != name])) - FOLD_APART
     ]
 
 
@@ -329,15 +330,15 @@ def _sweep(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _cell(value: float | None, metric: FoldMetric) -> tuple[str, str]:
     """A number and what its rule says of it, where it has one."""
     judged = round(value, 3) if value is not None and metric.rule == "footprint" else value  # as the rule has it
-    status = RULES[metric.rule].status(judged) if metric.rule and judged is not None else ""
+    status = THRESHOLDS[metric.rule].status(judged) if metric.rule and judged is not None else ""
     return format_number(value, metric.digits), status if status in ("warn", "fail") else ""
 
 
 def _strip(key: str, metric: FoldMetric, content: FoldsContent, found: Mapping[str, float]) -> dict[str, Any]:
     """A line with a dot for each fold, places in percent of its width; its mean, and the threshold where there is one."""
     values = {fold.name: value for fold in content.folds if (value := fold.value(metric)) is not None}
-    rule, digits = RULES[metric.rule] if metric.rule else None, metric.digits
-    marks = [*values.values(), *([rule.good] if rule else [])]
+    threshold, digits = THRESHOLDS[metric.rule].good if metric.rule else None, metric.digits
+    marks = [*values.values(), *([] if threshold is None else [threshold])]
     low, high = min(marks), max(marks)
     low, high = (low - 0.05, high + 0.05) if high - low < 10**-digits else (low, high)
 
@@ -351,8 +352,8 @@ def _strip(key: str, metric: FoldMetric, content: FoldsContent, found: Mapping[s
         "low": format_number(low, digits),
         "high": format_number(high, digits),
         "mean": place(found["mean"]),
-        "threshold": place(rule.good) if rule else None,
-        "wanted": rule.wanted if rule else "",
+        "threshold": None if threshold is None else place(threshold),
+        "wanted": RULES[metric.rule].wanted if metric.rule else "",
         "dots": [(place(value), f"{name}: {format_number(value, digits)}") for name, value in values.items()],
     }
 

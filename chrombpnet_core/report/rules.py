@@ -1,20 +1,15 @@
-"""The thresholds of a report's verdicts, in one place, and what a verdict is.
+"""What the verdicts of a report ask of each number: its threshold, in words, whose it is, and what to do where it is missed.
 
-Those of the ChromBPNet authors (report text and wiki of kundajelab/chrombpnet) say so; the others are this package's own
-and say that.
+The numbers stand in :data:`~chrombpnet_core.evaluation.thresholds.THRESHOLDS`.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from chrombpnet_core.evaluation.bias_response import MAX_BIAS_RESPONSE
+from chrombpnet_core.evaluation.thresholds import THRESHOLDS
 
-__all__ = ["AUTHORS", "OURS", "RULES", "STATUSES", "Rule", "Verdict"]
-
-STATUSES = ("fail", "warn", "pass", "info")
-"""From worst to best; ``info`` judges nothing."""
+__all__ = ["AUTHORS", "OURS", "RULES", "Rule", "Verdict"]
 
 AUTHORS, OURS = "ChromBPNet authors", "this package"
 
@@ -27,50 +22,23 @@ class Rule:
     ----------
     title
         The question's subject.
-    good
-        Beyond it the number passes.
-    bad
-        Beyond it, the other way, it fails; None: it warns at worst; as ``good``: it never warns.
-    higher_is_better
-        Which way is beyond.
-    inclusive
-        Whether ``good`` itself passes.
     wanted
         The threshold in words.
     source
         Whose rule of thumb it is.
     remedy
-        What to do where it does not pass.
+        What to do where it is missed.
     """
 
     title: str
-    good: float
-    bad: float | None
-    higher_is_better: bool
-    inclusive: bool
     wanted: str
     source: str
     remedy: str
-
-    def status(self, value: float) -> str:
-        """``pass``, ``warn`` or ``fail``; a value that is not a number warns."""
-        if not math.isfinite(value):
-            return "warn"
-        sign = 1 if self.higher_is_better else -1
-        if sign * value > sign * self.good or (self.inclusive and value == self.good):
-            return "pass"
-        if self.bad is None:
-            return "warn"
-        return "fail" if sign * value < sign * self.bad or self.bad == self.good else "warn"
 
 
 RULES: dict[str, Rule] = {
     "bias_r_nonpeaks": Rule(
         "Bias model predicts counts in background",
-        0.0,
-        None,
-        True,
-        False,
         "Pearson r above 0",
         AUTHORS,
         "The bias model has learnt nothing about how many cuts background gets. Use more reads or more nonpeaks, or "
@@ -78,10 +46,6 @@ RULES: dict[str, Rule] = {
     ),
     "bias_r_peaks": Rule(
         "Bias model is blind to accessibility",
-        -0.3,
-        -0.5,
-        True,
-        False,
         "Pearson r above −0.3; to −0.5 beware; below −0.5 unusable",
         AUTHORS,
         "The bias model ranks peaks the wrong way round, which happens when its nonpeaks are few and AT-rich. Raise "
@@ -89,10 +53,6 @@ RULES: dict[str, Rule] = {
     ),
     "main_r_peaks": Rule(
         "Main model predicts counts in peaks",
-        0.5,
-        None,
-        True,
-        False,
         "Pearson r above 0.5",
         AUTHORS,
         "Check that reads and peaks are of one sample and one assembly, and that peaks were called generously (MACS2 "
@@ -100,21 +60,13 @@ RULES: dict[str, Rule] = {
     ),
     "footprint": Rule(
         "Enzyme bias is gone from the corrected model",
-        MAX_BIAS_RESPONSE,
-        MAX_BIAS_RESPONSE,
-        False,
-        False,
-        f"every enzyme motif's footprint below {MAX_BIAS_RESPONSE}, rounded to 3 decimals",
+        f"every enzyme motif's footprint below {THRESHOLDS['footprint'].good}, rounded to 3 decimals",
         AUTHORS,
         "Do not interpret motifs of this model yet. Try a bias model of the same protocol and depth, or train one on "
         "this data with -b/--bias-threshold-factor 0.1 higher; see whether the read shift below is right.",
     ),
     "bias_motifs": Rule(
         "No transcription factor in the bias model",
-        0.05,
-        1e-4,
-        True,
-        True,
         "no motif of a transcription factor matched at q below 0.0001; from there to 0.05 look at its logo",
         AUTHORS,
         "The bias model has learnt accessibility and would take it away from the main model. Lower "
@@ -123,10 +75,6 @@ RULES: dict[str, Rule] = {
     ),
     "corrected_motifs": Rule(
         "No enzyme motif in the corrected model",
-        0,
-        0,
-        False,
-        True,
         "no pattern whose nearest motif is the enzyme's",
         AUTHORS,
         "Bias was not taken away: do not interpret these motifs yet. Raise -b/--bias-threshold-factor by 0.1, so that "
@@ -134,10 +82,6 @@ RULES: dict[str, Rule] = {
     ),
     "loss_weight": Rule(
         "Reads are enough to weigh the counts loss",
-        1.0,
-        None,
-        True,
-        False,
         "weight above 1, not clamped",
         AUTHORS,
         "The median training region has fewer than 10 reads. Merge replicates or sequence deeper; else trust the "
@@ -145,20 +89,12 @@ RULES: dict[str, Rule] = {
     ),
     "reads": Rule(
         "Sequencing depth",
-        25e6,
-        None,
-        True,
-        True,
         "25 M reads or more; 5 M have trained models (human)",
         AUTHORS,
         "Merge replicates or sequence deeper; de-duplicate paired-end reads only.",
     ),
     "nonpeaks_made": Rule(
         "Background found for the peaks",
-        0.9,
-        0.5,
-        True,
-        True,
         "90 % of the nonpeaks asked for; fail below half",
         OURS,
         "Ask for fewer (-npr 1), a smaller stride (-st 500), or shorten the blacklist; small genomes with dense peaks "
@@ -166,36 +102,24 @@ RULES: dict[str, Rule] = {
     ),
     "training_regions": Rule(
         "Regions to learn from",
-        1000,
-        100,
-        True,
-        True,
         "1,000 or more; fail below 100",
         OURS,
         "Call peaks less strictly (MACS2 p 0.01), or move chromosomes from test to train in the fold.",
     ),
     "most_peaks": Rule(
         "Peaks are not too many",
-        250_000,
-        None,
-        False,
-        True,
         "at most 250,000",
         AUTHORS,
         "Keep the 250,000 strongest peaks: weak ones train slowly and teach little.",
     ),
     "without_reads": Rule(
         "Test peaks hold reads",
-        0.05,
-        None,
-        False,
-        True,
         "at most 5 % of test peaks without any read",
         OURS,
         "Peaks without reads point at peaks of another sample or assembly, or at reads lost on some chromosomes.",
     ),
 }
-"""The thresholds, all of them."""
+"""What is judged, by its key in :data:`~chrombpnet_core.evaluation.thresholds.THRESHOLDS`."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +131,7 @@ class Verdict:
     key
         Stable name for programs.
     title, status
-        What was asked; one of :data:`STATUSES`.
+        What was asked; one of :data:`~chrombpnet_core.evaluation.thresholds.STATUSES`.
     value, shown
         The number (None where there is none) and how people read it.
     wanted

@@ -11,13 +11,14 @@ from markupsafe import Markup
 
 from chrombpnet_core.evaluation.bias_response import MAX_BIAS_RESPONSE, bias_response
 from chrombpnet_core.evaluation.footprints import CONTROL
+from chrombpnet_core.evaluation.thresholds import STATUSES, THRESHOLDS
 from chrombpnet_core.models.names import BIAS, CORRECTED, FULL, MODEL_LABELS
 from chrombpnet_core.plots import MODEL_COLOURS, footprint, write_svg
 from chrombpnet_core.report import pictures
 from chrombpnet_core.report.content import MOTIF_MODELS, MotifEntry, ReportContent, format_q_value
 from chrombpnet_core.report.gc_match import gc_match
 from chrombpnet_core.report.glossary import glossary
-from chrombpnet_core.report.rules import RULES, STATUSES, Verdict
+from chrombpnet_core.report.rules import Verdict
 from chrombpnet_core.report.tables import Table, tables
 from chrombpnet_core.report.verdicts import judge, not_judged, worst
 
@@ -345,7 +346,7 @@ def _motif_line(entry: MotifEntry, name: str, model: str) -> MotifLine:
     """The kind is a finding where the model must not know it."""
     status = ""
     if model == BIAS and entry.kind == "tf":
-        status = RULES["bias_motifs"].status(entry.q)
+        status = THRESHOLDS["bias_motifs"].status(entry.q)
     elif model == CORRECTED and entry.kind == "enzyme":
         status = "fail"
     alt = f"{entry.pattern}: contribution weights of {len(entry.cwm_fwd)} bases, forward and reverse complement."

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from chrombpnet_core.evaluation.bias_response import MAX_BIAS_RESPONSE, bias_response, bias_verdict
+from chrombpnet_core.evaluation.thresholds import FEWEST_READS, HUMAN_GENOME, STATUSES, THRESHOLDS
 from chrombpnet_core.models.names import BIAS, CORRECTED, FULL, MODEL_LABELS
 from chrombpnet_core.report.content import MOTIF_MODELS, MotifEntry, ReportContent, SelectionSummary, format_q_value
-from chrombpnet_core.report.rules import AUTHORS, OURS, RULES, STATUSES, Verdict
+from chrombpnet_core.report.rules import AUTHORS, OURS, RULES, Verdict
 
 __all__ = ["is_enzyme_motif", "judge", "not_judged", "worst"]
-
-_HUMAN_GENOME = 3.1e9  # bp: what the authors' numbers of reads are for
 
 
 def judge(content: ReportContent) -> list[Verdict]:
@@ -70,7 +69,7 @@ def not_judged(content: ReportContent) -> list[str]:
 
 def _apply(key: str, value: float, shown: str, reason: str, *, title: str = "", suffix: str = "") -> Verdict:
     rule = RULES[key]
-    status = rule.status(value)
+    status = THRESHOLDS[key].status(value)
     return Verdict(
         key + suffix,
         title or rule.title,
@@ -262,14 +261,14 @@ def _loss_weights(content: ReportContent) -> Iterator[Verdict]:
 def _depth(content: ReportContent) -> Iterator[Verdict]:
     if content.reads is None:
         return
-    scale = min((content.genome_size or _HUMAN_GENOME) / _HUMAN_GENOME, 1.0)
+    scale = min((content.genome_size or HUMAN_GENOME) / HUMAN_GENOME, 1.0)
     alike = content.reads / scale
     reason = f"{content.reads:,} reads are in the input."
     if scale < 0.9:
         reason += (
             f" For a genome of {content.genome_size / 1e6:,.1f} Mb that is as dense as {alike / 1e6:,.0f} M reads in human."
         )
-    if alike < 5e6:
+    if alike < FEWEST_READS:
         reason += " That is below what has trained models; expect profiles to be noise."
     verdict = _apply("reads", alike, f"{content.reads / 1e6:,.2f} M reads", reason)
     yield replace(verdict, value=content.reads)
@@ -370,7 +369,7 @@ def _training_regions(name: str, summary: SelectionSummary) -> Iterator[Verdict]
             title=f"{RULES['training_regions'].title} ({name} model)",
             suffix=f"_{name}",
         )
-    if summary.peaks is not None and summary.peaks > RULES["most_peaks"].good:
+    if summary.peaks is not None and summary.peaks > THRESHOLDS["most_peaks"].good:
         yield _apply(
             "most_peaks",
             summary.peaks,

@@ -15,6 +15,7 @@ from prefect.context import TaskRunContext
 
 from chrombpnet_core.devices import backend_name
 from chrombpnet_core.errors import InputError
+from chrombpnet_core.evaluation.thresholds import THRESHOLDS
 from chrombpnet_core.genome import Fold, read_regions, write_regions
 from chrombpnet_core.training_data.sampling import Plan, centred_plan, training_plan
 from chrombpnet_core.training_data.selection import select_bias_regions, select_main_regions
@@ -28,9 +29,6 @@ log = logging.getLogger(__name__)
 
 _TOLD_EVERY = 10.0  # seconds
 _FIRST_EXAMPLES = 512  # that tell the mean log count
-
-BIAS_FAILS, BIAS_WATCHED = -0.5, -0.3
-"""Pearson r of a bias model's counts in test peaks: below the first it is refused, below the second warned about."""
 
 
 @step_task("Select training regions")
@@ -210,14 +208,15 @@ def _scale_bias(work: Work) -> None:
         else float("nan")
     )
     work.facts |= {"correction": delta, "pearsonr_test_peaks": r}
-    if r < BIAS_FAILS:
+    limits = THRESHOLDS["bias_r_peaks"]
+    if limits.status(r) == "fail":
         raise InputError(
             f"the bias model's counts correlate negatively with the peaks' (Pearson r {r:.2f})",
-            expected=f"r of {BIAS_FAILS} or more",
+            expected=f"r of {limits.bad} or more",
             remedy="it has learnt AT-rich background: train it with "
             "-b/--bias-threshold-factor raised by 0.1, or give another bias model",
         )
-    if r < BIAS_WATCHED:
+    if r < limits.good:
         log.warning(
             "the bias model's counts correlate with the peaks' at r = %.2f: watch for GC-rich motifs in its report", r
         )

@@ -13,10 +13,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from chrombpnet_core.evaluation import metrics
+from chrombpnet_core.evaluation import metrics, thresholds
 from chrombpnet_core.plots import PALETTE, plain_svg, write_svg
 from chrombpnet_core.report import pictures as report_pictures
-from chrombpnet_core.report import rules as verdict_rules
 from chrombpnet_core.report import run_report as report
 from chrombpnet_core.report import sections as report_sections
 from chrombpnet_core.report import verdicts
@@ -31,6 +30,7 @@ from chrombpnet_core.report.content import (
     format_q_value,
 )
 from chrombpnet_core.report.glossary import TERMS, glossary
+from chrombpnet_core.report.rules import RULES
 from chrombpnet_core.report.sections import page_of
 from chrombpnet_core.report.tables import format_number, tables
 from chrombpnet_core.simulation.planted_truth import Check
@@ -281,11 +281,12 @@ def test_profile_distance_is_never_judged():
 
 def test_every_threshold_is_used_and_worst_come_first():
     found = verdicts.judge(full_content())
-    assert [verdict_rules.STATUSES.index(item.status) for item in found] == sorted(
-        verdict_rules.STATUSES.index(item.status) for item in found
+    assert [thresholds.STATUSES.index(item.status) for item in found] == sorted(
+        thresholds.STATUSES.index(item.status) for item in found
     )
-    used = {key for item in found for key in verdict_rules.RULES if item.key.startswith(key)}
-    assert used == set(verdict_rules.RULES) - {"most_peaks"}
+    used = {key for item in found for key in thresholds.THRESHOLDS if item.key.startswith(key)}
+    assert used == set(thresholds.THRESHOLDS) - {"most_peaks"}
+    assert set(RULES) == set(thresholds.THRESHOLDS)
     assert verdicts.worst(found) == found[0].status
     assert verdicts.worst([]) == "info"
 
