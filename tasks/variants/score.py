@@ -16,19 +16,14 @@ import pandas as pd
 
 from chrombpnet_core.devices import find_device
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome import Genome, Naming, centres, read_regions, same_chromosome
+from chrombpnet_core.genome import Naming, centres, read_regions
 from chrombpnet_core.progress import bar
-from chrombpnet_core.variants.files import BLOCK, Duplicates, allele_problems, read_variants
+from chrombpnet_core.variants.checking import LEFT_OUT_COLUMNS, VariantChecker
+from chrombpnet_core.variants.files import BLOCK, read_variants
 from chrombpnet_core.variants.output import PredictionsFile, ScoreTable, read_table
 from chrombpnet_core.variants.scores import log_probability_change, score_alleles, with_p_values
 from chrombpnet_core.variants.windows import (
-    AGREES,
-    SWAPPED,
     chromosome_codes,
-    hold_against,
-    likely_cause,
-    out_of_bounds,
-    swap,
 )
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.steps.genome import genome_at, sizes_of
@@ -55,9 +50,6 @@ SCORED, PREDICTIONS = "scores.parquet", "predictions.h5"
 LOG_PROBS = "log_probs"
 """Column of :func:`~chrombpnet_core.variants.scores.log_probability_change`."""
 _PEAKS, _BACKGROUND = "peak_counts.npy", "background.npz"
-_MOST_WRONG = 0.05  # of variants that may disagree with the genome
-_SHOWN = 1000  # of these that the cause is looked for in
-_FORWARD = {"swapped": "alleles are swapped; --swap-ref would score it", "differs": "allele 1 is not the genome's"}
 
 
 def model_lengths(models: list[str]) -> tuple[int, int]:
@@ -196,113 +188,7 @@ def score_chromosome(
     )
 
 
-class _Reader:
-    """Goes through the variants' file, keeps what can be scored, and counts and lists the rest."""
-
-    def __init__(self, work: Work, genome: Genome) -> None:
-        self.work, self.genome = work, genome
-        self.naming = Naming.from_json(work.parameters["naming"])
-        self.sizes = sizes_of(genome, work.inputs.get("chrom_sizes"), self.naming)
-        self.reasons: collections.Counter[str] = collections.Counter()
-        self.unknown: collections.Counter[str] = collections.Counter()
-        self.chroms: dict[str, dict[str, Any]] = {}
-        self.duplicates, self.compared, self.swapped = Duplicates(), 0, 0
-        self.wrong: list[tuple[pd.DataFrame, np.ndarray]] = []
-        self.kept = 0
-
-    def take(self, table: pd.DataFrame) -> None:
-        """One block."""
-        changed = self.naming.translate(table["chr"].unique(), self.sizes)
-        table["chr"] = table["chr"].replace(changed)
-        why = allele_problems(table)
-        for at, chrom in enumerate(table["chr"]):
-            if chrom not in self.sizes:
-                if chrom in self.naming.excluded:
-                    why[at] = why[at] or "chromosome left out"
-                else:
-                    why[at] = why[at] or "chromosome not in the genome"
-                    self.unknown[chrom] += 1
-        chosen = self.work.parameters["chroms"]
-        if chosen is not None:
-            why[(why == "") & ~table["chr"].isin(chosen).to_numpy()] = "chromosome not asked for"
-        rows = np.flatnonzero(why == "")
-        why[rows] = out_of_bounds(table.iloc[rows], self.sizes, *self.work.parameters["lengths"])
-        table = self._against_genome(table.assign(swapped=False), why)
-        rows = np.flatnonzero(why == "")
-        why[rows[self.duplicates.mark(table.iloc[rows].reset_index(drop=True))]] = "the same variant was there before"
-        self._write(table, why)
-
-    def _against_genome(self, table: pd.DataFrame, why: np.ndarray) -> pd.DataFrame:
-        rows = np.flatnonzero(why == "")
-        verdicts = hold_against(self.genome, table.iloc[rows])
-        self.compared += len(rows)
-        exchanged = np.zeros(len(table), dtype=bool)
-        if self.work.parameters["swap_ref"]:
-            exchanged[rows[verdicts == SWAPPED]] = True
-            self.swapped += int(exchanged.sum())
-            table = swap(table, exchanged).assign(swapped=exchanged)
-            rows, verdicts = rows[verdicts != SWAPPED], verdicts[verdicts != SWAPPED]
-            again = np.flatnonzero(exchanged)  # what an exchanged deletion loses from the right may not be there
-            why[again] = out_of_bounds(table.iloc[again], self.sizes, *self.work.parameters["lengths"])
-        wrong = rows[verdicts != AGREES]
-        why[wrong] = [_FORWARD["swapped" if verdict == SWAPPED else "differs"] for verdict in verdicts[verdicts != AGREES]]
-        if len(wrong) and sum(len(part) for part, _ in self.wrong) < _SHOWN:
-            self.wrong.append((table.iloc[wrong[:_SHOWN]], verdicts[verdicts != AGREES][:_SHOWN]))
-        return table
-
-    def _write(self, table: pd.DataFrame, why: np.ndarray) -> None:
-        self.reasons.update(reason for reason in why if reason)
-        left = table[why != ""].assign(why=why[why != ""])
-        names = ["record", "chr", "pos", "allele1", "allele2", "variant_id", "why"]
-        _append(left[names], self.work.out / LEFT_OUT)
-        kept = table[why == ""]
-        self.kept += len(kept)
-        for chrom, part in kept.groupby("chr", sort=False):
-            told = self.chroms.setdefault(str(chrom), {"file": f"chromosome-{len(self.chroms) + 1:04d}.tsv", "variants": 0})
-            told["variants"] += len(part)
-            _append(part, self.work.out / told["file"])
-
-    def judge(self) -> None:
-        """Refuse a list of which none is left, or too many disagree with the genome."""
-        path, number = self.work.inputs["variants"], self.kept + self.reasons.total()
-        wrong = sum(self.reasons[words] for words in _FORWARD.values())
-        if wrong > _MOST_WRONG * max(self.compared, 1):
-            tables, verdicts = zip(*self.wrong, strict=True)
-            table = pd.concat(tables, ignore_index=True)
-            row = table.iloc[0]
-            raise InputError(
-                f"{path}: allele 1 is not the genome's in {wrong:,} of {self.compared:,} variants, such as "
-                f"{row['chr']}:{row['pos']} {row['allele1']}>{row['allele2']}",
-                expected=f"at most {_MOST_WRONG:.0%}",
-                remedy=likely_cause(self.genome, table[:_SHOWN], np.concatenate(verdicts)[:_SHOWN]),
-            )
-        told = "; ".join(f"{count:,} {reason}" for reason, count in self.reasons.most_common())
-        if not self.kept:
-            names = [name for name, _ in self.unknown.most_common(3)]
-            others = [f"{name} is {other} in the genome" for name in names if (other := same_chromosome(name, self.sizes))]
-            raise InputError(
-                f"{path}: none of the {number:,} variants can be scored",
-                found=told,
-                remedy="; ".join(others) + ": give --alias auto" if others else "",
-            )
-        if self.reasons:
-            log.warning("%s of %s variants are not scored: %s", f"{self.reasons.total():,}", f"{number:,}", told)
-        if self.unknown:
-            log.warning(
-                "chromosomes that the genome lacks: %s",
-                ", ".join(
-                    f"{name} ({count:,}{', its ' + other if (other := same_chromosome(name, self.sizes)) else ''})"
-                    for name, count in self.unknown.most_common(5)
-                ),
-            )
-        if self.swapped:
-            log.warning(
-                "%s variants have the genome's letters as allele 2: their alleles are exchanged, so signs are those "
-                "of the exchanged order (column swapped)",
-                f"{self.swapped:,}",
-            )
-
-
+from chrombpnet_core.genome import Naming, centres, read_regions
 def _append(table: pd.DataFrame, path: Path) -> None:
     """Add rows to a TSV, which has a header once."""
     if len(table) or not path.exists():
@@ -310,21 +196,31 @@ def _append(table: pd.DataFrame, path: Path) -> None:
 
 
 def _read(work: Work) -> None:
+    parameters, chroms = work.parameters, {}
+    naming = Naming.from_json(parameters["naming"])
     path, artifact = stage(str(work.inputs["genome"]), "genome")
     with genome_at(path, artifact.sha256) as genome:
-        reader = _Reader(work, genome)
+        sizes = sizes_of(genome, work.inputs.get("chrom_sizes"), naming)
+        checker = VariantChecker(
+            genome, sizes, tuple(parameters["lengths"]), naming, parameters["chroms"], parameters["swap_ref"]
+        )
         with bar("reading variants", None, "variants") as progress:
-            for table in read_variants(work.inputs["variants"], work.parameters["schema"]):
-                reader.take(table)
+            for table in read_variants(work.inputs["variants"], parameters["schema"]):
+                scored, left_out = checker.check(table)
+                _append(left_out[LEFT_OUT_COLUMNS], work.out / LEFT_OUT)
+                for chrom, part in scored.groupby("chr", sort=False):
+                    entry = chroms.setdefault(str(chrom), {"file": f"chromosome-{len(chroms) + 1:04d}.tsv", "variants": 0})
+                    entry["variants"] += len(part)
+                    _append(part, work.out / entry["file"])
                 progress.update(len(table))
-        reader.judge()
+        checker.finish(work.inputs["variants"])
     work.facts |= {
-        "variants": reader.kept,
-        "chroms": reader.chroms,
-        "left_out": dict(reader.reasons),
-        "swapped": reader.swapped,
+        "variants": checker.scored,
+        "chroms": chroms,
+        "left_out": dict(checker.reasons),
+        "swapped": checker.swapped,
     }
-    log.info("%s variants on %s chromosomes", f"{reader.kept:,}", f"{len(reader.chroms):,}")
+    log.info("%s variants on %s chromosomes", f"{checker.scored:,}", f"{len(chroms):,}")
 
 
 def load_predictor(path: Path, precision: str) -> Any:
