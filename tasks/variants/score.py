@@ -188,7 +188,6 @@ def score_chromosome(
     )
 
 
-from chrombpnet_core.genome import Naming, centres, read_regions
 def _append(table: pd.DataFrame, path: Path) -> None:
     """Add rows to a TSV, which has a header once."""
     if len(table) or not path.exists():
