@@ -27,7 +27,7 @@ def main() -> None:
         seconds[part], begun = time.perf_counter() - begun, time.perf_counter()
 
     from chrombpnet_core.genome import open_genome, read_fold, read_regions, write_regions
-    from chrombpnet_core.training_data.nonpeaks import candidates, gc_bins, peak_gc, sample_nonpeaks
+    from chrombpnet_core.training_data import candidate_bins, gc_bins, peak_gc, sample_nonpeaks
 
     lap("import")
     with tempfile.TemporaryDirectory(dir=given.output) as cache, open_genome(given.genome, cache) as genome:
@@ -38,7 +38,7 @@ def main() -> None:
         lap("GC of peaks")
         bins = gc_bins(genome, genome.sizes)
         lap("GC of bins")
-    free = candidates(bins, peaks)
+    free = candidate_bins(bins, peaks)
     lap("candidates")
     nonpeaks, parts = sample_nonpeaks(foreground, free, fold)
     lap("draw")

@@ -40,9 +40,8 @@ def drawn_codes(number: int):
 
 def explainer(xla: bool):
     """Ours, of the model."""
-    from chrombpnet_core.interpret.deepshap import Explainer
-    from chrombpnet_core.models.bpnet import bpnet, draw_weights
-    from chrombpnet_core.models.sizes import Architecture
+    from chrombpnet_core.interpret import Explainer
+    from chrombpnet_core.models import Architecture, bpnet, draw_weights
 
     model = bpnet(Architecture(FILTERS, LAYERS))
     draw_weights(model, SEED)
@@ -57,7 +56,7 @@ def side(seconds: float, xla: bool, path: Path | None, regions: int) -> dict:
 
     from chrombpnet_core.devices import configure
     from chrombpnet_core.genome import dinucleotide_shuffles
-    from chrombpnet_core.interpret.contributions import explain_codes
+    from chrombpnet_core.interpret import explain_codes
 
     configure(device="cpu")
     explain, model = explainer(xla)

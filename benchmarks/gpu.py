@@ -20,7 +20,7 @@ import numpy as np
 from chrombpnet_core.devices import Device, configure, find_device, is_out_of_memory
 
 if TYPE_CHECKING:
-    from chrombpnet_core.training.step import Engine
+    from chrombpnet_core.training import TrainingStep
 
 L, W = 2114, 1000
 LAYERS, BIAS = 8, (128, 4)
@@ -31,11 +31,13 @@ WARM = 3
 
 def drawn_batches(size: int) -> list:
     """Four batches of random bases and counts, each step's another one."""
-    from chrombpnet_core.training_data.sampling import Batch
+    from chrombpnet_core.training_data import ExampleBatch
 
     rng = np.random.default_rng(size)
     return [
-        Batch(rng.integers(0, 4, (size, L), dtype=np.uint8), rng.poisson(0.5, (size, W)).astype(np.float32), np.arange(size))
+        ExampleBatch(
+            rng.integers(0, 4, (size, L), dtype=np.uint8), rng.poisson(0.5, (size, W)).astype(np.float32), np.arange(size)
+        )
         for _ in range(4)
     ]
 
@@ -61,11 +63,8 @@ def measure(precision: str, filters: int, sizes: Sequence[int], seconds: float, 
     import keras
     from matrix_rate import matrix_rate
 
-    from chrombpnet_core.models.bpnet import body_dtype, bpnet, chrombpnet
-    from chrombpnet_core.models.predict import predictor
-    from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture
-    from chrombpnet_core.training.backends import make_engine
-    from chrombpnet_core.training.compute import Compute, set_precision
+    from chrombpnet_core.models import ACCESSIBILITY_PREFIX, Architecture, Predictor, body_dtype, bpnet, chrombpnet
+    from chrombpnet_core.training import ComputeOptions, make_training_step, set_precision
 
     set_precision(precision)
     limit = matrix_rate("bfloat16" if precision == "bfloat16" else "float32", matrix_size)
@@ -77,12 +76,12 @@ def measure(precision: str, filters: int, sizes: Sequence[int], seconds: float, 
     model = chrombpnet(bpnet(body, ACCESSIBILITY_PREFIX, "model_wo_bias", body_dtype(precision)), bpnet(bias, name="bias"))
     optimizer = keras.optimizers.Adam(1e-3)
     optimizer.build(model.trainable_variables)
-    engine = make_engine(model, optimizer, 50.0, Compute(precision))
+    engine = make_training_step(model, optimizer, 50.0, ComputeOptions(precision))
     forward = body.flops() + bias.flops()
     fastest = 0.0
     for size in sizes:
         batches = drawn_batches(size)
-        predict = predictor(model, size)
+        predict = Predictor(model, size)
         kinds = {
             "training": (engine.train, 3 * body.flops() + bias.flops()),
             "forward pass and losses": (engine.evaluate, forward),
@@ -105,10 +104,9 @@ def measure(precision: str, filters: int, sizes: Sequence[int], seconds: float, 
 def explain(precision: str, filters: int, seconds: float) -> None:
     """Print regions/s of DeepSHAP: 20 shuffles each, counts and profile, shuffling included."""
     from chrombpnet_core.genome import dinucleotide_shuffles
-    from chrombpnet_core.interpret.deepshap import Explainer
-    from chrombpnet_core.models.bpnet import bpnet
-    from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture
-    from chrombpnet_core.training.compute import set_precision
+    from chrombpnet_core.interpret import Explainer
+    from chrombpnet_core.models import ACCESSIBILITY_PREFIX, Architecture, bpnet
+    from chrombpnet_core.training import set_precision
 
     set_precision(precision)
     explainer = Explainer(
@@ -128,7 +126,7 @@ def explain(precision: str, filters: int, seconds: float) -> None:
         print(f"{precision:8}  batch {size:5}  {'contributions to both heads':32}{told}", flush=True)
 
 
-def _spent(engine: Engine, work: Callable, batches: Sequence, seconds: float) -> float:
+def _spent(engine: TrainingStep, work: Callable, batches: Sequence, seconds: float) -> float:
     """Seconds of a step; 0 where the device's memory is too small, and the engine is then as before."""
     before = engine.state()
     try:

@@ -72,7 +72,7 @@ def write(folder: Path) -> dict[str, float]:
 
     from chrombpnet_core.genome import open_genome
     from chrombpnet_core.tracks import Coverage
-    from chrombpnet_core.training_data.shards import Layout, write_shards
+    from chrombpnet_core.training_data import ShardLayout, write_shards
 
     regions = pd.read_pickle(folder / "regions.pkl")
     shutil.rmtree(folder / "shards", ignore_errors=True)
@@ -80,7 +80,7 @@ def write(folder: Path) -> dict[str, float]:
     with open_genome(folder / "g.fa", folder / "cache") as genome, Coverage(folder / "c.bw") as coverage:
         begun = time.perf_counter()
         index = write_shards(
-            folder / "shards", genome, coverage, regions, regions[:0], Layout(*LENGTHS), cache=folder / "cache"
+            folder / "shards", genome, coverage, regions, regions[:0], ShardLayout(*LENGTHS), cache=folder / "cache"
         )
     seconds = time.perf_counter() - begun
     return {
@@ -93,26 +93,25 @@ def write(folder: Path) -> dict[str, float]:
 
 def read(folder: Path, share: float) -> dict[str, float]:
     """Batches of 64 of an epoch's plan over a share of the regions: jitter, reverse complement, one-hot."""
-    from chrombpnet_core.training_data.sampling import batches, training_plan
-    from chrombpnet_core.training_data.shards import ShardSet
+    from chrombpnet_core.training_data import ShardSet, read_batches, training_plan
 
     with ShardSet(folder / "shards") as shards:
         plan = training_plan(np.arange(int(share * len(shards))), np.arange(0), 0, LENGTHS[2], LENGTHS[2], 1, 0)
         begun, done = time.perf_counter(), 0
-        for batch in batches(shards, plan, 64):
+        for batch in read_batches(shards, plan, 64):
             done += batch.sequences.shape[0]
         return {"per_second": done / (time.perf_counter() - begun)}
 
 
 def peers(folder: Path) -> dict[str, float]:
     """Bytes a record and microseconds to decode one in batches of 64: ours, ours under zlib, plain bytes under zlib."""
-    from chrombpnet_core.training_data.shards import ShardSet, decode, encode
+    from chrombpnet_core.training_data import ShardSet, decode_records, encode_records
 
     with ShardSet(folder / "shards") as shards:
         ids = np.random.default_rng(2).choice(len(shards), min(4096, len(shards)), replace=False)
         codes, counts = shards.read(ids)
         layout = shards.layout
-    packed = encode(ids, ids * 0, ids * 0, ids, codes, counts)
+    packed = encode_records(ids, ids * 0, ids * 0, ids, codes, counts)
     squeezed = [zlib.compress(record, 1) for record in packed]
     plain = [zlib.compress(bases.tobytes() + values.tobytes(), 1) for bases, values in zip(codes, counts, strict=True)]
 
@@ -124,8 +123,8 @@ def peers(folder: Path) -> dict[str, float]:
         return [np.stack(values) for values in zip(*map(inflate, records), strict=True)]
 
     ways: dict[str, tuple[list[bytes], Callable[[list[bytes]], object]]] = {
-        "packed": (packed, lambda records: decode(records, layout)),
-        "packed + zlib": (squeezed, lambda records: decode([zlib.decompress(record) for record in records], layout)),
+        "packed": (packed, lambda records: decode_records(records, layout)),
+        "packed + zlib": (squeezed, lambda records: decode_records([zlib.decompress(record) for record in records], layout)),
         "plain + zlib": (plain, stacked),
     }
     found = {}

@@ -32,7 +32,7 @@ def data(folder: Path, models: list[tuple[int, int]]) -> dict:
 
     from chrombpnet_core.genome import open_genome, regions_at
     from chrombpnet_core.tracks import Coverage
-    from chrombpnet_core.training_data.shards import Layout, ShardSet, write_shards
+    from chrombpnet_core.training_data import ShardLayout, ShardSet, write_shards
 
     rng = np.random.default_rng(1)
     write_genome(SIZES, folder / "g.fa", seed=1)
@@ -44,7 +44,9 @@ def data(folder: Path, models: list[tuple[int, int]]) -> dict:
             shutil.rmtree(folder / name, ignore_errors=True)
             (folder / name).mkdir()
             regions = regions_at(names[chroms[:number]], starts[:number], L)
-            write_shards(folder / name, genome, coverage, regions, regions[:0], Layout(L, W, JITTER), cache=folder / "cache")
+            write_shards(
+                folder / name, genome, coverage, regions, regions[:0], ShardLayout(L, W, JITTER), cache=folder / "cache"
+            )
     with ShardSet(folder / "few") as shards:
         codes, counts = shards.read(np.arange(TRAINED))
         np.savez(folder / "regions.npz", codes=codes, counts=counts, lengths=(L, W), weight=_weight(shards))
@@ -73,8 +75,7 @@ def _weight(shards) -> float:
 
 def _model(size: tuple[int, int]):
     """A main model around a frozen bias model, and its floating-point operations for an example of training."""
-    from chrombpnet_core.models.bpnet import bpnet, chrombpnet, draw_weights
-    from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture
+    from chrombpnet_core.models import ACCESSIBILITY_PREFIX, Architecture, bpnet, chrombpnet, draw_weights
 
     body, bias = (Architecture(*each, L, W) for each in (size, BIAS))
     parts = bpnet(body, ACCESSIBILITY_PREFIX, "model_wo_bias"), bpnet(bias, name="bias")
@@ -86,9 +87,9 @@ def _model(size: tuple[int, int]):
 def _export(path: Path, size: tuple[int, int], shards) -> None:
     import keras
 
-    from chrombpnet_core.models.bpnet import accessibility_part, bias_part
-    from chrombpnet_core.training.backends import make_engine
-    from chrombpnet_core.training_data.sampling import centred_plan, load_batch
+    from chrombpnet_core.models import accessibility_part, bias_part
+    from chrombpnet_core.training import make_training_step
+    from chrombpnet_core.training_data import centred_plan, read_batch
 
     model, _ = _model(size)
     ends = [
@@ -103,27 +104,34 @@ def _export(path: Path, size: tuple[int, int], shards) -> None:
         arrays |= {f"{name}/{i}": array for i, array in enumerate(array for pair in found for array in pair)}
     optimizer = keras.optimizers.Adam()
     optimizer.build(model.trainable_variables)
-    batch = load_batch(shards, centred_plan(np.arange(BATCH), JITTER))
-    np.savez(path, **arrays, loss=make_engine(model, optimizer, _weight(shards)).evaluate(batch)[0])
+    batch = read_batch(shards, centred_plan(np.arange(BATCH), JITTER))
+    np.savez(path, **arrays, loss=make_training_step(model, optimizer, _weight(shards)).evaluate(batch)[0])
 
 
 def _train(folder: Path, name: str, regions: int, size: tuple[int, int], stop: Callable[[], bool]) -> float:
     """Train as ``chrombpnet train`` does until ``stop`` says so; floating-point operations of an example."""
     from chrombpnet_core.devices import find_device
     from chrombpnet_core.errors import Stopped
-    from chrombpnet_core.training.checkpoint import Checkpoint
-    from chrombpnet_core.training.compute import Compute, set_precision
-    from chrombpnet_core.training.fit import TrainingOptions, Watch, fit, make_reproducible
-    from chrombpnet_core.training_data.sampling import Plan, centred_plan, training_plan
-    from chrombpnet_core.training_data.shards import ShardSet
+    from chrombpnet_core.training import (
+        Checkpoint,
+        ComputeOptions,
+        TrainingCallbacks,
+        TrainingOptions,
+        fit,
+        make_reproducible,
+        set_precision,
+    )
+    from chrombpnet_core.training_data import ExamplePlan, ShardSet, centred_plan, training_plan
 
     device = find_device()
-    set_precision(Compute().precision)
+    set_precision(ComputeOptions().precision)
     make_reproducible(1, device)
     model, flops = _model(size)
     ids, none = np.arange(regions), np.arange(0)
     plans = [training_plan(ids, none, 0, JITTER, JITTER, 1, epoch) for epoch in range(max(1, 400_000 // regions))]
-    endless = Plan(*(np.concatenate([getattr(plan, part) for plan in plans]) for part in ("ids", "offsets", "flipped")))
+    endless = ExamplePlan(
+        *(np.concatenate([getattr(plan, part) for plan in plans]) for part in ("ids", "offsets", "flipped"))
+    )
     with ShardSet(folder / name) as shards, tempfile.TemporaryDirectory() as scratch, suppress(Stopped):
         fit(
             model,
@@ -133,7 +141,7 @@ def _train(folder: Path, name: str, regions: int, size: tuple[int, int], stop: C
             _weight(shards),
             TrainingOptions(batch_size=BATCH),
             Checkpoint(Path(scratch) / "state.npz"),
-            watch=Watch(stop),
+            watch=TrainingCallbacks(stop),
         )
     return flops
 
@@ -156,11 +164,11 @@ def profile(folder: Path, size: tuple[int, int], seconds: float) -> dict:
     """Seconds a step: waiting for the input, in the compiled step (which is waited for), elsewhere."""
     from matrix_rate import matrix_rate
 
-    from chrombpnet_core.training import fit as training
-    from chrombpnet_core.training.step import Engine
+    from chrombpnet_core.training import TrainingStep
+    from chrombpnet_core.training import fitting as training
 
     clock, spent = Clock(seconds), {"input": 0.0, "step": 0.0}
-    plain_batches, plain_train = training.batches, Engine.train
+    plain_batches, plain_train = training.read_batches, TrainingStep.train
 
     def timed(part: str, work: Callable):
         begun = time.perf_counter()
@@ -170,14 +178,14 @@ def profile(folder: Path, size: tuple[int, int], seconds: float) -> dict:
             if clock.warm:
                 spent[part] += time.perf_counter() - begun
 
-    def batches(*arguments):
+    def read_batches(*arguments):
         items = plain_batches(*arguments)
         with suppress(StopIteration):
             while True:
                 yield timed("input", lambda: next(items))
 
-    training.batches = batches
-    Engine.train = lambda engine, batch: timed("step", lambda: np.asarray(plain_train(engine, batch)))
+    training.read_batches = read_batches
+    TrainingStep.train = lambda engine, batch: timed("step", lambda: np.asarray(plain_train(engine, batch)))
     flops = _train(folder, "few", TRAINED, size, clock.step)
     parts = {name: value / clock.steps for name, value in spent.items()}
     return parts | {
@@ -196,15 +204,14 @@ def memory(folder: Path, name: str) -> dict:
 
 def read(folder: Path, seconds: float) -> dict:
     """Examples a second of the input alone: base codes and profiles, and one-hot on the host as well."""
-    from chrombpnet_core.training_data.sampling import batches, training_plan
-    from chrombpnet_core.training_data.shards import ShardSet
+    from chrombpnet_core.training_data import ShardSet, read_batches, training_plan
 
     found = {}
     with ShardSet(folder / "many") as shards:
         plan = training_plan(np.arange(MANY), np.arange(0), 0, JITTER, JITTER, 1, 0)
         for name in ("codes", "sequences"):
             clock = Clock(seconds)
-            for batch in batches(shards, plan, BATCH):
+            for batch in read_batches(shards, plan, BATCH):
                 _ = getattr(batch, name), batch.profiles
                 if clock.step():
                     break

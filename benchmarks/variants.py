@@ -45,9 +45,7 @@ def whole_run(number: int) -> dict:
     from chrombpnet_core.devices import configure
 
     configure(device="cpu")
-    from chrombpnet_core.models.bpnet import bpnet, draw_weights
-    from chrombpnet_core.models.files import save_model
-    from chrombpnet_core.models.sizes import Architecture
+    from chrombpnet_core.models import Architecture, bpnet, draw_weights, save_model
     from flows.variants import VariantsRequest, score_variants
 
     with tempfile.TemporaryDirectory() as name:
@@ -82,9 +80,7 @@ def speed(seconds: float, repeats: int) -> dict:
     from scipy.spatial.distance import jensenshannon
 
     from chrombpnet_core.genome import one_hot, reverse_complement
-    from chrombpnet_core.models.bpnet import bpnet, draw_weights
-    from chrombpnet_core.models.predict import BothStrands
-    from chrombpnet_core.models.sizes import Architecture
+    from chrombpnet_core.models import Architecture, BothStrandsPredictor, bpnet, draw_weights
     from chrombpnet_core.variants.files import read_variants
     from chrombpnet_core.variants.predict import predict_alleles
     from chrombpnet_core.variants.scores import score_alleles
@@ -95,7 +91,7 @@ def speed(seconds: float, repeats: int) -> dict:
     with tempfile.TemporaryDirectory() as name:
         sequence = simulated(Path(name), 128, 100_000)
         table = next(read_variants(Path(name) / "list.tsv", "chrombpnet"))
-    predict = BothStrands(model, device)
+    predict = BothStrandsPredictor(model, device)
 
     def ours(rows: int) -> list[tuple[float, float]]:
         scores = score_alleles(predict_alleles(predict, sequence, table.iloc[:rows].reset_index(drop=True)))

@@ -14,9 +14,10 @@ import numpy as np
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import OTHER_BASE
-from chrombpnet_core.models.ensemble import _ROWS
 
-__all__ = ["MeanPart", "mean_contributions", "pairs_of", "row_correlations"]
+_ROWS = 64  # regions of contributions in memory at a time, of every fold
+
+__all__ = ["MeanContributions", "mean_contributions", "pairs_of", "row_correlations"]
 
 
 def pairs_of(folds: int) -> list[tuple[int, int]]:
@@ -43,7 +44,7 @@ def row_correlations(values: np.ndarray) -> np.ndarray:
         return np.stack([(values[i] * values[j]).sum(axis=-1) / (scale[i] * scale[j]) for i, j in pairs_of(len(values))])
 
 
-class MeanPart(NamedTuple):
+class MeanContributions(NamedTuple):
     """Some regions: rows of the table; base codes uint8 ``(m, L)``; the folds' mean hypothetical contributions, float32
     ``(m, L, 4)``; :func:`row_correlations` of the contributions of the bases that are there, ``(pairs, m)``."""
 
@@ -53,7 +54,7 @@ class MeanPart(NamedTuple):
     agreement: np.ndarray
 
 
-def mean_contributions(paths: Sequence[str | os.PathLike]) -> Iterator[MeanPart]:
+def mean_contributions(paths: Sequence[str | os.PathLike]) -> Iterator[MeanContributions]:
     """The mean of several folds' contributions to one head, a few regions at a time.
 
     Parameters
@@ -89,7 +90,7 @@ def mean_contributions(paths: Sequence[str | os.PathLike]) -> Iterator[MeanPart]
                     )
             scores = np.stack([file["shap/seq"][rows].astype(np.float32) for file in files])
             codes = np.where(present.any(axis=1), present.argmax(axis=1), OTHER_BASE).astype(np.uint8)
-            yield MeanPart(
+            yield MeanContributions(
                 rows,
                 codes,
                 scores.mean(axis=0, dtype=np.float64).astype(np.float32).swapaxes(1, 2),

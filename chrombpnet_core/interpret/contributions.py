@@ -16,13 +16,13 @@ from chrombpnet_core.genome import Genome, dinucleotide_shuffles, one_hot
 from chrombpnet_core.interpret.deepshap import Explainer
 from chrombpnet_core.progress import bar
 
-__all__ = ["ContributionsFile", "Part", "explain_codes", "explain_regions", "noise_floor"]
+__all__ = ["ContributionsFile", "ExplainedRegions", "explain_codes", "explain_regions", "noise_floor"]
 
 _ROWS_OF_PART = 256
 _CHUNK = 8  # regions: what a reader of some takes in at least
 
 
-class Part(NamedTuple):
+class ExplainedRegions(NamedTuple):
     """Some regions: rows of the region table, base codes uint8 ``(m, L)``, head → hypothetical float32 ``(m, L, 4)``."""
 
     rows: slice
@@ -85,7 +85,7 @@ def explain_regions(
     seed: int,
     folder: str | os.PathLike,
     keep=lambda: None,
-) -> Iterator[Part]:
+) -> Iterator[ExplainedRegions]:
     """Explain windows of the genome in parts of some hundred; parts that ``folder`` holds are read, not computed.
 
     Parameters
@@ -117,7 +117,7 @@ def explain_regions(
                 keep()
             else:
                 progress.update(len(codes))
-            yield Part(rows, codes, scores)
+            yield ExplainedRegions(rows, codes, scores)
 
 
 def _write_part(path: Path, scores: dict[str, np.ndarray]) -> None:

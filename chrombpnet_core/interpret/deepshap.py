@@ -20,8 +20,7 @@ from keras import layers, ops
 from chrombpnet_core.devices import Device
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import one_hot
-from chrombpnet_core.models.layers import ProfileConv
-from chrombpnet_core.models.sizes import lengths_of
+from chrombpnet_core.models import ProfileConv, lengths_of
 
 __all__ = ["HEADS", "Explainer", "actual_contributions"]
 

@@ -13,11 +13,10 @@ import numpy as np
 from keras import layers
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.models.sizes import ENSEMBLE, lengths_of, require_lengths
+from chrombpnet_core.models.architecture import ENSEMBLE, lengths_of, require_lengths
 
-__all__ = ["average_models", "ensemble_track_values", "members_of", "predict_parts"]
+__all__ = ["average_models", "ensemble_track_values", "members_of", "predict_folds"]
 
-_ROWS = 64  # regions of contributions in memory at a time, of every fold
 
 Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """From base codes uint8 ``(n, L)`` to logits ``(n, W)`` and log counts ``(n,)``."""
@@ -61,7 +60,7 @@ def members_of(model: keras.Model) -> list[keras.Model]:
     ]
 
 
-def predict_parts(
+def predict_folds(
     accessibility: Sequence[Predict], bias: Sequence[Predict], codes: np.ndarray
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """What the three models of each of k folds predict, both parts of each main model going over the bases once.

@@ -21,10 +21,10 @@ import numpy as np
 
 from chrombpnet_core.errors import ModelFileError
 from chrombpnet_core.formats import require_file
-from chrombpnet_core.models.bpnet import accessibility_part, bias_part, bpnet, chrombpnet
+from chrombpnet_core.models.architecture import ACCESSIBILITY_PREFIX, BIAS_PREFIX, Architecture, preflatten_name
 from chrombpnet_core.models.ensemble import average_models, members_of
 from chrombpnet_core.models.keras2 import bpnet_config, ensemble_config, main_config
-from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, BIAS_PREFIX, Architecture, preflatten_name
+from chrombpnet_core.models.networks import accessibility_part, bias_part, bpnet, chrombpnet
 
 __all__ = ["architecture_of", "load_model", "save_model"]
 
@@ -269,7 +269,7 @@ def _is_code(config: object) -> bool:
 
 
 def architecture_of(model: keras.Model, prefix: str) -> Architecture | None:
-    """Size of a BPNet as :func:`~chrombpnet_core.models.bpnet.bpnet` makes it, or None for another architecture.
+    """Size of a BPNet as :func:`~chrombpnet_core.models.networks.bpnet` makes it, or None for another architecture.
 
     One of the user's own that bears BPNet's layer names but not its sizes is another.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chrombpnet_core.models.sizes import (
+from chrombpnet_core.models.architecture import (
     ACCESSIBILITY_PREFIX,
     BIAS_PREFIX,
     DILATED_KERNEL,

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from chrombpnet_core._types import Floats
 from chrombpnet_core.evaluation.bias_response import MAX_BIAS_RESPONSE, by_enzyme
 from chrombpnet_core.evaluation.footprints import CONTROL, INTERVAL
-from chrombpnet_core.models.names import BIAS, CORRECTED, FULL, MODEL_LABELS
+from chrombpnet_core.models import BIAS, CORRECTED, FULL, MODEL_LABELS
 from chrombpnet_core.plots.style import LIGHT, legend_above, one_panel, styled
 
 __all__ = ["MODEL_COLOURS", "footprint", "motif_footprint"]

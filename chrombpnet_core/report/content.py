@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chrombpnet_core.models.names import BIAS, CORRECTED
+from chrombpnet_core.models import BIAS, CORRECTED
 
 if TYPE_CHECKING:
     from chrombpnet_core.simulation.planted_truth import Check

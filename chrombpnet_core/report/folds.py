@@ -17,7 +17,7 @@ import numpy as np
 
 from chrombpnet_core.evaluation.metrics import quality_metric
 from chrombpnet_core.evaluation.thresholds import FOLD_APART, STATUSES, THRESHOLDS
-from chrombpnet_core.models.names import BIAS, FULL, MODEL_LABELS
+from chrombpnet_core.models import BIAS, FULL, MODEL_LABELS
 from chrombpnet_core.report.glossary import glossary
 from chrombpnet_core.report.html import render_page
 from chrombpnet_core.report.rules import RULES

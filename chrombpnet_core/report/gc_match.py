@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from chrombpnet_core._types import AnyArray
 from chrombpnet_core.plots import LIGHT, legend_above, one_panel, styled
-from chrombpnet_core.training_data.nonpeaks import CLOSE_GC, GC_EDGES, gc_histogram
+from chrombpnet_core.training_data import CLOSE_GC, GC_EDGES, gc_histogram
 
 __all__ = ["gc_match", "gc_match_of_regions"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from chrombpnet_core.evaluation.bias_response import bias_response
 from chrombpnet_core.evaluation.footprints import CONTROL
-from chrombpnet_core.models.names import MODEL_LABELS
+from chrombpnet_core.models import MODEL_LABELS
 from chrombpnet_core.report.content import ReportContent
 
 __all__ = ["Table", "format_number", "tables"]

@@ -8,21 +8,21 @@ from typing import Any
 import keras
 import numpy as np
 
-from chrombpnet_core.training.compute import Compute
-from chrombpnet_core.training.step import Engine, _enough, _one_hot
+from chrombpnet_core.training.compute_options import ComputeOptions
+from chrombpnet_core.training.step import TrainingStep, _enough, _one_hot
 
-__all__ = ["make_engine"]
+__all__ = ["make_training_step"]
 
 
-def make_engine(
-    model: keras.Model, optimizer: keras.Optimizer, counts_loss_weight: float, compute: Compute | None = None
-) -> Engine:
-    """The engine of this process's Keras backend; parameters as in :class:`Engine`."""
+def make_training_step(
+    model: keras.Model, optimizer: keras.Optimizer, counts_loss_weight: float, compute: ComputeOptions | None = None
+) -> TrainingStep:
+    """The engine of this process's Keras backend; parameters as in :class:`TrainingStep`."""
     kind = _Jax if keras.backend.backend() == "jax" else _TensorFlow
-    return kind(model, optimizer, counts_loss_weight, compute or Compute())
+    return kind(model, optimizer, counts_loss_weight, compute or ComputeOptions())
 
 
-class _TensorFlow(Engine):
+class _TensorFlow(TrainingStep):
     """Steps as graph functions, one trace for each size of batch: what a trace rounds does not depend on the others."""
 
     def __init__(self, *arguments: Any) -> None:
@@ -64,7 +64,7 @@ class _TensorFlow(Engine):
             return self._weighted(share, self._tf.constant(codes), self._tf.constant(counts))
 
 
-class _Jax(Engine):
+class _Jax(TrainingStep):
     """Steps as pure functions of the state, which is kept on the device; parts of a batch share a mesh of devices."""
 
     def __init__(self, *arguments: Any) -> None:

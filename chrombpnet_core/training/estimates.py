@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from chrombpnet_core.concurrency import cores
 from chrombpnet_core.devices import CPU_FLOPS_PER_CORE, Device
-from chrombpnet_core.models.sizes import Architecture
+from chrombpnet_core.models import Architecture
 
-__all__ = ["Estimate", "Training", "estimate"]
+__all__ = ["PlannedTraining", "ResourceEstimate", "estimate_resources"]
 
 _FRAMEWORK_BYTES = 1.2e9
 _LARGEST_CHROMOSOME = 2.5e8
@@ -19,7 +19,7 @@ _GPU_FLOPS = 1.5e13
 
 
 @dataclass(frozen=True)
-class Training:
+class PlannedTraining:
     """One model to train: its size and the examples it sees in all epochs at most."""
 
     architecture: Architecture
@@ -27,7 +27,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ResourceEstimate:
     """Bytes of host memory, device memory and disk; hours of training at most."""
 
     host_memory: float
@@ -45,10 +45,10 @@ class Estimate:
         return f"host memory {self.host_memory / gib:.1f} GiB, {device}disk {disk}{training}"
 
 
-def estimate(
-    trainings: list[Training], batch_size: int, regions: int, bases: int, genome_size: int, device: Device
-) -> Estimate:
-    """Estimate a run.
+def estimate_resources(
+    trainings: list[PlannedTraining], batch_size: int, regions: int, bases: int, genome_size: int, device: Device
+) -> ResourceEstimate:
+    """Estimate memory, disk and time of a run.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def estimate(
     speed = _GPU_FLOPS * device.count if device.kind == "gpu" else CPU_FLOPS_PER_CORE * cores()
     disk = regions * bases * _RECORD_SHARE + genome_size * 0.3 + regions * 400
     host = _FRAMEWORK_BYTES + max(chromosome, on_device if device.kind == "cpu" else 6e8)
-    return Estimate(host, on_device if device.kind == "gpu" else 0, disk, flops / speed / 3600)
+    return ResourceEstimate(host, on_device if device.kind == "gpu" else 0, disk, flops / speed / 3600)
 
 
 def _activation_bytes(size: Architecture) -> float:

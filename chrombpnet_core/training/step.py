@@ -17,19 +17,19 @@ import numpy as np
 from keras import ops
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.models.losses import multinomial_nll
-from chrombpnet_core.training.compute import Compute
-from chrombpnet_core.training_data.sampling import Batch
+from chrombpnet_core.models import multinomial_nll
+from chrombpnet_core.training.compute_options import ComputeOptions
+from chrombpnet_core.training_data import ExampleBatch
 
-__all__ = ["LOSSES", "Engine"]
+__all__ = ["LOSSES", "TrainingStep"]
 
 log = logging.getLogger(__name__)
 
 LOSSES = ("loss", "logits_profile_predictions_loss", "logcount_predictions_loss")
 
 
-class Engine:
-    """What both backends share; :func:`make_engine` makes the right one.
+class TrainingStep:
+    """What both backends share; :func:`~chrombpnet_core.training.make_training_step` makes the right one.
 
     Parameters
     ----------
@@ -43,13 +43,15 @@ class Engine:
         How.
     """
 
-    def __init__(self, model: keras.Model, optimizer: keras.Optimizer, counts_loss_weight: float, compute: Compute) -> None:
+    def __init__(
+        self, model: keras.Model, optimizer: keras.Optimizer, counts_loss_weight: float, compute: ComputeOptions
+    ) -> None:
         self.model, self.optimizer = model, optimizer
         self.weight, self.compute = counts_loss_weight, compute
         self.largest_part: int | None = None
         """Examples that a device takes at once; None: its whole share of a batch."""
 
-    def train(self, batch: Batch) -> Any:
+    def train(self, batch: ExampleBatch) -> Any:
         """One step; the three losses of :data:`LOSSES`, float32 ``(3,)``, which may still be on their way."""
         parts = self._parts(len(batch.ids))
         if len(parts) == 1:
@@ -63,7 +65,7 @@ class Engine:
         self._apply(total[1:])
         return total[0]
 
-    def evaluate(self, batch: Batch) -> np.ndarray:
+    def evaluate(self, batch: ExampleBatch) -> np.ndarray:
         """Losses of a batch, float32 ``(3,)``, without a step."""
         parts = self._parts(len(batch.ids))
         return np.sum(

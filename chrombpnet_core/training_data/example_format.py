@@ -28,7 +28,7 @@ import numpy as np
 
 from chrombpnet_core.genome import OTHER_BASE
 
-__all__ = ["HEADER", "VERSION", "Layout", "decode", "encode"]
+__all__ = ["HEADER", "VERSION", "ShardLayout", "decode_records", "encode_records"]
 
 VERSION = 2
 """First byte of every record; 1 was never written (a record of the first format began with 0x78, zlib's mark)."""
@@ -56,7 +56,7 @@ _ESCAPE = 255  # in ``large``: the value stands in ``values``
 
 
 @dataclass(frozen=True)
-class Layout:
+class ShardLayout:
     """Widths in bp that every record of a shard set shares."""
 
     input_length: int
@@ -104,7 +104,7 @@ def _bytes_for(count: int | np.ndarray, width: int | np.ndarray) -> int | np.nda
     return (count * width + 7) // 8
 
 
-def encode(
+def encode_records(
     ids: np.ndarray, kinds: np.ndarray, chroms: np.ndarray, centres: np.ndarray, codes: np.ndarray, counts: np.ndarray
 ) -> list[bytes]:
     """Records of ``n`` regions.
@@ -182,7 +182,7 @@ def _digits(small: np.ndarray, widths: np.ndarray) -> tuple[list[np.ndarray], li
     return digits, large
 
 
-def decode(records: Sequence[bytes], layout: Layout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def decode_records(records: Sequence[bytes], layout: ShardLayout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Headers (:data:`HEADER`) ``(n,)``, base codes uint8 ``(n, bases)``, counts float32 ``(n, positions)`` of records.
 
     Raises
@@ -229,7 +229,7 @@ def _expand(data: np.ndarray, header: np.ndarray, at_digits: np.ndarray, at_larg
     return small
 
 
-def _check(header: np.ndarray, layout: Layout, wanted: np.ndarray, sizes: np.ndarray) -> None:
+def _check(header: np.ndarray, layout: ShardLayout, wanted: np.ndarray, sizes: np.ndarray) -> None:
     """Raise :class:`ValueError` for the first record whose header does not describe it."""
     if (header["version"] != VERSION).any():
         raise ValueError(f"a record of version {header['version'][header['version'] != VERSION][0]}, not {VERSION}")

@@ -28,7 +28,7 @@ from chrombpnet_core.genome import (
 )
 from chrombpnet_core.progress import bar, track
 
-__all__ = ["CLOSE_GC", "GC_EDGES", "candidates", "gc_bins", "gc_histogram", "peak_gc", "sample_nonpeaks"]
+__all__ = ["CLOSE_GC", "GC_EDGES", "candidate_bins", "gc_bins", "gc_histogram", "peak_gc", "sample_nonpeaks"]
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ def _window_sums(chosen: np.ndarray, starts: np.ndarray, width: int) -> np.ndarr
     return summed[starts + width] - summed[starts]
 
 
-def candidates(
+def candidate_bins(
     bins: pd.DataFrame, peaks: pd.DataFrame, blacklist: pd.DataFrame | None = None, width: int = 2114
 ) -> pd.DataFrame:
     """Bins that share no base with peaks or blacklist, both widened by ``width // 2`` on each side.
@@ -209,7 +209,7 @@ def sample_nonpeaks(
     peaks
         From :func:`peak_gc`.
     free
-        From :func:`candidates`.
+        From :func:`candidate_bins`.
     fold
         Chromosomes of each part, pooled; peaks on other chromosomes are not matched.
     ratio_train_valid, ratio_test

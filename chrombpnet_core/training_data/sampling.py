@@ -16,13 +16,13 @@ from chrombpnet_core.concurrency import prefetch
 from chrombpnet_core.genome import one_hot, reverse_complement
 from chrombpnet_core.training_data.shards import ShardSet
 
-__all__ = ["Batch", "Plan", "batches", "centred_plan", "load_batch", "training_plan"]
+__all__ = ["ExampleBatch", "ExamplePlan", "centred_plan", "read_batch", "read_batches", "training_plan"]
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExamplePlan:
     """The examples of one epoch in order.
 
     Attributes
@@ -46,14 +46,14 @@ class Plan:
         """Batches of the epoch, a smaller last one included."""
         return -(-len(self) // batch_size)
 
-    def slice(self, step: int, batch_size: int) -> Plan:
+    def slice(self, step: int, batch_size: int) -> ExamplePlan:
         """The examples of one batch."""
         at = slice(step * batch_size, (step + 1) * batch_size)
-        return Plan(self.ids[at], self.offsets[at], self.flipped[at])
+        return ExamplePlan(self.ids[at], self.offsets[at], self.flipped[at])
 
 
 @dataclass(frozen=True)
-class Batch:
+class ExampleBatch:
     """Examples: base codes uint8 ``(n, L)``, profile counts float32 ``(n, W)``, region ids ``(n,)``."""
 
     codes: np.ndarray
@@ -73,7 +73,7 @@ class Batch:
 
 def training_plan(
     peaks: np.ndarray, nonpeaks: np.ndarray, draw: int, jitter: int, record_jitter: int, seed: int, epoch: int
-) -> Plan:
+) -> ExamplePlan:
     """The augmented, shuffled examples of one training epoch.
 
     Parameters
@@ -95,23 +95,23 @@ def training_plan(
     flipped = np.zeros(len(ids), dtype=bool)
     flipped[rng.choice(len(ids), len(ids) // 2, replace=False)] = True
     order = rng.permutation(len(ids))
-    return Plan(ids[order], offsets[order], flipped[order])
+    return ExamplePlan(ids[order], offsets[order], flipped[order])
 
 
-def centred_plan(ids: np.ndarray, record_jitter: int) -> Plan:
+def centred_plan(ids: np.ndarray, record_jitter: int) -> ExamplePlan:
     """Regions in the given order, centred on their summits, not augmented."""
     ids = np.asarray(ids, dtype=np.int64)
-    return Plan(ids, np.full(len(ids), record_jitter, dtype=np.int64), np.zeros(len(ids), dtype=bool))
+    return ExamplePlan(ids, np.full(len(ids), record_jitter, dtype=np.int64), np.zeros(len(ids), dtype=bool))
 
 
-def load_batch(shards: ShardSet, plan: Plan) -> Batch:
+def read_batch(shards: ShardSet, plan: ExamplePlan) -> ExampleBatch:
     """Read, crop and flip the examples of ``plan``."""
     codes, counts = shards.read(plan.ids)
     codes = _cropped(codes, plan.offsets, shards.layout.input_length)
     counts = _cropped(counts, plan.offsets, shards.layout.output_length)
     codes[plan.flipped] = reverse_complement(codes[plan.flipped])
     counts[plan.flipped] = counts[plan.flipped, ::-1]
-    return Batch(codes, counts, plan.ids)
+    return ExampleBatch(codes, counts, plan.ids)
 
 
 def _cropped(values: np.ndarray, offsets: np.ndarray, width: int) -> np.ndarray:
@@ -119,6 +119,6 @@ def _cropped(values: np.ndarray, offsets: np.ndarray, width: int) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(values, width, axis=1)[np.arange(len(values)), offsets]
 
 
-def batches(shards: ShardSet, plan: Plan, batch_size: int, first: int = 0) -> Iterator[Batch]:
+def read_batches(shards: ShardSet, plan: ExamplePlan, batch_size: int, first: int = 0) -> Iterator[ExampleBatch]:
     """The batches of ``plan`` from step ``first`` on, read ahead by a thread."""
-    return prefetch(load_batch(shards, plan.slice(step, batch_size)) for step in range(first, plan.steps(batch_size)))
+    return prefetch(read_batch(shards, plan.slice(step, batch_size)) for step in range(first, plan.steps(batch_size)))

@@ -27,9 +27,9 @@ import pyBigWig
 
 from chrombpnet_core.formats import RECORD_HEAD, RECORD_TAIL, as_tfrecord
 from chrombpnet_core.genome import Genome, open_genome
-from chrombpnet_core.training_data.example_format import VERSION, Layout, encode
+from chrombpnet_core.training_data.example_format import VERSION, ShardLayout, encode_records
 
-__all__ = ["Part", "Sources", "Written", "write_parts"]
+__all__ = ["ShardContent", "ShardSources", "WrittenShard", "write_shard_files"]
 
 _SPAN = 1 << 21  # bp read at a time
 _GAP = 1 << 15  # bp without regions that are not read
@@ -38,7 +38,7 @@ _PARTIAL = ".partial"
 
 
 @dataclass(frozen=True)
-class Part:
+class ShardContent:
     """The regions of one shard, sorted by chromosome, centre and id.
 
     Attributes
@@ -54,7 +54,7 @@ class Part:
     """
 
     name: str
-    layout: Layout
+    layout: ShardLayout
     ids: np.ndarray
     kinds: np.ndarray
     chroms: np.ndarray
@@ -71,7 +71,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenShard:
     """Of each record of a shard: offset and length in bytes, insertions in the output window; each ``(n,)``."""
 
     offsets: np.ndarray
@@ -85,7 +85,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Sources:
+class ShardSources:
     """Paths of a FASTA, of the folder of its indexes (None: not known) and of a bigWig."""
 
     fasta: str
@@ -93,16 +93,16 @@ class Sources:
     bigwig: str
 
 
-def write_parts(
-    parts: Sequence[Part],
+def write_shard_files(
+    parts: Sequence[ShardContent],
     folder: Path,
-    sources: Sources,
+    sources: ShardSources,
     genome: Genome,
     workers: int,
     resume: Path | None,
     saved: Callable[[], None],
     progress: Callable[[int], object],
-) -> list[Written]:
+) -> list[WrittenShard]:
     """Write the shards that are not there yet.
 
     Parameters
@@ -140,8 +140,14 @@ def write_parts(
 
 
 def _made(
-    places: list[int], parts: list[Part], folder: Path, sources: Sources, genome: Genome, workers: int, resume: Path | None
-) -> Iterator[tuple[int, Written]]:
+    places: list[int],
+    parts: list[ShardContent],
+    folder: Path,
+    sources: ShardSources,
+    genome: Genome,
+    workers: int,
+    resume: Path | None,
+) -> Iterator[tuple[int, WrittenShard]]:
     """Place and result of each part as it is done, here or in ``workers`` processes."""
     workers = min(workers, len(parts)) if sources.cache else 1
     if workers < 2:
@@ -175,12 +181,12 @@ def _begin() -> None:
     threading.Thread(target=watch, daemon=True, name="parent").start()
 
 
-def _open_and_write(part: Part, sources: Sources, folder: Path, resume: Path | None) -> Written:
+def _open_and_write(part: ShardContent, sources: ShardSources, folder: Path, resume: Path | None) -> WrittenShard:
     with open_genome(sources.fasta, sources.cache) as genome, pyBigWig.open(sources.bigwig) as bigwig:
         return _write(part, genome, bigwig, folder, resume)
 
 
-def _write(part: Part, genome: Genome, bigwig, folder: Path, resume: Path | None) -> Written:
+def _write(part: ShardContent, genome: Genome, bigwig, folder: Path, resume: Path | None) -> WrittenShard:
     """Write one shard, and keep it in ``resume``."""
     lengths, counts = [], []
     with _whole(folder / part.name) as path, open(path, "wb") as file:
@@ -190,7 +196,7 @@ def _write(part: Part, genome: Genome, bigwig, folder: Path, resume: Path | None
             counts.append(sums)
     sizes = np.array(lengths, dtype=np.int64)
     ends = np.cumsum(sizes + (RECORD_HEAD + RECORD_TAIL))
-    written = Written(ends - sizes - RECORD_TAIL, sizes, np.concatenate(counts))
+    written = WrittenShard(ends - sizes - RECORD_TAIL, sizes, np.concatenate(counts))
     if resume:
         _link(folder / part.name, resume / part.name)
         # last: its presence says that all is there
@@ -199,13 +205,13 @@ def _write(part: Part, genome: Genome, bigwig, folder: Path, resume: Path | None
     return written
 
 
-def _taken(part: Part, folder: Path, resume: Path | None) -> Written | None:
+def _taken(part: ShardContent, folder: Path, resume: Path | None) -> WrittenShard | None:
     """What an earlier attempt left of a shard, now in ``folder``; None where it left nothing of use."""
     if resume is None:
         return None
     try:
         with np.load(resume / f"{part.name}.npz", allow_pickle=False) as file:
-            written = Written(file["offsets"], file["lengths"], file["counts"])
+            written = WrittenShard(file["offsets"], file["lengths"], file["counts"])
             known = str(file["fingerprint"]) == part.fingerprint()
         if not known or (resume / part.name).stat().st_size != written.size:
             return None
@@ -235,7 +241,7 @@ def _link(source: Path, target: Path) -> None:
             shutil.copyfile(source, path)
 
 
-def _records(part: Part, genome: Genome, bigwig) -> Iterator[tuple[list[bytes], np.ndarray]]:
+def _records(part: ShardContent, genome: Genome, bigwig) -> Iterator[tuple[list[bytes], np.ndarray]]:
     """Records, and insertions in their output windows, block by block."""
     layout = part.layout
     starts, firsts = part.centres - layout.bases // 2, part.centres - layout.positions // 2
@@ -246,7 +252,7 @@ def _records(part: Part, genome: Genome, bigwig) -> Iterator[tuple[list[bytes], 
         begin, end = int(firsts[rows.start]), int(firsts[last]) + layout.positions
         counts = _windows(_values(bigwig, name, begin, end), firsts[rows] - begin, layout.positions)
         sums = counts[:, layout.jitter : layout.jitter + layout.output_length].sum(axis=1, dtype=np.float64)
-        yield encode(part.ids[rows], part.kinds[rows], part.chroms[rows], part.centres[rows], codes, counts), sums
+        yield encode_records(part.ids[rows], part.kinds[rows], part.chroms[rows], part.centres[rows], codes, counts), sums
 
 
 def _blocks(chroms: np.ndarray, centres: np.ndarray) -> Iterator[slice]:

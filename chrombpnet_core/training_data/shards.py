@@ -26,10 +26,10 @@ from chrombpnet_core.formats import RECORD_TAIL, masked_crc32c
 from chrombpnet_core.genome import Genome, centres
 from chrombpnet_core.progress import bar
 from chrombpnet_core.tracks import Coverage
-from chrombpnet_core.training_data.example_format import VERSION, Layout, decode, encode
-from chrombpnet_core.training_data.shard_writer import Part, Sources, write_parts
+from chrombpnet_core.training_data.example_format import VERSION, ShardLayout, decode_records, encode_records
+from chrombpnet_core.training_data.shard_writer import ShardContent, ShardSources, write_shard_files
 
-__all__ = ["NONPEAK", "PEAK", "Layout", "ShardSet", "decode", "encode", "write_shards"]
+__all__ = ["NONPEAK", "PEAK", "ShardLayout", "ShardSet", "decode_records", "encode_records", "write_shards"]
 
 PEAK, NONPEAK = 0, 1
 
@@ -43,7 +43,7 @@ def write_shards(
     coverage: Coverage,
     peaks: pd.DataFrame,
     nonpeaks: pd.DataFrame,
-    layout: Layout,
+    layout: ShardLayout,
     *,
     cache: str | os.PathLike | None = None,
     workers: int | None = None,
@@ -98,9 +98,9 @@ def write_shards(
         _part(f"{shard:05d}", layout, table.iloc[first:last], numbers[first:last], chroms)
         for shard, (first, last) in enumerate(pairwise(borders))
     ]
-    sources = Sources(genome.path, cache and str(cache), coverage.path)
+    sources = ShardSources(genome.path, cache and str(cache), coverage.path)
     with bar("writing shards", len(table), "regions") as progress:
-        written = write_parts(
+        written = write_shard_files(
             parts, folder, sources, genome, usable_threads(workers), resume and Path(resume), saved, progress.update
         )
     index = table.assign(
@@ -115,7 +115,7 @@ def write_shards(
     return index
 
 
-def _regions(genome: Genome, peaks: pd.DataFrame, nonpeaks: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+def _regions(genome: Genome, peaks: pd.DataFrame, nonpeaks: pd.DataFrame, layout: ShardLayout) -> pd.DataFrame:
     """``id, kind, chrom, centre, margin``; peaks first."""
     table = pd.DataFrame(
         {
@@ -130,8 +130,8 @@ def _regions(genome: Genome, peaks: pd.DataFrame, nonpeaks: pd.DataFrame, layout
     return table
 
 
-def _part(number: str, layout: Layout, rows: pd.DataFrame, numbers: np.ndarray, chroms: list[str]) -> Part:
-    return Part(
+def _part(number: str, layout: ShardLayout, rows: pd.DataFrame, numbers: np.ndarray, chroms: list[str]) -> ShardContent:
+    return ShardContent(
         _shard_name(int(number)),
         layout,
         rows["id"].to_numpy(),
@@ -188,7 +188,7 @@ class ShardSet:
         if found != VERSION:
             raise InputError(f"{self.folder}: shards", expected=f"format {VERSION}", found=str(found), remedy=_AGAIN)
         self.chroms: list[str] = content.pop("chroms")
-        self.layout = Layout(**content)
+        self.layout = ShardLayout(**content)
         self.index = pd.read_parquet(self.folder / "index.parquet")
         self._where = self.index[["shard", "offset", "length"]].to_numpy(dtype=np.int64)
         self._files: list[int] = []
@@ -212,7 +212,7 @@ class ShardSet:
         """
         where = self._where[ids]
         try:
-            header, codes, counts = decode([self._record(*row) for row in where.tolist()], self.layout)
+            header, codes, counts = decode_records([self._record(*row) for row in where.tolist()], self.layout)
         except ValueError as error:
             raise InputError(f"{self.folder}: {error}", remedy=_AGAIN) from error
         wrong = np.flatnonzero(header["id"] != ids)

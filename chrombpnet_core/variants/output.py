@@ -196,7 +196,7 @@ class VariantContributionsFile:
     """
 
     def __init__(self, path: str | os.PathLike, length: int) -> None:
-        from chrombpnet_core.interpret.contributions import ContributionsFile  # with it comes Keras
+        from chrombpnet_core.interpret import ContributionsFile  # with it comes Keras
 
         self._path, self._file = path, ContributionsFile(path, length)
         self._names: list[str] = []

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from chrombpnet_core.genome import Genome, dinucleotide_shuffles
-from chrombpnet_core.models.predict import BothStrands
+from chrombpnet_core.models import BothStrandsPredictor
 from chrombpnet_core.progress import bar
 from chrombpnet_core.variants.scores import Alleles, score_alleles
 from chrombpnet_core.variants.windows import allele_lengths, allele_windows
@@ -23,7 +23,7 @@ ROWS = 256
 
 
 def predict_alleles(
-    predict: BothStrands,
+    predict: BothStrandsPredictor,
     sequence: np.ndarray,
     table: pd.DataFrame,
     change: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
@@ -37,7 +37,9 @@ def predict_alleles(
     )
 
 
-def predict_peak_counts(predict: BothStrands, genome: Genome, chroms: np.ndarray, centres: np.ndarray) -> np.ndarray:
+def predict_peak_counts(
+    predict: BothStrandsPredictor, genome: Genome, chroms: np.ndarray, centres: np.ndarray
+) -> np.ndarray:
     """Predicted counts of peaks, ascending, float64 ``(m,)``.
 
     A peak's window is variant-scorer's: it begins at ``centre − L//2 − 1``, one base before the window that models are
@@ -62,7 +64,7 @@ def background_rows(number: int, variants: int, seed: int) -> tuple[np.ndarray, 
 
 
 def score_shuffled(
-    predict: BothStrands,
+    predict: BothStrandsPredictor,
     sequence: np.ndarray,
     table: pd.DataFrame,
     times: np.ndarray,

@@ -160,8 +160,7 @@ def _evaluate(arguments: argparse.Namespace, kind: str, models: dict[str, str | 
     from chrombpnet_core.devices import find_device
 
     find_device()
-    from chrombpnet_core.models.files import load_model
-    from chrombpnet_core.models.sizes import lengths_of, require_kind, require_lengths
+    from chrombpnet_core.models import lengths_of, load_model, require_kind, require_lengths
     from flows.spec import make_spec
     from tasks.storage import stage
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from chrombpnet_core.models.names import BIAS, CORRECTED, FULL
+from chrombpnet_core.models import BIAS, CORRECTED, FULL
 from chrombpnet_core.report import (
     ExampleRegion,
     MotifEntry,
@@ -21,7 +21,7 @@ from chrombpnet_core.report import (
     ShiftEvidence,
     StepRecord,
 )
-from chrombpnet_core.training_data.nonpeaks import GC_EDGES
+from chrombpnet_core.training_data import GC_EDGES
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.steps.contributions import EXAMPLES
 from tasks.steps.evaluation import truth_inputs

@@ -62,7 +62,7 @@ def explain_regions(
     (of which the accessibility model is explained), or by default any. ``regions`` is a file, or the step of the shards,
     whose peaks are taken; ``most`` of them at most, drawn with ``seed``, which is that of the shuffles too. ``examples`` is
     the evaluation whose example regions are explained besides; ``precision``, float32 or tf32, is that of products on a GPU
-    (:func:`~chrombpnet_core.training.compute.set_precision`). Other arguments are as of
+    (:func:`~chrombpnet_core.training.compute_options.set_precision`). Other arguments are as of
     :func:`~tasks.steps.tracks.predict_tracks`.
     """
     if not heads:
@@ -135,10 +135,9 @@ def _explain(work: Work) -> None:
 
 def _explainer(work: Work, device: Any) -> Any:
     """The explainer of the model, or of its accessibility part."""
-    from chrombpnet_core.interpret.deepshap import Explainer
-    from chrombpnet_core.models.bpnet import accessibility_part
-    from chrombpnet_core.models.files import load_model
-    from chrombpnet_core.training.compute import set_precision
+    from chrombpnet_core.interpret import Explainer
+    from chrombpnet_core.models import accessibility_part, load_model
+    from chrombpnet_core.training import set_precision
 
     path, parameters = work.inputs["model"], work.parameters
     set_precision(parameters["precision"])
@@ -160,7 +159,7 @@ def _drawn(table: pd.DataFrame, parameters: dict[str, Any]) -> pd.DataFrame:
 
 def _compute(work: Work, explainer: Any, genome: Genome, table: pd.DataFrame, sums: RowsOnDisk) -> None:
     """Write the HDF5 files, fill ``sums`` with each base's contribution, head after head, and measure the noise floor."""
-    from chrombpnet_core.interpret.contributions import ContributionsFile, explain_regions, noise_floor
+    from chrombpnet_core.interpret import ContributionsFile, explain_regions, noise_floor
 
     parameters = work.parameters
     shuffles = parameters["references"], parameters["seed"]
@@ -215,8 +214,7 @@ def _write_tracks(work: Work, explainer: Any, sizes: dict[str, int], table: pd.D
 
 def _explain_examples(work: Work, explainer: Any, genome: Genome) -> None:
     """Actual contributions to the profile, or else the counts, of the evaluation's example regions, their outputs' width."""
-    from chrombpnet_core.interpret.contributions import explain_codes
-    from chrombpnet_core.interpret.deepshap import actual_contributions
+    from chrombpnet_core.interpret import actual_contributions, explain_codes
 
     with np.load(work.inputs["examples"], allow_pickle=False) as file:
         chroms, starts = file["chroms"], file["starts"]

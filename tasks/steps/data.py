@@ -23,8 +23,7 @@ from chrombpnet_core.genome import (
 )
 from chrombpnet_core.reads import estimate_shift, spill_reads
 from chrombpnet_core.tracks import Coverage, insertion_pfm, merge_bigwigs, write_insertions
-from chrombpnet_core.training_data.nonpeaks import candidates, gc_bins, peak_gc, sample_nonpeaks
-from chrombpnet_core.training_data.shards import Layout, write_shards
+from chrombpnet_core.training_data import ShardLayout, candidate_bins, gc_bins, peak_gc, sample_nonpeaks, write_shards
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.steps.genome import genome_at, genome_cache, sizes_of
 from tasks.storage import stage
@@ -192,7 +191,7 @@ def _nonpeaks(work: Work) -> None:
     fold = Fold(**{part: tuple(names) for part, names in parameters["fold"].items()})
     with genome:
         foreground = peak_gc(matched, genome, sizes, width)
-        free = candidates(gc_bins(genome, sizes, width, parameters["stride"]), peaks, blacklist, width)
+        free = candidate_bins(gc_bins(genome, sizes, width, parameters["stride"]), peaks, blacklist, width)
     nonpeaks, numbers = sample_nonpeaks(foreground, free, fold, parameters["ratio"], 1, parameters["seed"])
     write_regions(nonpeaks, work.out / "negatives.bed")
     auxiliary = work.out / "auxiliary"
@@ -241,7 +240,7 @@ def make_shards(
 
 
 def _shards(work: Work) -> None:
-    layout = Layout(*(work.parameters[name] for name in ("input_length", "output_length", "jitter")))
+    layout = ShardLayout(*(work.parameters[name] for name in ("input_length", "output_length", "jitter")))
     nonpeaks_path = work.inputs["nonpeaks"]
     nonpeaks_path = nonpeaks_path / "negatives.bed" if nonpeaks_path.is_dir() else nonpeaks_path
     genome, sizes, naming = _open(work)

@@ -130,9 +130,8 @@ def _require_file(results: list[Result], name: str) -> None:
 
 
 def _average_models(work: Work) -> None:
-    from chrombpnet_core.models.ensemble import average_models as average
-    from chrombpnet_core.models.files import load_model, save_model
-    from chrombpnet_core.models.sizes import require_kind
+    from chrombpnet_core.models import average_models as average
+    from chrombpnet_core.models import load_model, require_kind, save_model
 
     for kind in _SAVED:
         models = [require_kind(load_model(path), kind, path) for path in work.inputs[kind]]
@@ -142,8 +141,7 @@ def _average_models(work: Work) -> None:
 
 
 def _average_tracks(work: Work) -> None:
-    from chrombpnet_core.models.files import load_model
-    from chrombpnet_core.models.sizes import lengths_of, require_kind, require_lengths
+    from chrombpnet_core.models import lengths_of, load_model, require_kind, require_lengths
 
     path, artifact = stage(str(work.inputs["genome"]), "genome")
     with genome_at(path, artifact.sha256) as genome:
@@ -174,20 +172,17 @@ def _predict(
     profiles: dict[str, RowsOnDisk],
 ) -> dict[str, np.ndarray]:
     """Fill the mean profiles and write how well the folds agree; log counts float32 ``(folds, n)`` of each model."""
-    from chrombpnet_core.interpret.across_folds import pairs_of, row_correlations
-    from chrombpnet_core.models.bpnet import accessibility_part, bias_part
-    from chrombpnet_core.models.ensemble import predict_parts
-    from chrombpnet_core.models.predict import predictor
-    from chrombpnet_core.models.sizes import lengths_of
+    from chrombpnet_core.interpret import pairs_of, row_correlations
+    from chrombpnet_core.models import Predictor, accessibility_part, bias_part, lengths_of, predict_folds
 
     batch_size, folds = work.parameters["batch_size"], len(models)
-    parts = [[predictor(part(model), batch_size) for model in models] for part in (accessibility_part, bias_part)]
+    parts = [[Predictor(part(model), batch_size) for model in models] for part in (accessibility_part, bias_part)]
     log_counts = {kind: np.empty((folds, len(table)), np.float32) for kind in KINDS}
     similar = {kind: np.empty((len(pairs_of(folds)), len(table)), np.float32) for kind in KINDS}
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     def predict(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found.update(predict_parts(*parts, codes))
+        found.update(predict_folds(*parts, codes))
         logits, counts = found["chrombpnet"]
         return logits.mean(axis=0), counts.max(axis=0)  # what is looked at: whether a track would be finite
 
@@ -222,7 +217,7 @@ def _predict(
 
 def _agreement(folds: int, numbers: dict[str, Sequence[Any]], regions: int) -> dict[str, Any]:
     """Pairs of folds, and for each the Pearson r by name; of one r a region the median."""
-    from chrombpnet_core.interpret.across_folds import pairs_of
+    from chrombpnet_core.interpret import pairs_of
 
     def one(values: Any) -> float | None:
         values = np.atleast_1d(values)
@@ -240,7 +235,7 @@ def _agreement(folds: int, numbers: dict[str, Sequence[Any]], regions: int) -> d
 def _write_track(
     work: Work, kind: str, sizes: dict[str, int], placement: TrackPlacement, profiles: RowsOnDisk, log_counts: np.ndarray
 ) -> None:
-    from chrombpnet_core.models.ensemble import ensemble_track_values
+    from chrombpnet_core.models import ensemble_track_values
 
     def read(rows: np.ndarray) -> np.ndarray:
         return ensemble_track_values(profiles.read(rows), log_counts[rows])
@@ -306,8 +301,7 @@ def _sizes_of_tracks(paths: Sequence[Path]) -> dict[str, int]:
 def _average_head(work: Work, head: str, table: pd.DataFrame) -> dict[str, Any]:
     """Write HDF5, bigWig and statistics of a head's mean; how well the folds agree."""
     from chrombpnet_core.genome import one_hot
-    from chrombpnet_core.interpret.across_folds import mean_contributions
-    from chrombpnet_core.interpret.contributions import ContributionsFile
+    from chrombpnet_core.interpret import ContributionsFile, mean_contributions
 
     folders = work.inputs["contributions"]
     paths = [folder / scores_file(head) for folder in folders]

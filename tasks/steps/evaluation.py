@@ -19,7 +19,7 @@ from chrombpnet_core.evaluation.metrics import quality_metric, score_regions, so
 from chrombpnet_core.evaluation.motifs import enzyme_motifs
 from chrombpnet_core.progress import bar
 from chrombpnet_core.tracks import RegionPredictionsFile
-from chrombpnet_core.training_data.shards import PEAK, ShardSet
+from chrombpnet_core.training_data import PEAK, ShardSet
 from tasks.runner import Result, Work, run_step, step_task
 
 __all__ = ["QUALITY_METRIC", "evaluate_models", "truth_inputs"]
@@ -67,7 +67,7 @@ def truth_inputs(truth: str | None) -> dict[str, str]:
 
 
 def _evaluate(work: Work) -> None:
-    from chrombpnet_core.models.predict import predictor
+    from chrombpnet_core.models import Predictor
 
     log.info("evaluating on %s", find_device())
     parameters = work.parameters
@@ -83,12 +83,12 @@ def _evaluate(work: Work) -> None:
                 (work.out / QUALITY_METRIC).write_text(json.dumps(quality_metric([metrics]), indent=1) + "\n")
         background = _background_codes(shards, ids[~is_peak], parameters["seed"])
         for name, model in loaded.items():
-            _footprint(work, name, predictor(model, batch_size), background)
+            _footprint(work, name, Predictor(model, batch_size), background)
         _examples(work, loaded, shards, ids[is_peak])
         if "truth" in work.inputs:
             _compare_with_truth(
                 work,
-                {name: predictor(model, batch_size) for name, model in loaded.items()},
+                {name: Predictor(model, batch_size) for name, model in loaded.items()},
                 shards,
                 ids[is_peak],
                 background,
@@ -97,9 +97,7 @@ def _evaluate(work: Work) -> None:
 
 def _load(work: Work) -> dict[str, Any]:
     """The models by name, the one that matters most first."""
-    from chrombpnet_core.models.bpnet import accessibility_part, bias_part
-    from chrombpnet_core.models.files import load_model
-    from chrombpnet_core.models.sizes import require_kind, require_lengths
+    from chrombpnet_core.models import accessibility_part, bias_part, load_model, require_kind, require_lengths
 
     with ShardSet(work.inputs["shards"]) as shards:
         lengths = shards.layout.input_length, shards.layout.output_length
@@ -119,10 +117,10 @@ def _score(
     work: Work, name: str, model: Any, shards: ShardSet, ids: np.ndarray, is_peak: np.ndarray, predictions: Path | None
 ) -> dict[str, Any]:
     """Metrics of one model, returned and written, per-region scores, and for the first model its predictions."""
-    from chrombpnet_core.training.evaluate import predict_plan
-    from chrombpnet_core.training_data.sampling import centred_plan
+    from chrombpnet_core.training import predict_examples
+    from chrombpnet_core.training_data import centred_plan
 
-    parts = predict_plan(
+    parts = predict_examples(
         model, shards, centred_plan(ids, shards.layout.jitter), work.parameters["batch_size"], f"predicting with {name}"
     )
     stream = _recorded(parts, predictions, shards) if predictions else parts
@@ -196,8 +194,8 @@ def _footprint(work: Work, name: str, predict: Any, background: np.ndarray) -> N
 
 def _examples(work: Work, models: dict[str, Any], shards: ShardSet, peaks: np.ndarray) -> None:
     """Best, median and worst test peak by normalised JSD of the first model, as every model predicts them."""
-    from chrombpnet_core.training.evaluate import predict_plan
-    from chrombpnet_core.training_data.sampling import centred_plan
+    from chrombpnet_core.training import predict_examples
+    from chrombpnet_core.training_data import centred_plan
 
     with np.load(work.out / f"{next(iter(models))}_scores.npz") as file:
         scores = file["norm_jsd"][file["is_peak"]]
@@ -212,7 +210,7 @@ def _examples(work: Work, models: dict[str, Any], shards: ShardSet, peaks: np.nd
         "norm_jsd": scores[list(places.values())],
     }
     for name, model in models.items():
-        part = next(predict_plan(model, shards, centred_plan(chosen, shards.layout.jitter), len(chosen)))
+        part = next(predict_examples(model, shards, centred_plan(chosen, shards.layout.jitter), len(chosen)))
         arrays["observed"] = part.observed
         arrays[name] = softmax(part.logits) * np.expm1(part.log_counts)[:, None]
     rows = shards.index.iloc[chosen]

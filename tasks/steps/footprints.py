@@ -70,9 +70,7 @@ def _draw(work: Work) -> None:
         regions = read_regions(work.inputs["regions"], "regions", sizes, naming)
         chroms = read_fold(work.inputs["fold"], sizes, naming).test
         device = find_device()
-        from chrombpnet_core.models.files import load_model
-        from chrombpnet_core.models.predict import predictor
-        from chrombpnet_core.models.sizes import lengths_of
+        from chrombpnet_core.models import Predictor, lengths_of, load_model
 
         model = load_model(work.inputs["model"])
         codes, left_out = background_sequences(genome, regions, chroms, lengths_of(model)[0])
@@ -81,7 +79,7 @@ def _draw(work: Work) -> None:
     log.info("footprints of %s motifs over %s sequences on %s", len(motifs), f"{len(codes):,}", device)
     batch_size = work.parameters["batch_size"]
     with bar("footprints", len(codes) * (len(motifs) + 1), "sequences") as progress:
-        footprints = marginal_footprints(predictor(model, batch_size), codes, motifs, batch_size, on_batch=progress.update)
+        footprints = marginal_footprints(Predictor(model, batch_size), codes, motifs, batch_size, on_batch=progress.update)
     write_footprints(footprints, work.out / _FOOTPRINTS)
     _draw_pictures(work, motifs, footprints)
     work.facts |= {"sequences": len(codes), "at_edges": left_out, "maxima": bias_response(footprints)}

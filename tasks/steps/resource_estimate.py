@@ -24,20 +24,20 @@ def estimate_run(
 ) -> str:
     """Name the device, say what the run will take, and refuse what would take days on a CPU.
 
-    ``trainings`` holds of each model to train ``architecture`` (see :class:`~chrombpnet_core.models.sizes.Architecture`),
+    ``trainings`` holds of each model to train ``architecture`` (see :class:`~chrombpnet_core.models.Architecture`),
     ``examples``, and ``own``: whether it is the user's, whose estimate is that of a BPNet of its size.
     """
     found = find_device()  # imports Keras quietly, so it comes first
-    from chrombpnet_core.models.sizes import Architecture
-    from chrombpnet_core.training.estimates import Training, estimate
+    from chrombpnet_core.models import Architecture
+    from chrombpnet_core.training import PlannedTraining, estimate_resources
 
     log.info("device: %s", found)
-    models = [Training(Architecture(**each["architecture"]), each["examples"]) for each in trainings]
+    models = [PlannedTraining(Architecture(**each["architecture"]), each["examples"]) for each in trainings]
     for model, each in zip(models, trainings, strict=True):
         if not each["own"]:
             model.architecture.check()
         require_fast_enough(found, model.architecture.filters, model.architecture.flops(), model.examples, device)
-    expected = estimate(models, batch_size, regions, bases, genome_size, found)
+    expected = estimate_resources(models, batch_size, regions, bases, genome_size, found)
     log.info("estimate: %s", expected)
     _warn_about_disk(store, expected.disk)
     return str(expected)

@@ -108,7 +108,7 @@ def _predict(work: Work) -> None:
             if coverage:
                 check_coverage_sizes(coverage, {chrom: sizes[chrom] for chrom in table["chrom"].unique()})
             log.info("predicting on %s", find_device())
-            from chrombpnet_core.models.sizes import lengths_of
+            from chrombpnet_core.models import lengths_of
 
             models = _load(work)
             input_length, output_length = lengths_of(next(iter(models.values())))
@@ -152,8 +152,7 @@ def chosen_regions(work: Work, sizes: dict[str, int], naming: Naming) -> pd.Data
 
 def _load(work: Work) -> dict[str, Any]:
     """The models by name, all of one size."""
-    from chrombpnet_core.models.files import load_model
-    from chrombpnet_core.models.sizes import lengths_of, require_kind, require_lengths
+    from chrombpnet_core.models import lengths_of, load_model, require_kind, require_lengths
 
     models: dict[str, Any] = {}
     for kind in _KINDS:
@@ -202,8 +201,7 @@ def _predict_one(
     profiles: RowsOnDisk,
 ) -> np.ndarray:
     """Fill ``profiles``, and write metrics where there is a coverage; log counts ``(n,)`` in the order of the table."""
-    from chrombpnet_core.models.predict import predictor
-    from chrombpnet_core.models.sizes import lengths_of
+    from chrombpnet_core.models import Predictor, lengths_of
 
     batch_size = work.parameters["batch_size"]
     chroms, middles, width = table["chrom"].to_numpy(), centres(table), placement.width
@@ -211,7 +209,7 @@ def _predict_one(
 
     def batches() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         for rows, logits, counts in predict_regions(
-            predictor(model, batch_size),
+            Predictor(model, batch_size),
             genome,
             chroms,
             middles,

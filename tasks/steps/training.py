@@ -17,9 +17,16 @@ from chrombpnet_core.devices import backend_name
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation.thresholds import THRESHOLDS
 from chrombpnet_core.genome import Fold, read_regions, write_regions
-from chrombpnet_core.training_data.sampling import Plan, centred_plan, training_plan
-from chrombpnet_core.training_data.selection import select_bias_regions, select_main_regions
-from chrombpnet_core.training_data.shards import NONPEAK, PEAK, ShardSet
+from chrombpnet_core.training_data import (
+    NONPEAK,
+    PEAK,
+    ExamplePlan,
+    ShardSet,
+    centred_plan,
+    select_bias_regions,
+    select_main_regions,
+    training_plan,
+)
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.runs import interruption
 
@@ -142,9 +149,7 @@ def train_bias_model(
 
 
 def _train_bias(work: Work) -> None:
-    from chrombpnet_core.models.bpnet import body_dtype, bpnet, draw_weights
-    from chrombpnet_core.models.files import save_model
-    from chrombpnet_core.models.sizes import Architecture
+    from chrombpnet_core.models import Architecture, body_dtype, bpnet, draw_weights, save_model
 
     _prepare(work)
     ids, selection = _selected(work)
@@ -153,7 +158,7 @@ def _train_bias(work: Work) -> None:
         model = bpnet(Architecture(**work.parameters["model"]["architecture"]), dtype=body_dtype(training["precision"]))
         draw_weights(model, training["seed"])
 
-        def plan_of(epoch: int) -> Plan:
+        def plan_of(epoch: int) -> ExamplePlan:
             return training_plan(
                 ids["train_peaks"], ids["train_nonpeaks"], len(ids["train_nonpeaks"]), 0, jitter, training["seed"], epoch
             )
@@ -182,10 +187,8 @@ def scale_bias_model(
 
 def _scale_bias(work: Work) -> None:
     from chrombpnet_core.evaluation.metrics import pearson
-    from chrombpnet_core.models.bpnet import shift_log_counts
-    from chrombpnet_core.models.files import load_model, save_model
-    from chrombpnet_core.models.sizes import require_kind, require_lengths
-    from chrombpnet_core.training.evaluate import log_count_correction, predict_plan
+    from chrombpnet_core.models import load_model, require_kind, require_lengths, save_model, shift_log_counts
+    from chrombpnet_core.training import log_count_correction, predict_examples
 
     path = work.inputs["bias_model"]
     path = path / "bias.h5" if path.is_dir() else path
@@ -198,7 +201,7 @@ def _scale_bias(work: Work) -> None:
         delta = log_count_correction(model, shards, centred_plan(scaling, layout.jitter), batch_size)
         shift_log_counts(model, delta)
         test = index[index["chrom"].isin(work.parameters["fold"]["test"]) & (index["kind"] == PEAK)]["id"].to_numpy()
-        parts = list(predict_plan(model, shards, centred_plan(test, layout.jitter), batch_size, "checking the bias"))
+        parts = list(predict_examples(model, shards, centred_plan(test, layout.jitter), batch_size, "checking the bias"))
     r = (
         pearson(
             np.concatenate([np.log1p(part.observed.sum(axis=1)) for part in parts]),
@@ -245,9 +248,18 @@ def train_main_model(
 
 
 def _train_main(work: Work) -> None:
-    from chrombpnet_core.models.bpnet import accessibility_part, body_dtype, bpnet, build_from_file, chrombpnet, draw_weights
-    from chrombpnet_core.models.files import load_model, save_model
-    from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture
+    from chrombpnet_core.models import (
+        ACCESSIBILITY_PREFIX,
+        Architecture,
+        accessibility_part,
+        body_dtype,
+        bpnet,
+        build_from_file,
+        chrombpnet,
+        draw_weights,
+        load_model,
+        save_model,
+    )
 
     _prepare(work)
     ids, selection = _selected(work)
@@ -267,7 +279,7 @@ def _train_main(work: Work) -> None:
         count = min(int(ratio * len(ids["valid_peaks"])), len(ids["valid_nonpeaks"]))
         valid = np.concatenate([ids["valid_peaks"], rng.choice(ids["valid_nonpeaks"], count, replace=False)])
 
-        def plan_of(epoch: int) -> Plan:
+        def plan_of(epoch: int) -> ExamplePlan:
             return training_plan(ids["train_peaks"], ids["train_nonpeaks"], draw, size["jitter"], jitter, seed, epoch)
 
         if "architecture" not in work.inputs:
@@ -278,14 +290,14 @@ def _train_main(work: Work) -> None:
     _write_logs(work, history, "chrombpnet", selection, {"max_jitter": size["jitter"], "negative_sampling_ratio": ratio})
 
 
-def _begin_at_mean(model: Any, shards: ShardSet, plan: Plan, batch_size: int) -> None:
+def _begin_at_mean(model: Any, shards: ShardSet, plan: ExamplePlan, batch_size: int) -> None:
     """Let freshly drawn weights predict the mean log count of the first examples.
 
     Where they happen to predict far less than the frozen bias model does, the accessibility model's share in the sum of both
     is next to nothing, and the count head spends half of a training on few regions to get out of there.
     """
-    from chrombpnet_core.models.bpnet import shift_log_counts
-    from chrombpnet_core.training.evaluate import log_count_correction
+    from chrombpnet_core.models import shift_log_counts
+    from chrombpnet_core.training import log_count_correction
 
     first = plan.slice(0, _FIRST_EXAMPLES)
     shift_log_counts(model, log_count_correction(model, shards, first, batch_size, "first weights"))
@@ -294,8 +306,7 @@ def _begin_at_mean(model: Any, shards: ShardSet, plan: Plan, batch_size: int) ->
 def _prepare(work: Work) -> None:
     """Name the device, set its precision and seed everything."""
     from chrombpnet_core.devices import find_device
-    from chrombpnet_core.training.compute import set_precision
-    from chrombpnet_core.training.fit import make_reproducible
+    from chrombpnet_core.training import make_reproducible, set_precision
 
     device = find_device()
     log.info("training on %s", device)
@@ -312,16 +323,16 @@ def _selected(work: Work) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def _fit(work: Work, model: Any, shards: ShardSet, plan_of: Callable[[int], Any], valid: Any, weight: float) -> Any:
-    from chrombpnet_core.training.checkpoint import Checkpoint
-    from chrombpnet_core.training.compute import Compute
-    from chrombpnet_core.training.fit import TrainingOptions, Watch, fit
+    from chrombpnet_core.training import Checkpoint, ComputeOptions, TrainingCallbacks, TrainingOptions, fit
 
     given = dict(work.parameters["training"])
-    compute = Compute(**{name: given.pop(name) for name in ("precision", "xla", "gpus")})
+    compute = ComputeOptions(**{name: given.pop(name) for name in ("precision", "xla", "gpus")})
     options = TrainingOptions(**given, epochs=work.parameters["model"]["epochs"])
     checkpoint = Checkpoint(work.checkpoint / "state.npz", work.keep)
     with interruption.training() as stop:
-        return fit(model, shards, plan_of, valid, weight, options, checkpoint, compute, Watch(stop, _LiveProgress()))
+        return fit(
+            model, shards, plan_of, valid, weight, options, checkpoint, compute, TrainingCallbacks(stop, _LiveProgress())
+        )
 
 
 class _LiveProgress:
@@ -346,7 +357,7 @@ class _LiveProgress:
 
 def _write_logs(work: Work, history: Any, prefix: str, selection: dict[str, Any], more: dict[str, Any]) -> None:
     """The reference's logs and parameter tables."""
-    from chrombpnet_core.training.fit import write_parameters
+    from chrombpnet_core.training import write_parameters
 
     history.write(work.out, prefix)
     model = work.parameters["model"]

@@ -101,10 +101,8 @@ def _explain(work: Work) -> None:
 def _explainer(model: Path, heads: list[str]) -> tuple[Any, int]:
     """Explains a model without its bias; and the model's input length in bp."""
     from chrombpnet_core.devices import find_device
-    from chrombpnet_core.interpret.deepshap import Explainer
-    from chrombpnet_core.models.bpnet import accessibility_part
-    from chrombpnet_core.models.files import load_model
-    from chrombpnet_core.models.sizes import lengths_of
+    from chrombpnet_core.interpret import Explainer
+    from chrombpnet_core.models import accessibility_part, lengths_of, load_model
 
     explained = load_model(model)
     if explained.name == "chrombpnet":
@@ -114,7 +112,7 @@ def _explainer(model: Path, heads: list[str]) -> tuple[Any, int]:
 
 def _explained(explainer: Any, codes: np.ndarray, seed: int) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
     """Of codes ``(2, n, L)``, all first alleles and then all second."""
-    from chrombpnet_core.interpret.contributions import explain_codes
+    from chrombpnet_core.interpret import explain_codes
 
     return explain_codes(explainer, codes.reshape(-1, codes.shape[-1]), _REFERENCES, seed)
 

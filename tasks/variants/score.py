@@ -61,8 +61,7 @@ def model_lengths(models: list[str]) -> tuple[int, int]:
         Where they differ, or a file is no model.
     """
     find_device()
-    from chrombpnet_core.models.files import load_model
-    from chrombpnet_core.models.sizes import lengths_of, require_lengths
+    from chrombpnet_core.models import lengths_of, load_model, require_lengths
 
     lengths: tuple[int, int] | None = None
     for path in models:
@@ -223,14 +222,13 @@ def _read(work: Work) -> None:
 
 
 def load_predictor(path: Path, precision: str) -> Any:
-    """A model's :class:`~chrombpnet_core.models.predict.BothStrands`."""
+    """A model's :class:`~chrombpnet_core.models.BothStrandsPredictor`."""
     device = find_device()
-    from chrombpnet_core.models.files import load_model
-    from chrombpnet_core.models.predict import BothStrands
-    from chrombpnet_core.training.compute import set_precision
+    from chrombpnet_core.models import BothStrandsPredictor, load_model
+    from chrombpnet_core.training import set_precision
 
     set_precision(precision)
-    return BothStrands(load_model(path), device)
+    return BothStrandsPredictor(load_model(path), device)
 
 
 def _predict_peaks(work: Work) -> None:
@@ -291,7 +289,7 @@ def _peak_counts(work: Work) -> np.ndarray | None:
 
 
 def _score(work: Work) -> None:
-    from chrombpnet_core.models.sizes import lengths_of
+    from chrombpnet_core.models import lengths_of
     from chrombpnet_core.variants.predict import ROWS, predict_alleles
 
     parameters, peaks, background = work.parameters, _peak_counts(work), None

@@ -16,10 +16,17 @@ import h5py
 import numpy as np
 import pytest
 
-from chrombpnet_core.models.bpnet import bpnet, chrombpnet, draw_weights, shift_log_counts
-from chrombpnet_core.models.ensemble import average_models
-from chrombpnet_core.models.files import load_model, save_model
-from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture
+from chrombpnet_core.models import (
+    ACCESSIBILITY_PREFIX,
+    Architecture,
+    average_models,
+    bpnet,
+    chrombpnet,
+    draw_weights,
+    load_model,
+    save_model,
+    shift_log_counts,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = Path(__file__).parent / "clients"

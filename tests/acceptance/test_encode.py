@@ -23,9 +23,7 @@ def simulated(tmp_path):
 
 def _untrained(path: Path) -> str:
     """A bias model that nobody trained."""
-    from chrombpnet_core.models.bpnet import bpnet, draw_weights
-    from chrombpnet_core.models.files import save_model
-    from chrombpnet_core.models.sizes import Architecture
+    from chrombpnet_core.models import Architecture, bpnet, draw_weights, save_model
 
     model = bpnet(Architecture(filters=4, layers=3, input_length=600, output_length=200))
     draw_weights(model, 2)

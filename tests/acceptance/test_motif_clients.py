@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from chrombpnet_core.concurrency import in_own_process
-from chrombpnet_core.interpret.contributions import ContributionsFile
+from chrombpnet_core.interpret import ContributionsFile
 from chrombpnet_core.motifs.modisco import find_patterns
 from tests.acceptance.test_clients import run_client
 

@@ -17,7 +17,7 @@ from scipy.stats import kstest
 
 from chrombpnet_core.evaluation.metrics import auroc
 from chrombpnet_core.genome import codes_of, one_hot, open_genome, reverse_complement
-from chrombpnet_core.models.files import load_model, save_model
+from chrombpnet_core.models import load_model, save_model
 from chrombpnet_core.simulation.planted_truth import read_truth
 from flows.variants import VariantsRequest, score_variants
 from tasks.runner import MANIFEST

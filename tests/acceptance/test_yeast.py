@@ -14,8 +14,7 @@ import pytest
 
 from chrombpnet_core.evaluation.footprints import background_sequences
 from chrombpnet_core.genome import open_genome, read_regions
-from chrombpnet_core.models.files import load_model
-from chrombpnet_core.models.predict import predictor
+from chrombpnet_core.models import Predictor, load_model
 from chrombpnet_core.motifs.patterns import read_rows
 from chrombpnet_core.simulation.planted_truth import motif_effect
 
@@ -133,7 +132,7 @@ def test_motifs_are_those_of_yeast_or_the_model_does_not_hold_them(runs, yeast, 
         for row in rows
         if row.kind == "tf" and any(match.called and match.name.upper() in ("REB1", "ABF1") for match in row.matches)
     ]
-    model = predictor(load_model(runs / "main" / "models" / "chrombpnet_nobias.h5"))
+    model = Predictor(load_model(runs / "main" / "models" / "chrombpnet_nobias.h5"))
     with open_genome(yeast / "genome.fa.gz", runs / "genome") as genome:
         nonpeaks = read_regions(golden / "background" / "nonpeaks_ratio1_blacklist.bed", "nonpeaks", genome.sizes)
         codes, _ = background_sequences(genome, nonpeaks, json.loads((yeast / "fold_0.json").read_text())["test"], 2114)

@@ -7,9 +7,9 @@ import pytest
 
 from chrombpnet_core.genome import open_genome, regions_at
 from chrombpnet_core.tracks import Coverage
-from chrombpnet_core.training_data.shards import Layout, ShardSet, write_shards
+from chrombpnet_core.training_data import ShardLayout, ShardSet, write_shards
 
-LAYOUT = Layout(input_length=200, output_length=80, jitter=20)
+LAYOUT = ShardLayout(input_length=200, output_length=80, jitter=20)
 
 
 class SmallData:

@@ -14,9 +14,7 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.models.bpnet import bpnet, draw_weights
-from chrombpnet_core.models.files import save_model
-from chrombpnet_core.models.sizes import Architecture
+from chrombpnet_core.models import Architecture, bpnet, draw_weights, save_model
 from flows.cli.main import build_parser
 from flows.cli.variants import snp_score
 from flows.cli.variants import variants as command

@@ -14,7 +14,7 @@ import pytest
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import Naming, codes_of, make_fold, make_folds, read_regions
 from chrombpnet_core.tracks import Coverage
-from chrombpnet_core.training_data.shards import ShardSet
+from chrombpnet_core.training_data import ShardSet
 from tasks.steps.data import BIGWIG, count_insertions, draw_nonpeaks, make_shards
 
 WIDTH, OUTPUT, JITTER, STRIDE = 400, 200, 50, 100

@@ -10,12 +10,8 @@ from keras import layers
 from chrombpnet_core.devices import Device
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import dinucleotide_shuffles, one_hot
-from chrombpnet_core.interpret.contributions import explain_codes
-from chrombpnet_core.interpret.deepshap import Explainer, actual_contributions
-from chrombpnet_core.models.bpnet import bpnet, chrombpnet, draw_weights
-from chrombpnet_core.models.files import load_model
-from chrombpnet_core.models.predict import predictor
-from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture
+from chrombpnet_core.interpret import Explainer, actual_contributions, explain_codes
+from chrombpnet_core.models import ACCESSIBILITY_PREFIX, Architecture, Predictor, bpnet, chrombpnet, draw_weights, load_model
 
 SIZE = Architecture(6, 2, 220, 80)
 
@@ -59,7 +55,7 @@ def test_scores_are_the_references(golden, name):
 
 def test_contributions_add_up_to_the_difference_of_log_counts(codes):
     model, references = drawn(), dinucleotide_shuffles(codes, 5, 1)
-    predict = predictor(model)
+    predict = Predictor(model)
     added = predict(codes)[1] - predict(references.reshape(-1, SIZE.input_length))[1].reshape(3, 5).mean(axis=1)
     scores = Explainer(model)(codes, references)["counts"]
     np.testing.assert_allclose(actual_contributions(codes, scores).sum(axis=(1, 2)), added, atol=1e-6)

@@ -7,17 +7,21 @@ import numpy as np
 import pytest
 
 from chrombpnet_core.errors import InputError, ModelFileError
-from chrombpnet_core.models.bpnet import (
+from chrombpnet_core.models import (
+    ACCESSIBILITY_PREFIX,
+    Architecture,
     accessibility_part,
     bpnet,
     build_from_file,
     chrombpnet,
     draw_weights,
+    load_model,
+    multinomial_nll,
+    require_kind,
+    require_lengths,
+    save_model,
     shift_log_counts,
 )
-from chrombpnet_core.models.files import load_model, save_model
-from chrombpnet_core.models.losses import multinomial_nll
-from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture, require_kind, require_lengths
 
 SMALL = Architecture(4, 2, 200, 80)
 

@@ -15,13 +15,24 @@ from hypothesis.extra.numpy import arrays
 from chrombpnet_core.errors import InputError, ModelFileError
 from chrombpnet_core.evaluation.metrics import pearson
 from chrombpnet_core.genome import one_hot
-from chrombpnet_core.interpret.across_folds import mean_contributions, pairs_of, row_correlations
-from chrombpnet_core.interpret.contributions import ContributionsFile
-from chrombpnet_core.models.bpnet import accessibility_part, bias_part, bpnet, chrombpnet, draw_weights
-from chrombpnet_core.models.ensemble import average_models, ensemble_track_values, members_of, predict_parts
-from chrombpnet_core.models.files import load_model, save_model
-from chrombpnet_core.models.predict import predictor
-from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture, require_kind
+from chrombpnet_core.interpret import ContributionsFile, mean_contributions, pairs_of, row_correlations
+from chrombpnet_core.models import (
+    ACCESSIBILITY_PREFIX,
+    Architecture,
+    Predictor,
+    accessibility_part,
+    average_models,
+    bias_part,
+    bpnet,
+    chrombpnet,
+    draw_weights,
+    ensemble_track_values,
+    load_model,
+    members_of,
+    predict_folds,
+    require_kind,
+    save_model,
+)
 
 SMALL = Architecture(4, 2, 200, 80)
 KINDS = ("chrombpnet", "chrombpnet_nobias", "bias")
@@ -125,8 +136,8 @@ def test_models_of_another_architecture_are_averaged_too(codes, tmp_path):
 
 
 def test_parts_predict_what_the_whole_models_do(wholes, codes):
-    found = predict_parts(
-        [predictor(accessibility_part(model)) for model in wholes], [predictor(bias_part(model)) for model in wholes], codes
+    found = predict_folds(
+        [Predictor(accessibility_part(model)) for model in wholes], [Predictor(bias_part(model)) for model in wholes], codes
     )
     assert tuple(found) == KINDS
     for kind in KINDS:

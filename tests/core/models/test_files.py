@@ -15,9 +15,19 @@ import numpy as np
 import pytest
 
 from chrombpnet_core.errors import ModelFileError
-from chrombpnet_core.models.bpnet import accessibility_part, bias_part, bpnet, chrombpnet
-from chrombpnet_core.models.files import architecture_of, load_model, save_model
-from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, BIAS_PREFIX, Architecture, lengths_of
+from chrombpnet_core.models import (
+    ACCESSIBILITY_PREFIX,
+    BIAS_PREFIX,
+    Architecture,
+    accessibility_part,
+    architecture_of,
+    bias_part,
+    bpnet,
+    chrombpnet,
+    lengths_of,
+    load_model,
+    save_model,
+)
 
 SMALL = Architecture(4, 2, 200, 80)
 WIDER = Architecture(6, 1, 200, 80)

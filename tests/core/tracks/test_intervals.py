@@ -26,8 +26,7 @@ from chrombpnet_core.genome import (
 )
 from chrombpnet_core.reads import estimate_shift, spill_reads
 from chrombpnet_core.tracks import Coverage, write_insertions
-from chrombpnet_core.training_data.sampling import Plan, load_batch, training_plan
-from chrombpnet_core.training_data.shards import Layout, ShardSet, write_shards
+from chrombpnet_core.training_data import ExamplePlan, ShardLayout, ShardSet, read_batch, training_plan, write_shards
 
 SIZES = {"a": 90, "b": 60}
 SEEDS = st.integers(0, 2**32 - 1)
@@ -88,7 +87,7 @@ def test_sequence_and_profile_are_jittered_and_flipped_together(
     tmp_path_factory, seed, peaks, nonpeaks, length, half, record_jitter, data
 ):
     """Every example of an epoch is the letters and the counts around one and the same base."""
-    layout = Layout(length, min(2 * half, length), record_jitter)
+    layout = ShardLayout(length, min(2 * half, length), record_jitter)
     tables = [table[windows_fit(table, SIZES, length)] for table in (table_at(peaks), table_at(nonpeaks))]
     peaks, nonpeaks = (len(table) for table in tables)
     if not peaks + nonpeaks:
@@ -97,7 +96,7 @@ def test_sequence_and_profile_are_jittered_and_flipped_together(
     jitter, draw = data.draw(st.integers(0, record_jitter)), data.draw(st.integers(0, nonpeaks))
     plan = training_plan(np.arange(peaks), np.arange(peaks, peaks + nonpeaks), draw, jitter, record_jitter, seed, 0)
     with genome.shards(folder, *tables, layout) as shards:
-        batch = load_batch(shards, plan)
+        batch = read_batch(shards, plan)
     assert sorted(batch.ids[batch.ids < peaks]) == list(range(peaks))
     assert len(set(batch.ids)) == len(batch.ids) == peaks + draw
     assert plan.flipped.sum() == len(plan) // 2
@@ -118,7 +117,7 @@ def test_sequence_and_profile_are_jittered_and_flipped_together(
 @given(SEEDS, PLACES, st.integers(3, 15), st.integers(1, 15), st.integers(0, 6))
 def test_a_flipped_example_is_that_of_the_other_strand(tmp_path_factory, seed, places, half_length, half_width, jitter):
     """Of widths that are even, so that a window has one middle seen from either end."""
-    layout = Layout(2 * half_length, 2 * min(half_width, half_length), jitter)
+    layout = ShardLayout(2 * half_length, 2 * min(half_width, half_length), jitter)
     table = table_at(places)
     table = table[windows_fit(table, SIZES, layout.input_length)]
     if table.empty:
@@ -128,11 +127,11 @@ def test_a_flipped_example_is_that_of_the_other_strand(tmp_path_factory, seed, p
     offsets = np.random.default_rng(seed).integers(0, 2 * jitter, len(ids), endpoint=True)
     found = []
     for one, regions, plan in (
-        (genome, table, Plan(ids, offsets, np.ones(len(ids), bool))),
-        (genome.mirrored(), there, Plan(ids, 2 * jitter - offsets, np.zeros(len(ids), bool))),
+        (genome, table, ExamplePlan(ids, offsets, np.ones(len(ids), bool))),
+        (genome.mirrored(), there, ExamplePlan(ids, 2 * jitter - offsets, np.zeros(len(ids), bool))),
     ):
         with one.shards(tmp_path_factory.mktemp("strand"), regions, regions[:0], layout) as shards:
-            found.append(load_batch(shards, plan))
+            found.append(read_batch(shards, plan))
     np.testing.assert_array_equal(found[0].sequences, found[1].sequences)
     np.testing.assert_array_equal(found[0].profiles, found[1].profiles)
 

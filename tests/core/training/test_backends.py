@@ -19,17 +19,21 @@ import pytest
 
 from chrombpnet_core.evaluation.footprints import marginal_footprint
 from chrombpnet_core.genome import OTHER_BASE, open_genome, regions_at
-from chrombpnet_core.models.bpnet import bias_part, bpnet, chrombpnet, draw_weights, shift_log_counts
-from chrombpnet_core.models.files import load_model
-from chrombpnet_core.models.losses import multinomial_nll
-from chrombpnet_core.models.predict import predictor
-from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture
+from chrombpnet_core.models import (
+    ACCESSIBILITY_PREFIX,
+    Architecture,
+    Predictor,
+    bias_part,
+    bpnet,
+    chrombpnet,
+    draw_weights,
+    load_model,
+    multinomial_nll,
+    shift_log_counts,
+)
 from chrombpnet_core.tracks import Coverage
-from chrombpnet_core.training.checkpoint import Checkpoint
-from chrombpnet_core.training.evaluate import log_count_correction
-from chrombpnet_core.training.fit import TrainingOptions, fit
-from chrombpnet_core.training_data.sampling import batches, centred_plan, training_plan
-from chrombpnet_core.training_data.shards import Layout, ShardSet, write_shards
+from chrombpnet_core.training import Checkpoint, TrainingOptions, fit, log_count_correction
+from chrombpnet_core.training_data import ShardLayout, ShardSet, centred_plan, read_batches, training_plan, write_shards
 
 LOGITS, LOG_COUNTS = 3e-5, 5e-6  # largest difference to the reference's weights evaluated in float64
 MODELS = ("bias", "bias_model_scaled", "chrombpnet_nobias", "chrombpnet")
@@ -99,7 +103,7 @@ def test_footprints(golden, models, name):
     with np.load(golden / "footprints.npz") as file:
         codes = codes_of_one_hot(file["seqs"])
         for motif, letters in zip(file["motif_names"], file["motif_seqs"], strict=True):
-            found = marginal_footprint(predictor(models[name]), codes, str(letters), 64)
+            found = marginal_footprint(Predictor(models[name]), codes, str(letters), 64)
             np.testing.assert_allclose(found.profile, file[f"{name}_{motif}_footprint"], rtol=2e-5, atol=1e-8)
             assert np.abs(found.profile - file[f"{name}_{motif}_footprint"]).max() <= 1e-6
             assert found.counts == pytest.approx(float(file[f"{name}_{motif}_counts"][0]), rel=1e-5)
@@ -124,7 +128,7 @@ def scaling(golden, tmp_path_factory):
     regions = regions_at(np.array(chroms, dtype=object), np.zeros(number, np.int64), length)
     (folder / "shards").mkdir()
     with open_genome(folder / "g.fa", folder / "cache") as genome, Coverage(folder / "c.bw") as coverage:
-        write_shards(folder / "shards", genome, coverage, regions[:0], regions, Layout(length, 1000, 0))
+        write_shards(folder / "shards", genome, coverage, regions[:0], regions, ShardLayout(length, 1000, 0))
     return data, folder / "shards"
 
 
@@ -247,7 +251,7 @@ def test_twenty_steps_follow_the_closed_form_and_leave_the_bias_model_alone(smal
         return training_plan(np.arange(24), np.arange(24, 64), 40, 20, 20, SEED, epoch)
 
     with small_data.open() as shards:
-        for batch in (batch for epoch in range(5) for batch in batches(shards, plan_of(epoch), 16)):
+        for batch in (batch for epoch in range(5) for batch in read_batches(shards, plan_of(epoch), 16)):
             x = batch.sequences.astype(np.float64)
             logits, log_counts, trace = ours.forward(x)
             bias_logits, bias_counts = (np.asarray(head, np.float64) for head in bias.predict_on_batch(batch.sequences))
@@ -280,7 +284,7 @@ def test_twenty_steps_follow_the_closed_form_and_leave_the_bias_model_alone(smal
 
 
 def test_all_of_these_on_jax(request):
-    files = [__file__, str(Path(__file__).with_name("test_attribution.py"))]
+    files = [__file__, str(Path(__file__).parents[1] / "interpret" / "test_deepshap.py")]
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *files, "-k", "not on_jax", "-p", "no:xdist"],
         check=False,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.models.sizes import Architecture
+from chrombpnet_core.models import Architecture
 from chrombpnet_core.training.costs import (
     _BIAS,
     AIM,

@@ -11,13 +11,17 @@ from keras.optimizers import Adam
 from chrombpnet_core import devices
 from chrombpnet_core.devices import Device, find_device, require_fast_enough
 from chrombpnet_core.errors import InputError, Stopped
-from chrombpnet_core.models.bpnet import bpnet, draw_weights
-from chrombpnet_core.models.sizes import Architecture
-from chrombpnet_core.training.backends import make_engine
-from chrombpnet_core.training.checkpoint import Checkpoint
-from chrombpnet_core.training.fit import TrainingOptions, Watch, fit, make_reproducible
-from chrombpnet_core.training.step import Engine
-from chrombpnet_core.training_data.sampling import centred_plan, load_batch, training_plan
+from chrombpnet_core.models import Architecture, bpnet, draw_weights
+from chrombpnet_core.training import (
+    Checkpoint,
+    TrainingCallbacks,
+    TrainingOptions,
+    TrainingStep,
+    fit,
+    make_reproducible,
+    make_training_step,
+)
+from chrombpnet_core.training_data import centred_plan, read_batch, training_plan
 
 SIZE = Architecture(4, 2, 200, 80)
 OPTIONS = TrainingOptions(epochs=3, patience=3, batch_size=16, checkpoint_seconds=0.0)
@@ -82,7 +86,7 @@ def test_the_best_epochs_weights_are_kept_and_patience_ends_it(small_data, tmp_p
     assert len(losses) < 12
     assert len(losses) - 1 - history.best == 1
     with small_data.open() as shards:
-        again = make_engine(model, Adam(), 2.0).evaluate(load_batch(shards, centred_plan(np.arange(50, 64), 20)))
+        again = make_training_step(model, Adam(), 2.0).evaluate(read_batch(shards, centred_plan(np.arange(50, 64), 20)))
     assert again[0] == pytest.approx(min(losses), rel=1e-5)
 
 
@@ -92,7 +96,7 @@ def test_a_loss_that_is_no_number_stops_with_the_regions(small_data, tmp_path):
 
 
 def test_a_validation_loss_that_is_no_number_stops_too(small_data, tmp_path, monkeypatch):
-    monkeypatch.setattr(Engine, "evaluate", lambda *_: np.full(3, np.nan))
+    monkeypatch.setattr(TrainingStep, "evaluate", lambda *_: np.full(3, np.nan))
     with pytest.raises(InputError, match="the validation loss is nan after epoch 1"):
         _train(small_data, tmp_path / "c.npz")
 
@@ -131,11 +135,14 @@ def test_a_training_that_is_asked_to_stop_writes_its_checkpoint_and_goes_on(smal
     model, history = _train(small_data, tmp_path / "whole.npz", options)
     asked = iter(range(1, 100))
     with pytest.raises(Stopped, match="epoch 2 after step 1"):
-        _train(small_data, tmp_path / "cut.npz", options, watch=Watch(lambda: next(asked) == 3))
+        _train(small_data, tmp_path / "cut.npz", options, watch=TrainingCallbacks(lambda: next(asked) == 3))
     assert (tmp_path / "cut.npz").exists()
     told = []
     resumed, again = _train(
-        small_data, tmp_path / "cut.npz", options, watch=Watch(progress=lambda share, words: told.append((share, words)))
+        small_data,
+        tmp_path / "cut.npz",
+        options,
+        watch=TrainingCallbacks(progress=lambda share, words: told.append((share, words))),
     )
     np.testing.assert_array_equal(again.batches, history.batches)
     for mine, yours in zip(model.get_weights(), resumed.get_weights(), strict=True):
@@ -188,7 +195,7 @@ def test_a_memory_that_fills_up_later_shrinks_the_parts_and_goes_on(
 
     options = TrainingOptions(epochs=2, batch_size=16, checkpoint_seconds=checkpoint_seconds)
     _, whole = _train(small_data, tmp_path / "whole.npz", options)
-    trained, steps = Engine.train, iter(range(100))
+    trained, steps = TrainingStep.train, iter(range(100))
 
     def train(self, batch):
         if next(steps) == 5:  # four are timed before the first epoch; this is its second
@@ -196,7 +203,7 @@ def test_a_memory_that_fills_up_later_shrinks_the_parts_and_goes_on(
             raise Full
         return trained(self, batch)
 
-    monkeypatch.setattr(Engine, "train", train)
+    monkeypatch.setattr(TrainingStep, "train", train)
     with caplog.at_level("WARNING"):
         _, again = _train(small_data, tmp_path / "cut.npz", options)
     assert "taking 8" in caplog.text

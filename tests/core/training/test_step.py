@@ -13,14 +13,18 @@ import pytest
 from keras.optimizers import SGD
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.models.bpnet import body_dtype, bpnet, chrombpnet, draw_weights
-from chrombpnet_core.models.files import load_model, save_model
-from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture
-from chrombpnet_core.training.backends import make_engine
-from chrombpnet_core.training.checkpoint import Checkpoint
-from chrombpnet_core.training.compute import Compute, set_precision
-from chrombpnet_core.training.fit import TrainingOptions, fit
-from chrombpnet_core.training_data.sampling import centred_plan, load_batch, training_plan
+from chrombpnet_core.models import (
+    ACCESSIBILITY_PREFIX,
+    Architecture,
+    body_dtype,
+    bpnet,
+    chrombpnet,
+    draw_weights,
+    load_model,
+    save_model,
+)
+from chrombpnet_core.training import Checkpoint, ComputeOptions, TrainingOptions, fit, make_training_step, set_precision
+from chrombpnet_core.training_data import centred_plan, read_batch, training_plan
 
 SIZE = Architecture(4, 2, 200, 80)
 STEPS = 3
@@ -37,13 +41,13 @@ def small_model(dtype="float32"):
 def batch_of(data, examples=11):
     """The same batch every time."""
     with data.open() as shards:
-        return load_batch(shards, centred_plan(np.arange(examples), 20))
+        return read_batch(shards, centred_plan(np.arange(examples), 20))
 
 
 def engine_for(model, compute=None):
     optimizer = SGD(1e-4)  # Adam makes steps of one size of gradients that are nothing but rounding
     optimizer.build(model.trainable_variables)
-    return make_engine(model, optimizer, 2.0, compute)
+    return make_training_step(model, optimizer, 2.0, compute)
 
 
 def trained(data, compute=None, largest_part=None, dtype="float32"):
@@ -66,7 +70,7 @@ def test_parts_of_a_batch_add_up_to_the_whole(small_data, largest_part):
 
 
 def test_xla_computes_the_same(small_data):
-    assert_alike(trained(small_data, Compute(xla=True)), trained(small_data))
+    assert_alike(trained(small_data, ComputeOptions(xla=True)), trained(small_data))
 
 
 def test_a_step_changes_the_accessibility_model_alone(small_data):
@@ -81,7 +85,7 @@ def test_a_step_changes_the_accessibility_model_alone(small_data):
 
 
 def test_bfloat16_is_near_and_its_files_are_float32(small_data, tmp_path):
-    exact, near = trained(small_data)[0], trained(small_data, Compute("bfloat16"), dtype=body_dtype("bfloat16"))[0]
+    exact, near = trained(small_data)[0], trained(small_data, ComputeOptions("bfloat16"), dtype=body_dtype("bfloat16"))[0]
     np.testing.assert_allclose(near, exact, rtol=0.02)
     assert (near != exact).any()
     model = small_model(body_dtype("bfloat16"))
@@ -104,7 +108,7 @@ def test_an_unknown_precision_is_refused():
 
 def test_more_devices_than_there_are_is_refused(small_data):
     with pytest.raises(InputError, match="--gpus 9"):
-        trained(small_data, Compute(gpus=9))
+        trained(small_data, ComputeOptions(gpus=9))
 
 
 _TWO_DEVICES = """
@@ -116,13 +120,13 @@ if keras.backend.backend() == "tensorflow":
     cpu, = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from tests.core.conftest import SmallData
-from tests.core.training.test_step import Compute, assert_alike, batch_of, engine_for, small_model, trained
+from tests.core.training.test_step import ComputeOptions, assert_alike, batch_of, engine_for, small_model, trained
 from pathlib import Path
 data = SmallData(Path(sys.argv[2]))
 one = trained(data)
-assert_alike(trained(data, Compute(gpus=2)), one)
-assert_alike(trained(data, Compute(gpus=2), largest_part=2), one)
-engine = engine_for(small_model(), Compute(gpus=2))
+assert_alike(trained(data, ComputeOptions(gpus=2)), one)
+assert_alike(trained(data, ComputeOptions(gpus=2), largest_part=2), one)
+engine = engine_for(small_model(), ComputeOptions(gpus=2))
 even = batch_of(data, 12)
 import numpy as np
 np.testing.assert_allclose(np.asarray(engine.train(even)), np.asarray(engine_for(small_model()).train(even)), rtol=2e-5)

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from chrombpnet_core.training_data.example_format import HEADER, Layout, decode, encode
+from chrombpnet_core.training_data import HEADER, ShardLayout, decode_records, encode_records
 
-LAYOUT = Layout(9, 6, 2)  # 13 bases and 10 positions: no whole bytes
+LAYOUT = ShardLayout(9, 6, 2)  # 13 bases and 10 positions: no whole bytes
 
 
 def _encoded(codes, counts, ids=None):
     n = np.arange(len(codes))
-    return encode(n if ids is None else ids, n % 2, n + 7, n * 1000, codes, counts)
+    return encode_records(n if ids is None else ids, n % 2, n + 7, n * 1000, codes, counts)
 
 
 @given(st.data(), st.integers(1, 4))
@@ -27,7 +27,7 @@ def test_decoding_inverts_encoding_for_any_bases_and_values(data, n):
         data.draw(npst.arrays(np.float32, (n, LAYOUT.positions))),
     )
     ids = data.draw(npst.arrays(np.uint32, n))
-    header, found_codes, found_counts = decode(_encoded(codes, counts, ids), LAYOUT)
+    header, found_codes, found_counts = decode_records(_encoded(codes, counts, ids), LAYOUT)
     np.testing.assert_array_equal(found_codes, codes)
     np.testing.assert_array_equal(found_counts.view(np.uint32), counts.view(np.uint32))  # -0.0 and NaN too
     assert header["id"].tolist() == ids.tolist()
@@ -40,12 +40,12 @@ def test_decoding_inverts_encoding_for_any_bases_and_values(data, n):
 def test_records_of_every_depth_come_back_and_are_small(scale, most):
     """779 bytes of bases, 32 of header; counts at half a bit a position for the quiet, a byte for the loudest."""
     rng = np.random.default_rng(3)
-    layout = Layout(2114, 1000, 500)
+    layout = ShardLayout(2114, 1000, 500)
     codes = rng.integers(0, 4, (6, layout.bases)).astype(np.uint8)
     codes[4:, ::50] = 4
     counts = rng.poisson(scale, (6, layout.positions)).astype(np.float32)
     records = _encoded(codes, counts)
-    _, found_codes, found_counts = decode(records, layout)
+    _, found_codes, found_counts = decode_records(records, layout)
     np.testing.assert_array_equal(found_codes, codes)
     np.testing.assert_array_equal(found_counts, counts)
     assert max(map(len, records[:4])) <= most
@@ -53,13 +53,13 @@ def test_records_of_every_depth_come_back_and_are_small(scale, most):
 
 
 def test_a_quiet_region_takes_its_bases_and_a_header():
-    layout = Layout(2114, 1000, 500)
+    layout = ShardLayout(2114, 1000, 500)
     (record,) = _encoded(np.zeros((1, layout.bases), np.uint8), np.zeros((1, layout.positions), np.float32))
     assert len(record) == HEADER.itemsize + (layout.bases + 3) // 4
 
 
 def test_nothing_is_decoded_to_nothing():
-    header, codes, counts = decode([], LAYOUT)
+    header, codes, counts = decode_records([], LAYOUT)
     assert (header.shape, codes.shape, counts.shape) == ((0,), (0, 13), (0, 10))
 
 
@@ -76,10 +76,10 @@ def test_nothing_is_decoded_to_nothing():
 def test_other_bytes_are_refused(change, message):
     (record,) = _encoded(np.zeros((1, 13), np.uint8), np.arange(10, dtype=np.float32)[None])
     with pytest.raises(ValueError, match=message):
-        decode([record, change(record)], LAYOUT)
+        decode_records([record, change(record)], LAYOUT)
 
 
 def test_other_widths_are_refused():
     (record,) = _encoded(np.zeros((1, 13), np.uint8), np.zeros((1, 10), np.float32))
     with pytest.raises(ValueError, match="17 bases and 14 positions"):
-        decode([record], Layout(13, 10, 2))
+        decode_records([record], ShardLayout(13, 10, 2))

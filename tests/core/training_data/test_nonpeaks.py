@@ -25,8 +25,8 @@ from chrombpnet_core.genome import (
 from chrombpnet_core.plots import write_png
 from chrombpnet_core.report import gc_match
 from chrombpnet_core.report.gc_match import gc_match_of_regions
+from chrombpnet_core.training_data import candidate_bins, gc_bins, peak_gc, sample_nonpeaks
 from chrombpnet_core.training_data import nonpeaks as background
-from chrombpnet_core.training_data.nonpeaks import candidates, gc_bins, peak_gc, sample_nonpeaks
 
 FOLD = Fold(("a", "b"), ("c",), ("d",))
 PLACES = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 580)), min_size=1, max_size=25)
@@ -55,7 +55,7 @@ def real(yeast, tmp_path_factory):
     with open_genome(yeast / "genome.fa.gz", tmp_path_factory.mktemp("genome")) as genome:
         peaks = read_regions(yeast / "peaks.narrowPeak", sizes=sizes)
         foreground, bins = peak_gc(peaks, genome, sizes), gc_bins(genome, sizes)
-    free = candidates(bins, peaks, read_bed3(yeast / "blacklist.bed"))
+    free = candidate_bins(bins, peaks, read_bed3(yeast / "blacklist.bed"))
     return foreground, bins, free, read_fold(yeast / "fold_0.json", sizes)
 
 
@@ -156,7 +156,7 @@ def test_nonpeaks_never_overlap_and_never_repeat(small, places, blacked, ratio, 
     peaks, blacklist = peaks_at(places), peaks_at(blacked, 15)[["chrom", "start", "end"]]
     bins = gc_bins(small, small.sizes, 40, 10)
     try:
-        free = candidates(bins, peaks, blacklist, 40)
+        free = candidate_bins(bins, peaks, blacklist, 40)
         nonpeaks, stats = sample_nonpeaks(peak_gc(peaks, small, small.sizes, 40), free, FOLD, ratio, 1, seed, max_distance=1)
     except InputError:
         return
@@ -177,14 +177,14 @@ def test_nonpeaks_never_overlap_and_never_repeat(small, places, blacked, ratio, 
 def test_one_shared_base_is_an_overlap():
     bins = bins_of([0.5] * 10)
     peak = pd.DataFrame({"chrom": ["a"], "start": [45], "end": [55]})
-    assert candidates(bins, peak, width=10)["start"].tolist() == [0, 10, 20, 30, 60, 70, 80, 90]
-    assert candidates(bins, peak.assign(start=44, end=56), width=10)["start"].tolist() == [0, 10, 20, 70, 80, 90]
+    assert candidate_bins(bins, peak, width=10)["start"].tolist() == [0, 10, 20, 30, 60, 70, 80, 90]
+    assert candidate_bins(bins, peak.assign(start=44, end=56), width=10)["start"].tolist() == [0, 10, 20, 70, 80, 90]
 
 
 def test_no_candidates_left():
     bins = bins_of([0.5] * 4)
     with pytest.raises(InputError, match=r"no background is left.*all 4 bins"):
-        candidates(bins, pd.DataFrame({"chrom": ["a"], "start": [0], "end": [40]}), width=10)
+        candidate_bins(bins, pd.DataFrame({"chrom": ["a"], "start": [0], "end": [40]}), width=10)
 
 
 # --- draws -------------------------------------------------------------------------------------------------------
@@ -293,7 +293,7 @@ def test_seeds_decide_the_draw():
 def test_files(tmp_path, small):
     peaks = peaks_at([("a", 200), ("c", 200), ("d", 250)])
     foreground = peak_gc(peaks, small, small.sizes, 40)
-    free = candidates(gc_bins(small, small.sizes, 40, 10), peaks, None, 40)
+    free = candidate_bins(gc_bins(small, small.sizes, 40, 10), peaks, None, 40)
     nonpeaks, stats = sample_nonpeaks(foreground, free, FOLD)
     write_regions(nonpeaks, tmp_path / "nonpeaks.bed")
     lines = [line.split("\t") for line in (tmp_path / "nonpeaks.bed").read_text().splitlines()]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chrombpnet_core.concurrency import prefetch
 from chrombpnet_core.genome import one_hot
-from chrombpnet_core.training_data.sampling import Plan, batches, centred_plan, load_batch, training_plan
+from chrombpnet_core.training_data import ExamplePlan, centred_plan, read_batch, read_batches, training_plan
 from tests.core.training_data.test_shards import written
 
 
@@ -40,7 +40,7 @@ def test_batches_crop_flip_expand_and_sum(small_data, examples):
     """One example at a time, from the letters and counts that were written."""
     ids, offsets, flipped = (np.array(column) for column in zip(*examples, strict=True))
     with small_data.open() as shards:
-        batch = load_batch(shards, Plan(ids, offsets, flipped))
+        batch = read_batch(shards, ExamplePlan(ids, offsets, flipped))
     assert batch.sequences.shape == (len(ids), 200, 4)
     assert batch.sequences.dtype == batch.profiles.dtype == batch.log_counts.dtype == np.float32
     for row, (number, offset, flip) in enumerate(examples):
@@ -56,9 +56,9 @@ def test_batches_crop_flip_expand_and_sum(small_data, examples):
 def test_batches_begin_at_any_step_and_the_last_is_smaller(small_data):
     with small_data.open() as shards:
         plan = centred_plan(np.arange(7), 20)
-        whole = list(batches(shards, plan, 3))
+        whole = list(read_batches(shards, plan, 3))
         assert [len(batch.ids) for batch in whole] == [3, 3, 1]
-        rest = list(batches(shards, plan, 3, first=1))
+        rest = list(read_batches(shards, plan, 3, first=1))
         assert len(rest) == 2
         for mine, yours in zip(rest, whole[1:], strict=True):
             np.testing.assert_array_equal(mine.sequences, yours.sequences)

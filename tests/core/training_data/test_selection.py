@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.training_data.selection import select_bias_regions, select_main_regions
+from chrombpnet_core.training_data import select_bias_regions, select_main_regions
 
 
 def test_bias_regions_lie_below_the_threshold_and_strictly_within_bounds():

@@ -18,7 +18,7 @@ import pytest
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import centres, codes_of, open_genome
 from chrombpnet_core.tracks import Coverage
-from chrombpnet_core.training_data.shards import NONPEAK, PEAK, ShardSet, decode, write_shards
+from chrombpnet_core.training_data import NONPEAK, PEAK, ShardSet, decode_records, write_shards
 from tests.core.conftest import LAYOUT
 
 
@@ -80,7 +80,7 @@ def test_tf_data_streams_a_shard(small_data):
 
     with small_data.open() as shards:
         records = list(tf.data.TFRecordDataset(str(small_data.folder / "shard-00000.tfrecord")).as_numpy_iterator())
-        header, codes, counts = decode(records, shards.layout)
+        header, codes, counts = decode_records(records, shards.layout)
         wanted = small_data.index.sort_values("offset")
         assert header["id"].tolist() == wanted["id"].tolist()
         assert header["kind"].tolist() == wanted["kind"].tolist()
@@ -139,7 +139,7 @@ KILLED = """
         import psutil
         from chrombpnet_core.tracks import Coverage
         from chrombpnet_core.genome import open_genome
-        from chrombpnet_core.training_data.shards import Layout, write_shards
+        from chrombpnet_core.training_data import ShardLayout, write_shards
 
         def kill():
             Path("children").write_text(" ".join(str(child.pid) for child in psutil.Process().children()))
@@ -148,7 +148,7 @@ KILLED = """
         source = Path(sys.argv[1])
         with open_genome(source / "g.fa", source / "cache") as genome, Coverage(source / "c.bw") as coverage:
             write_shards(Path("out"), genome, coverage, pd.read_pickle("peaks"), pd.read_pickle("nonpeaks"),
-                         Layout(200, 80, 20), cache=source / "cache", workers=2, resume=Path("resume"), saved=kill,
+                         ShardLayout(200, 80, 20), cache=source / "cache", workers=2, resume=Path("resume"), saved=kill,
                          regions_per_shard=3)
 """
 

@@ -9,9 +9,7 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from chrombpnet_core.genome import one_hot, reverse_complement
-from chrombpnet_core.models.bpnet import bpnet, chrombpnet, draw_weights
-from chrombpnet_core.models.predict import BothStrands
-from chrombpnet_core.models.sizes import Architecture
+from chrombpnet_core.models import Architecture, BothStrandsPredictor, bpnet, chrombpnet, draw_weights
 from chrombpnet_core.variants.annotation import annotate
 from chrombpnet_core.variants.files import COLUMNS
 from chrombpnet_core.variants.output import ScoreTable, Top, annotate_vcf, read_parts, read_table
@@ -165,7 +163,7 @@ def test_both_strands_are_averaged_whatever_the_batch(model):
     codes = np.random.default_rng(9).integers(0, 5, (23, 200)).astype(np.uint8)
     forward, backward = (model.predict(one_hot(each), verbose=0) for each in (codes, reverse_complement(codes)))
     for at_once in (2, 16, 64):
-        counts, logits = BothStrands(model, at_once=at_once)(codes)
+        counts, logits = BothStrandsPredictor(model, at_once=at_once)(codes)
         np.testing.assert_allclose(counts, (np.exp(forward[1]) + np.exp(backward[1]))[:, 0] / 2, rtol=1e-5)
         np.testing.assert_allclose(logits, (forward[0] + backward[0][:, ::-1]) / 2, atol=1e-5)
 
@@ -176,7 +174,7 @@ def test_main_models_are_predicted_with(model):
     whole = chrombpnet(bpnet(Architecture(4, 2, 200, 80), "wo_bias_", "model_wo_bias"), bias)
     codes = np.random.default_rng(9).integers(0, 4, (3, 200)).astype(np.uint8)
     forward, backward = (whole.predict(one_hot(each), verbose=0)[1][:, 0] for each in (codes, reverse_complement(codes)))
-    np.testing.assert_allclose(BothStrands(whole)(codes)[0], (np.exp(forward) + np.exp(backward)) / 2, rtol=1e-5)
+    np.testing.assert_allclose(BothStrandsPredictor(whole)(codes)[0], (np.exp(forward) + np.exp(backward)) / 2, rtol=1e-5)
 
 
 def test_background_is_seeded_and_does_not_depend_on_blocks(model):
@@ -192,7 +190,7 @@ def test_background_is_seeded_and_does_not_depend_on_blocks(model):
         ],
         columns=COLUMNS,
     )
-    predict = BothStrands(model)
+    predict = BothStrandsPredictor(model)
 
     def scored(part, times, seed=1):
         blocks = list(score_shuffled(predict, sequence, part, times, seed, None))

@@ -252,18 +252,14 @@ def _odd_shift(data, folder):
 
 
 def _main_model_as_bias(data, folder):
-    from chrombpnet_core.models.bpnet import bpnet
-    from chrombpnet_core.models.files import save_model
-    from chrombpnet_core.models.sizes import Architecture
+    from chrombpnet_core.models import Architecture, bpnet, save_model
 
     save_model(bpnet(Architecture(4, 2, 600, 200), "wo_bias_"), folder / "nobias.h5")
     return {"main": True, "b": folder / "nobias.h5"}, r"nobias\.h5: not a bias model"
 
 
 def _bias_of_another_length(data, folder):
-    from chrombpnet_core.models.bpnet import bpnet
-    from chrombpnet_core.models.files import save_model
-    from chrombpnet_core.models.sizes import Architecture
+    from chrombpnet_core.models import Architecture, bpnet, save_model
 
     save_model(bpnet(Architecture(4, 2, 800, 200)), folder / "bias.h5")
     return {"main": True, "b": folder / "bias.h5"}, r"input length of the bias model; expected 600 bp, found 800 bp"

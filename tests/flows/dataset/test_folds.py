@@ -48,9 +48,7 @@ def bias_model(tmp_path_factory):
     from chrombpnet_core.devices import find_device
 
     find_device()
-    from chrombpnet_core.models.bpnet import bpnet, draw_weights
-    from chrombpnet_core.models.files import save_model
-    from chrombpnet_core.models.sizes import Architecture
+    from chrombpnet_core.models import Architecture, bpnet, draw_weights, save_model
 
     model = bpnet(Architecture(filters=4, layers=3, input_length=600, output_length=200))
     draw_weights(model, 2)

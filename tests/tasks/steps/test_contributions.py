@@ -10,11 +10,18 @@ import pyBigWig
 import pytest
 
 from chrombpnet_core.genome import centres, codes_of, dinucleotide_shuffles, one_hot, read_regions
+from chrombpnet_core.interpret import Explainer
 from chrombpnet_core.interpret import contributions as core
-from chrombpnet_core.interpret.deepshap import Explainer
-from chrombpnet_core.models.bpnet import accessibility_part, bpnet, chrombpnet, draw_weights
-from chrombpnet_core.models.files import load_model, save_model
-from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture
+from chrombpnet_core.models import (
+    ACCESSIBILITY_PREFIX,
+    Architecture,
+    accessibility_part,
+    bpnet,
+    chrombpnet,
+    draw_weights,
+    load_model,
+    save_model,
+)
 from flows.cli.main import main
 from tasks.steps.contributions import contribution_files, explain_regions
 

@@ -15,10 +15,18 @@ import pytest
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation.metrics import pearson, softmax
 from chrombpnet_core.genome import codes_of, one_hot
-from chrombpnet_core.interpret.contributions import ContributionsFile
-from chrombpnet_core.models.bpnet import accessibility_part, bias_part, bpnet, chrombpnet, draw_weights
-from chrombpnet_core.models.files import load_model, save_model
-from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture
+from chrombpnet_core.interpret import ContributionsFile
+from chrombpnet_core.models import (
+    ACCESSIBILITY_PREFIX,
+    Architecture,
+    accessibility_part,
+    bias_part,
+    bpnet,
+    chrombpnet,
+    draw_weights,
+    load_model,
+    save_model,
+)
 from chrombpnet_core.tracks import place_regions, write_track
 from tasks.runner import planning, run_step
 from tasks.steps.contributions import explain_regions

@@ -15,9 +15,7 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation.footprints import read_footprints
 from chrombpnet_core.evaluation.metrics import softmax
 from chrombpnet_core.genome import codes_of, one_hot, reverse_complement
-from chrombpnet_core.models.bpnet import bpnet, draw_weights
-from chrombpnet_core.models.files import save_model
-from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture
+from chrombpnet_core.models import ACCESSIBILITY_PREFIX, Architecture, bpnet, draw_weights, save_model
 from flows.cli.main import main
 from tasks.steps.footprints import draw_footprints, footprint_files
 

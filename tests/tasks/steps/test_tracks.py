@@ -14,9 +14,15 @@ import pytest
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation.metrics import evaluate, softmax
 from chrombpnet_core.genome import codes_of, one_hot
-from chrombpnet_core.models.bpnet import accessibility_part, bpnet, chrombpnet, draw_weights
-from chrombpnet_core.models.files import save_model
-from chrombpnet_core.models.sizes import ACCESSIBILITY_PREFIX, Architecture
+from chrombpnet_core.models import (
+    ACCESSIBILITY_PREFIX,
+    Architecture,
+    accessibility_part,
+    bpnet,
+    chrombpnet,
+    draw_weights,
+    save_model,
+)
 from flows.cli.main import main
 from tasks.steps.tracks import predict_tracks, track_files
 

@@ -15,9 +15,7 @@ from scipy.spatial.distance import jensenshannon
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import codes_of, one_hot, reverse_complement
-from chrombpnet_core.models.bpnet import bpnet, draw_weights
-from chrombpnet_core.models.files import load_model, save_model
-from chrombpnet_core.models.sizes import Architecture
+from chrombpnet_core.models import Architecture, bpnet, draw_weights, load_model, save_model
 from chrombpnet_core.variants.output import read_parts
 from flows.variants import VariantsRequest, score_variants
 from tasks.storage import Store
@@ -288,8 +286,7 @@ def test_report_shows_the_top(inputs, tmp_path):
 
 def test_contributions_of_all_variants(inputs, tmp_path):
     """Both alleles of each, as the explainer gives them for their windows one by one; on each model's own."""
-    from chrombpnet_core.interpret.contributions import explain_codes
-    from chrombpnet_core.interpret.deepshap import Explainer
+    from chrombpnet_core.interpret import Explainer, explain_codes
 
     asked = request(
         inputs, tmp_path / "x", models=inputs.models, contributions=["profile", "counts"], chroms=["chrB"], seed=3

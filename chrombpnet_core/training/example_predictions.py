@@ -9,14 +9,13 @@ import keras
 import numpy as np
 
 from chrombpnet_core.progress import bar
-from chrombpnet_core.training_data.sampling import Plan, batches
-from chrombpnet_core.training_data.shards import ShardSet
+from chrombpnet_core.training_data import ExamplePlan, ShardSet, read_batches
 
-__all__ = ["Predictions", "log_count_correction", "predict_plan"]
+__all__ = ["ExamplePredictions", "log_count_correction", "predict_examples"]
 
 
 @dataclass(frozen=True)
-class Predictions:
+class ExamplePredictions:
     """One batch: ids ``(n,)``, observed counts ``(n, W)``, predicted logits ``(n, W)`` and log counts ``(n,)``."""
 
     ids: np.ndarray
@@ -25,23 +24,27 @@ class Predictions:
     log_counts: np.ndarray
 
 
-def predict_plan(
-    model: keras.Model, shards: ShardSet, plan: Plan, batch_size: int = 64, description: str = "predicting"
-) -> Iterator[Predictions]:
-    """Predictions for the examples of ``plan``, batch by batch."""
+def predict_examples(
+    model: keras.Model, shards: ShardSet, plan: ExamplePlan, batch_size: int = 64, description: str = "predicting"
+) -> Iterator[ExamplePredictions]:
+    """Predict the examples of ``plan``, batch by batch."""
     with bar(description, len(plan), "regions") as progress:
-        for batch in batches(shards, plan, batch_size):
+        for batch in read_batches(shards, plan, batch_size):
             logits, log_counts = model.predict_on_batch(batch.sequences)
-            yield Predictions(batch.ids, batch.profiles, np.asarray(logits), np.asarray(log_counts)[:, 0])
+            yield ExamplePredictions(batch.ids, batch.profiles, np.asarray(logits), np.asarray(log_counts)[:, 0])
             progress.update(len(batch.ids))
 
 
 def log_count_correction(
-    model: keras.Model, shards: ShardSet, plan: Plan, batch_size: int = 64, description: str = "scaling the bias model"
+    model: keras.Model,
+    shards: ShardSet,
+    plan: ExamplePlan,
+    batch_size: int = 64,
+    description: str = "scaling the bias model",
 ) -> float:
     """mean(ln(1 + counts) − predicted log count) over the regions of ``plan``: what scales a bias model to a data set."""
     total = sum(
         float(np.sum(np.log1p(part.observed.sum(axis=1, dtype=np.float64)) - part.log_counts))
-        for part in predict_plan(model, shards, plan, batch_size, description)
+        for part in predict_examples(model, shards, plan, batch_size, description)
     )
     return total / len(plan)

@@ -17,8 +17,7 @@ from keras import layers
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import require_file
-from chrombpnet_core.models.layers import LogSumExp, ProfileConv
-from chrombpnet_core.models.sizes import (
+from chrombpnet_core.models.architecture import (
     BIAS_PREFIX,
     DILATED_KERNEL,
     ENSEMBLE,
@@ -29,6 +28,7 @@ from chrombpnet_core.models.sizes import (
     lengths_of,
     preflatten_name,
 )
+from chrombpnet_core.models.layers import LogSumExp, ProfileConv
 
 __all__ = [
     "accessibility_part",
@@ -43,7 +43,7 @@ __all__ = [
 
 
 def body_dtype(precision: str) -> str:
-    """Keras' name of what a BPNet's body computes in; see :class:`chrombpnet_core.training.compute.Compute`."""
+    """Keras' name of what a BPNet's body computes in; see :class:`chrombpnet_core.training.ComputeOptions`."""
     return "mixed_bfloat16" if precision == "bfloat16" else "float32"
 
 

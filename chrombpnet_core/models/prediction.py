@@ -13,14 +13,14 @@ import psutil
 from chrombpnet_core.devices import Device, is_out_of_memory
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import one_hot, reverse_complement
-from chrombpnet_core.models.sizes import lengths_of
+from chrombpnet_core.models.architecture import lengths_of
 
-__all__ = ["BothStrands", "predictor"]
+__all__ = ["BothStrandsPredictor", "Predictor"]
 
 log = logging.getLogger(__name__)
 
 
-def predictor(model: keras.Model, batch_size: int = 64):
+def Predictor(model: keras.Model, batch_size: int = 64):
     """A function from base codes uint8 ``(n, L)`` to logits float32 ``(n, W)`` and log counts ``(n,)``."""
 
     def predict(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -47,7 +47,7 @@ _FEWEST = 2
 
 
 @dataclass
-class BothStrands:
+class BothStrandsPredictor:
     """Predictions of a model as the mean of both strands: counts of exp(log counts), profiles of logits, one flipped.
 
     Parameters

@@ -16,15 +16,14 @@ import numpy as np
 from chrombpnet_core.devices import Device, is_out_of_memory
 from chrombpnet_core.errors import InputError, Stopped
 from chrombpnet_core.progress import bar
-from chrombpnet_core.training.backends import make_engine
+from chrombpnet_core.training.backends import make_training_step
 from chrombpnet_core.training.checkpoint import Checkpoint
-from chrombpnet_core.training.compute import Compute
+from chrombpnet_core.training.compute_options import ComputeOptions
 from chrombpnet_core.training.history import History, _means
-from chrombpnet_core.training.step import Engine
-from chrombpnet_core.training_data.sampling import Batch, Plan, batches, load_batch
-from chrombpnet_core.training_data.shards import ShardSet
+from chrombpnet_core.training.step import TrainingStep
+from chrombpnet_core.training_data import ExampleBatch, ExamplePlan, ShardSet, read_batch, read_batches
 
-__all__ = ["TrainingOptions", "Watch", "fit", "make_reproducible", "write_parameters"]
+__all__ = ["TrainingCallbacks", "TrainingOptions", "fit", "make_reproducible", "write_parameters"]
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +50,7 @@ class TrainingOptions:
 
 
 @dataclass(frozen=True)
-class Watch:
+class TrainingCallbacks:
     """Who looks on.
 
     Attributes
@@ -78,13 +77,13 @@ def make_reproducible(seed: int, device: Device) -> None:
 def fit(
     model: keras.Model,
     shards: ShardSet,
-    plan_of: Callable[[int], Plan],
-    valid: Plan,
+    plan_of: Callable[[int], ExamplePlan],
+    valid: ExamplePlan,
     counts_loss_weight: float,
     options: TrainingOptions,
     checkpoint: Checkpoint,
-    compute: Compute | None = None,
-    watch: Watch | None = None,
+    compute: ComputeOptions | None = None,
+    watch: TrainingCallbacks | None = None,
 ) -> History:
     """Train ``model`` in place; it ends with the weights of the best epoch.
 
@@ -122,8 +121,8 @@ def fit(
     """
     optimizer = keras.optimizers.Adam(options.learning_rate)
     optimizer.build(model.trainable_variables)
-    engine = make_engine(model, optimizer, counts_loss_weight, compute)
-    run = _Run(engine, shards, valid, options, checkpoint, watch or Watch())
+    engine = make_training_step(model, optimizer, counts_loss_weight, compute)
+    run = _Run(engine, shards, valid, options, checkpoint, watch or TrainingCallbacks())
     run.measure(plan_of(0))
     run.resume()
     while len(run.history.epochs) < options.epochs and not run.settled():
@@ -142,7 +141,13 @@ class _Run:
     """One training: its engine, and where it stands."""
 
     def __init__(
-        self, engine: Engine, shards: ShardSet, valid: Plan, options: TrainingOptions, checkpoint: Checkpoint, watch: Watch
+        self,
+        engine: TrainingStep,
+        shards: ShardSet,
+        valid: ExamplePlan,
+        options: TrainingOptions,
+        checkpoint: Checkpoint,
+        watch: TrainingCallbacks,
     ) -> None:
         self.engine, self.shards, self.valid = engine, shards, valid
         self.options, self.checkpoint, self.watch = options, checkpoint, watch
@@ -150,13 +155,13 @@ class _Run:
         self.best = self._best()
         self.first = engine.state()
 
-    def measure(self, plan: Plan) -> None:
+    def measure(self, plan: ExamplePlan) -> None:
         """Time a few steps and say what an epoch will take; then all is as before.
 
         Where the device's memory is too small for a batch, smaller parts of it are tried.
         """
         options = self.options
-        batch = load_batch(self.shards, plan.slice(0, options.batch_size))
+        batch = read_batch(self.shards, plan.slice(0, options.batch_size))
         while True:
             try:
                 seconds = self._timed(batch)
@@ -178,7 +183,7 @@ class _Run:
             _spoken(epoch * options.epochs),
         )
 
-    def _timed(self, batch: Batch) -> float:
+    def _timed(self, batch: ExampleBatch) -> float:
         """Seconds of a step, the first, which compiles, left out; an evaluation must fit into the memory too."""
         np.asarray(self.engine.train(batch))
         self.engine.evaluate(batch)
@@ -221,7 +226,7 @@ class _Run:
         history = self.history
         return history.best >= 0 and len(history.epochs) - 1 - history.best >= self.options.patience
 
-    def epoch(self, plan: Plan) -> None:
+    def epoch(self, plan: ExamplePlan) -> None:
         """Train from the step where it stands to the end of the epoch, validate, write the checkpoint."""
         epoch, history = len(self.history.epochs), self.history
         self._train(plan, epoch)
@@ -257,13 +262,13 @@ class _Run:
             if name.startswith("model/")
         }
 
-    def _train(self, plan: Plan, epoch: int) -> None:
+    def _train(self, plan: ExamplePlan, epoch: int) -> None:
         options, first, saved = self.options, self.step, time.monotonic()
         waiting: tuple[int, np.ndarray, object] | None = None  # losses are looked at while the next step is computed
         with bar(
             f"epoch {epoch + 1}/{options.epochs}", len(plan), "examples", initial=min(first * options.batch_size, len(plan))
         ) as progress:
-            for step, batch in enumerate(batches(self.shards, plan, options.batch_size, first), start=first):
+            for step, batch in enumerate(read_batches(self.shards, plan, options.batch_size, first), start=first):
                 losses = self.engine.train(batch)
                 self._record(epoch, waiting)
                 waiting = step, batch.ids, losses
@@ -302,7 +307,7 @@ class _Run:
             np.array(
                 [
                     [len(batch.ids), *self.engine.evaluate(batch)]
-                    for batch in batches(self.shards, self.valid, self.options.batch_size)
+                    for batch in read_batches(self.shards, self.valid, self.options.batch_size)
                 ]
             )
         )

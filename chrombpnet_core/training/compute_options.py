@@ -8,21 +8,21 @@ import keras
 
 from chrombpnet_core.errors import InputError
 
-__all__ = ["PRECISIONS", "Compute", "set_precision"]
+__all__ = ["PRECISIONS", "ComputeOptions", "set_precision"]
 
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
 
 
 @dataclass(frozen=True)
-class Compute:
+class ComputeOptions:
     """How steps are computed.
 
     Attributes
     ----------
     precision
         ``float32``; ``tf32``, the same where no GPU is, else products of 10 bits of mantissa; ``bfloat16`` for the
-        accessibility model's body, with heads and losses in float32 (:func:`chrombpnet_core.models.bpnet.bpnet`).
+        accessibility model's body, with heads and losses in float32 (:func:`chrombpnet_core.models.networks.bpnet`).
     xla
         Whether TensorFlow compiles the step with XLA; JAX always does.
     gpus
@@ -35,7 +35,7 @@ class Compute:
 
 
 def set_precision(precision: str) -> None:
-    """Choose what products of float32 are computed with on a GPU; see :class:`Compute`."""
+    """Choose what products of float32 are computed with on a GPU; see :class:`ComputeOptions`."""
     if precision not in PRECISIONS:
         raise InputError(f"precision {precision}", expected=", ".join(PRECISIONS))
     exact = precision == "float32"
