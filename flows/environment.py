@@ -28,8 +28,10 @@ _DEFAULTS = {
     "PREFECT_CLI_PROMPT": "false",
     "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",
     "ABSL_MIN_LOG_LEVEL": "3",
+    "PYTHONSAFEPATH": "1",
 }
-"""No telemetry, no start-up time-out on a slow disk, none of the server's own log lines between ours."""
+"""No telemetry, no start-up time-out on a slow disk, none of the server's own log lines between ours; and processes that we
+start import our ``tasks``, ``flows`` and ``infra``, whatever the current folder holds of these names."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -115,10 +117,16 @@ class _AroundBars(logging.StreamHandler):
         tqdm.write(self.format(record), file=sys.stderr)
 
 
-def show_log() -> None:
-    """Send our own log lines to standard error, with time and, from warnings up, level."""
+def show_log(reword: Callable[[str], str] = str) -> None:
+    """Send our own log lines to standard error, with time and, from warnings up, level.
+
+    Parameters
+    ----------
+    reword
+        Called with each message; the command line puts its flags in place of the arguments that a message names.
+    """
     handler = _AroundBars()
-    handler.setFormatter(_Formatter())
+    handler.setFormatter(_Formatter(reword))
     for name in ("chrombpnet_core", "tasks", "flows"):
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)
@@ -127,6 +135,10 @@ def show_log() -> None:
 
 
 class _Formatter(logging.Formatter):
+    def __init__(self, reword: Callable[[str], str]) -> None:
+        super().__init__()
+        self._reword = reword
+
     def format(self, record: logging.LogRecord) -> str:
         level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
-        return f"{self.formatTime(record, '%H:%M:%S')}  {level}{record.getMessage()}"
+        return f"{self.formatTime(record, '%H:%M:%S')}  {level}{self._reword(record.getMessage())}"

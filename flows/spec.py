@@ -303,7 +303,8 @@ def make_part(kind: type[Part], content: dict[str, Any], where: str, flags: dict
         first = error.errors()[0]
         tags = "="  # begins the names of a union's parts, which pydantic puts into the place of an error
         key = ".".join(str(part) for part in first["loc"] if not str(part).startswith(tags))
-        key = (flags or {}).get(key.rsplit(".", 1)[-1], key)
+        shown = flags or {}
+        key = shown.get(key) or shown.get(key.rsplit(".", 1)[-1], key)
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         whole = first["type"] == "missing" or isinstance(first["input"], dict | list)
         raise InputError(

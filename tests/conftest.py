@@ -13,6 +13,7 @@ os.environ["PREFECT_HOME"] = f"{_HOME}/prefect"
 os.environ["CHROMBPNET_CACHE"] = f"{_HOME}/cache"
 os.environ.pop("CHROMBPNET_STORE", None)
 os.environ.pop("PREFECT_API_URL", None)
+os.environ.setdefault("PYTHONSAFEPATH", "")  # tests start modules of this folder
 
 from flows import environment  # noqa: E402
 

@@ -7,6 +7,7 @@ answer at once.
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Sequence
 
@@ -36,21 +37,22 @@ def main(words: Sequence[str] | None = None) -> int:
     from flows import environment
     from flows.dataset.failures import FoldsFailed
 
+    in_flags = functools.partial(with_flags, flags=flags_of(arguments.parser))
     try:
         environment.prepare(
             getattr(arguments, "backend", None),
             getattr(arguments, "device", None) or "auto",
             getattr(arguments, "threads", None),
         )
-        environment.show_log()
+        environment.show_log(in_flags)
         environment.end_orphans()
         with environment.interruptible():
             return arguments.run(arguments) or 0
     except InputError as error:
-        print(f"chrombpnet: error: {with_flags(str(error), flags_of(arguments.parser))}", file=sys.stderr)
+        print(f"chrombpnet: error: {in_flags(str(error))}", file=sys.stderr)
         return 2
     except FoldsFailed as error:
-        for line in with_flags(str(error), flags_of(arguments.parser)).splitlines():
+        for line in in_flags(str(error)).splitlines():
             print(f"chrombpnet: {line}", file=sys.stderr)
         return error.exit_status
     except OSError as error:

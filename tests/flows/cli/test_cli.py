@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import subprocess
 import sys
@@ -13,29 +14,24 @@ import pytest
 from chrombpnet_core.simulation.simulate import TINY, simulate
 from flows.cli.main import build_parser, main
 
-COMMANDS = [
-    ["pipeline"],
-    ["train"],
-    ["qc"],
-    ["bias", "pipeline"],
-    ["bias", "train"],
-    ["bias", "qc"],
-    ["prep", "nonpeaks"],
-    ["prep", "splits"],
-    ["prep", "folds"],
-    ["pred_bw"],
-    ["contribs_bw"],
-    ["modisco_motifs"],
-    ["motif_hits"],
-    ["footprints"],
-    ["check"],
-    ["run"],
-    ["demo"],
-    ["doctor"],
-]
+HEAVY = {"prefect", "keras", "tensorflow", "jax", "numpy", "pandas", "pydantic", "yaml", "fsspec", "tasks", "flows.spec"}
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def _commands(parser=None, words=()):
+    """Every command as its words, and its parser."""
+    parser = parser or build_parser()
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not groups:
+        return {words: parser}
+    return {
+        key: found
+        for group in groups
+        for name, child in group.choices.items()
+        for key, found in _commands(child, (*words, name)).items()
+    }
+
+
+@pytest.mark.parametrize("command", _commands(), ids=" ".join)
 def test_every_command_helps(command, capsys):
     with pytest.raises(SystemExit) as ended:
         build_parser().parse_args([*command, "--help"])
@@ -43,11 +39,17 @@ def test_every_command_helps(command, capsys):
     assert "Usage" in capsys.readouterr().out
 
 
-def test_help_imports_neither_prefect_nor_a_backend():
+@pytest.mark.parametrize("command", _commands(), ids=" ".join)
+def test_every_flag_is_explained(command):
+    parser = _commands()[command]
+    assert [action.dest for action in parser._actions if not action.help] == []
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["pipeline", "--help"], ["pipeline", "-g", "x"], ["nonsense"]])
+def test_an_answer_without_work_imports_nothing_heavy(words):
     program = (
-        "import sys\nfrom flows.cli.main import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
-        "heavy = {'prefect', 'keras', 'tensorflow', 'jax', 'numpy', 'pandas'} & set(sys.modules)\n"
-        "print('heavy:', sorted(heavy))"
+        f"import sys\nfrom flows.cli.main import main\ntry:\n    main({words})\nexcept SystemExit:\n    pass\n"
+        f"print('heavy:', sorted({HEAVY} & set(sys.modules)))"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "heavy: []" in run.stdout

@@ -1,0 +1,62 @@
+"""The table of flags: messages name arguments, users read the flags that set them."""
+
+from __future__ import annotations
+
+import pytest
+
+from chrombpnet_core.errors import InputError
+from flows.cli import runs
+from flows.cli.common import FLAGS, flags_of, with_flags
+from flows.cli.main import build_parser, main
+from tests.flows.cli.test_cli import _commands
+
+
+def _flags(*command: str) -> dict[str, str]:
+    return flags_of(_commands()[command])
+
+
+def test_every_flag_of_the_table_is_one_of_a_command():
+    known = {option for parser in _commands().values() for action in parser._actions for option in action.option_strings}
+    assert {flag for flags in FLAGS.values() for flag in flags} <= known
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("give `input_length` of the bias model", "give -il/--inputlen of the bias model"),
+        ('say `device="cpu"` to do it all the same', "say --device cpu to do it all the same"),
+        ("a smaller `filters=64`", "a smaller --filters 64"),
+        ("give `exclude_blacklisted_peaks=True`", "give --exclude-blacklisted-peaks"),
+        ("`training.batch_size`: 1 or more", "-bs/--batch-size: 1 or more"),
+        ("`stride` is no flag of this command", "`stride` is no flag of this command"),
+        ("see `chrombpnet run --schema`", "see `chrombpnet run --schema`"),
+    ],
+)
+def test_arguments_become_flags_of_the_command(message, shown):
+    assert with_flags(message, _flags("pipeline")) == shown
+
+
+def test_a_data_set_file_keeps_its_keys():
+    """`run` takes a file, whose keys are the names that messages use."""
+    message = 'give `input_length` 2114, or `device="cpu"`'
+    assert with_flags(message, _flags("run")) == "give `input_length` 2114, or --device cpu"
+
+
+def test_errors_of_the_core_are_printed_in_flags(capsys, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise InputError("`seed` is odd", remedy="give `stride`")
+
+    monkeypatch.setattr("chrombpnet_core.genome.make_folds", refuse)
+    monkeypatch.setattr("chrombpnet_core.genome.read_chrom_sizes", lambda _: {})
+    assert main(["prep", "folds", "-c", __file__, "-op", "x"]) == 2
+    assert "chrombpnet: error: -s/--seed is odd; give `stride`" in capsys.readouterr().err
+
+
+def test_a_key_of_a_section_becomes_its_own_flag(capsys):
+    words = ["-g", "g", "-c", "c", "-ibam", "a", "-o", "o", "-d", "ATAC", "-p", "p", "-n", "n", "-fl", "f", "-b", "m.h5"]
+    assert main(["pipeline", *words, "--explain", "-1"]) == 2
+    assert "arguments: --explain: Input should be" in capsys.readouterr().err
+
+
+def test_the_chosen_command_is_a_function():
+    assert build_parser().parse_args(["status", "results"]).run is runs.status
