@@ -92,7 +92,7 @@ def deploy(arguments: argparse.Namespace) -> None:
 
     store = arguments.store or os.environ.get("CHROMBPNET_STORE")
     if not store:
-        raise InputError("no store arguments", expected="--store URL that every worker can reach, such as gs://bucket/store")
+        raise InputError("no store given", expected="--store URL that every worker can reach, such as gs://bucket/store")
     request = _encode_request(arguments.encode, store) if arguments.encode else None
     settings = Settings(
         store,

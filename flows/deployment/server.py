@@ -26,7 +26,7 @@ CPU_POOL, GPU_POOL = "chrombpnet-cpu", "chrombpnet-gpu"
 OURS = "chrombpnet: "
 """Begins the names of our automations: one of that name that is no longer wanted is removed."""
 
-_FOLDER = Path(__file__).resolve().parents[1] / "infra"
+_FOLDER = Path(__file__).resolve().parents[2] / "infra"
 _KEYS = {
     "file": {"name", "definitions", "deployments"},
     "deployment": {

@@ -13,7 +13,7 @@ from scipy.stats import pearsonr, spearmanr
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation import metrics
 
-GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
+GOLDEN = Path(__file__).resolve().parents[4] / "shared" / "golden"
 
 
 @pytest.fixture(scope="module")

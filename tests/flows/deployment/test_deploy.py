@@ -132,7 +132,7 @@ def test_what_is_not_asked_for_is_left_out():
     ],
 )
 def test_an_unknown_key_is_refused(where, told, tmp_path, monkeypatch):
-    folder = Path(flows.deployment.server.__file__).parents[1] / "infra"
+    folder = Path(flows.deployment.server.__file__).parents[2] / "infra"
     content = copy.deepcopy(yaml.safe_load((folder / "prefect.yaml").read_text()))
     where(content)
     (tmp_path / "prefect.yaml").write_text(yaml.safe_dump(content))
