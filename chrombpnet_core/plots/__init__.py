@@ -11,11 +11,13 @@ from chrombpnet_core._doors import lazy_door
 if TYPE_CHECKING:
     from chrombpnet_core.plots.footprints import MODEL_COLOURS, footprint, motif_footprint
     from chrombpnet_core.plots.limits import read_limits
+    from chrombpnet_core.plots.loci import draw_track, locus
     from chrombpnet_core.plots.logos import draw_logo, logo
     from chrombpnet_core.plots.style import (
         BASE_COLOURS,
         LIGHT,
         PALETTE,
+        NotebookFigure,
         legend_above,
         one_panel,
         plain_svg,
@@ -29,9 +31,12 @@ __all__ = [
     "LIGHT",
     "MODEL_COLOURS",
     "PALETTE",
+    "NotebookFigure",
     "draw_logo",
+    "draw_track",
     "footprint",
     "legend_above",
+    "locus",
     "logo",
     "motif_footprint",
     "one_panel",

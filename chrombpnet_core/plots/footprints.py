@@ -6,14 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from chrombpnet_core._types import Floats
 from chrombpnet_core.evaluation.bias_response import MAX_BIAS_RESPONSE, by_enzyme
 from chrombpnet_core.evaluation.footprints import CONTROL, INTERVAL
 from chrombpnet_core.models import BIAS, CORRECTED, FULL, MODEL_LABELS
-from chrombpnet_core.plots.style import LIGHT, legend_above, one_panel, styled
+from chrombpnet_core.plots.style import LIGHT, NotebookFigure, legend_above, one_panel, styled
 
 __all__ = ["MODEL_COLOURS", "footprint", "motif_footprint"]
 
@@ -31,9 +30,10 @@ def footprint(
     curves: Mapping[str, Floats],
     title: str = "",
     ylim: tuple[float, float] | None = None,
-    threshold: bool = True,
+    threshold: bool | None = None,
     errors: Mapping[str, Floats] | None = None,
-) -> Figure:
+    legend: bool = True,
+) -> NotebookFigure:
     """Draw the 200 bp around a motif in the footprints of one or more models.
 
     Parameters
@@ -45,26 +45,32 @@ def footprint(
     ylim
         Limits of the y axis, to draw several motifs alike; by default from 0 to the highest curve.
     threshold
-        Whether to mark the maximum below which bias counts as corrected, and keep it in view.
+        Whether to mark the maximum below which bias counts as corrected, and keep it in view; by default where the
+        title names an enzyme's motif, such as ``tn5_1``.
     errors
         Standard errors of some curves, ``(W,)``: a band of 1.96 of them on either side is the mean's 95 % interval.
+    legend
+        Whether to name the curves, in a picture that has room for it.
 
     Returns
     -------
     Figure
         One panel.
     """
-    figure, axes = one_panel(3.0, 2.2)
+    threshold = bool(by_enzyme([title])) if threshold is None else threshold
+    figure, axes = one_panel(*((5.6, 3.2) if legend else (3.0, 2.2)))
     _draw_curves(axes, curves, errors or {})
     if threshold:
         axes.axhline(MAX_BIAS_RESPONSE, color=LIGHT["fail"], lw=0.9, ls=(0, (4, 3)), zorder=0)
     axes.set(
-        title=_shortened(title, _TITLE),
         xlabel="distance to the motif (bp)",
         ylabel="share of cuts",
         ylim=ylim or _limits(curves, threshold),
     )
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    axes.set_title(_shortened(title, _TITLE), pad=22 if legend else None)
+    if legend:
+        legend_above(axes)
     return figure
 
 
@@ -77,7 +83,7 @@ def motif_footprint(
     ylim: tuple[float, float] | None = None,
     label: str = "with the motif",
     errors: tuple[Floats | None, Floats | None] = (None, None),
-) -> Figure:
+) -> NotebookFigure:
     """Draw one model's footprint of a motif beside that of the same sequences without it; the motif's bases are shaded.
 
     Parameters
@@ -101,7 +107,6 @@ def motif_footprint(
     is_enzyme = bool(by_enzyme([name]))
     known = {key: error for key, error in zip((FULL, CONTROL), errors, strict=True) if error is not None}
     figure = footprint({CONTROL: control, FULL: profile}, "", ylim, is_enzyme, known)
-    figure.set_size_inches(5.6, 3.2)
     (axes,) = figure.axes
     if known:
         axes.set_xlabel("distance to the motif (bp); bands: 95 % confidence interval")

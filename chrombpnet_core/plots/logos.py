@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
@@ -15,7 +14,7 @@ from matplotlib.textpath import TextPath
 
 from chrombpnet_core._types import AnyArray, Floats
 from chrombpnet_core.genome import information_content
-from chrombpnet_core.plots.style import BASE_COLOURS, LIGHT, one_panel, styled
+from chrombpnet_core.plots.style import BASE_COLOURS, LIGHT, NotebookFigure, one_panel, styled
 
 __all__ = ["draw_logo", "logo"]
 
@@ -58,7 +57,7 @@ def draw_logo(axes: Axes, heights: AnyArray, start: float = 0.0) -> None:
 
 
 @styled
-def logo(heights: AnyArray, start: float = 0.0, bits: bool = False, title: str = "") -> Figure:
+def logo(heights: AnyArray, start: float = 0.0, bits: bool = False, title: str = "") -> NotebookFigure:
     """Draw contributions, contribution weights or base frequencies as a sequence logo.
 
     Parameters

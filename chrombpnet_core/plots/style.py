@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from html import escape
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ParamSpec, TypeVar
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -21,7 +21,18 @@ from matplotlib.figure import Figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["BASE_COLOURS", "LIGHT", "PALETTE", "legend_above", "one_panel", "plain_svg", "styled", "write_png", "write_svg"]
+__all__ = [
+    "BASE_COLOURS",
+    "LIGHT",
+    "PALETTE",
+    "NotebookFigure",
+    "legend_above",
+    "one_panel",
+    "plain_svg",
+    "styled",
+    "write_png",
+    "write_svg",
+]
 
 BASE_COLOURS = {"A": "#109648", "C": "#255C99", "G": "#F2A517", "T": "#D62839"}
 """Colour of each base in every logo of the package."""
@@ -106,7 +117,16 @@ def styled(draw: Callable[_Arguments, _Drawn]) -> Callable[_Arguments, _Drawn]:
     return draw_styled
 
 
-def one_panel(width: float, height: float, title: str = "") -> tuple[Figure, Axes]:
+class NotebookFigure(Figure):
+    """A figure that a notebook shows by itself, whether or not pyplot was imported."""
+
+    def _repr_png_(self) -> bytes:
+        out = io.BytesIO()
+        write_png(self, out)
+        return out.getvalue()
+
+
+def one_panel(width: float, height: float, title: str = "") -> tuple[NotebookFigure, Axes]:
     """Make a figure with one panel.
 
     Parameters
@@ -123,7 +143,7 @@ def one_panel(width: float, height: float, title: str = "") -> tuple[Figure, Axe
     Axes
         Its panel.
     """
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = NotebookFigure(figsize=(width, height), layout="constrained")
     if title:
         figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     return figure, figure.add_subplot()
@@ -145,7 +165,7 @@ def legend_above(axes: Axes, columns: int = 3, **options: Any) -> None:
     axes.legend(ncols=columns, **place | options)
 
 
-def write_png(figure: Figure, path: str | os.PathLike[str]) -> None:
+def write_png(figure: Figure, path: str | os.PathLike[str] | BinaryIO) -> None:
     """Write a figure as PNG, on white, 160 dots per inch.
 
     Parameters
@@ -153,7 +173,7 @@ def write_png(figure: Figure, path: str | os.PathLike[str]) -> None:
     figure
         What to write.
     path
-        The file.
+        The file, or one that is open for writing.
     """
     with _settings():
         figure.savefig(path, dpi=160, facecolor="white")

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from chrombpnet_core.evaluation.metrics import pearson
 from chrombpnet_core.genome import information_content
-from chrombpnet_core.plots import LIGHT, draw_logo, legend_above, one_panel, styled
+from chrombpnet_core.plots import LIGHT, draw_logo, draw_track, legend_above, one_panel, styled
 from chrombpnet_core.report.content import ExampleRegion, MotifEntry, ShiftEvidence
 
 if TYPE_CHECKING:
@@ -174,11 +174,7 @@ def locus(example: ExampleRegion) -> Figure:
         for axes in panels:
             axes.axvspan(-strips * _LETTERS / 2, strips * _LETTERS / 2, color=LIGHT["rule"], alpha=0.45, lw=0, zorder=0)
     for axes, (values, label, colour) in zip(panels, tracks, strict=True):
-        top = float(np.max(values)) or 1.0
-        axes.fill_between(positions, values, step="mid", color=LIGHT[colour], lw=0.5)
-        axes.set(ylim=(0, top * 1.45), yticks=[0, top], xlim=(positions[0], positions[-1]))
-        axes.set_yticklabels(["0", f"{top:.3g}"])
-        axes.text(0.006, 0.97, label, transform=axes.transAxes, va="top", color=LIGHT[colour], weight="bold")
+        draw_track(axes, positions, values, label, colour)
         axes.tick_params(axis="x", length=3 if axes is panels[-1] else 0, labelbottom=axes is panels[-1])
     panels[-1].set_xlabel("distance to the summit (bp)")
     return figure

@@ -318,7 +318,7 @@ def _footprints(content: ReportContent, models: list[str]) -> Iterator[Picture]:
             errors[CONTROL] = content.footprint_errors[models[-1]][CONTROL]
         band = " Shaded: 95\N{NO-BREAK SPACE}% confidence interval of the mean over sequences." if errors else ""
         yield _picture(
-            footprint(curves, motif, ylim, errors=errors),
+            footprint(curves, motif, ylim, threshold=True, errors=errors, legend=False),
             f"footprint-{number}",
             "",
             f"Maximum: {maxima}.{band}",

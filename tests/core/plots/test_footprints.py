@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.plots import motif_footprint, read_limits
+from chrombpnet_core.plots import footprint, motif_footprint, read_limits
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,12 @@ def test_long_names_and_motifs_leave_room_for_each_other():
     figure.canvas.draw()
     name, letters = (axes.title if side == "centre" else getattr(axes, f"_{side}_title") for side in ("left", "right"))
     assert name.get_window_extent().x1 < letters.get_window_extent().x0
+
+
+def test_curves_of_several_models_are_named_and_only_enzymes_have_a_threshold():
+    curves = {"control": np.full(1000, 0.001), "chrombpnet_nobias": np.full(1000, 0.002)}
+    (axes,) = footprint(curves, "CTCF").axes
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["control", "corrected model"]
+    assert len(axes.get_lines()) == 2
+    assert len(footprint(curves, "tn5_1").axes[0].get_lines()) == 3
+    assert footprint(curves, legend=False).axes[0].get_legend() is None

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from chrombpnet_core.plots import BASE_COLOURS, draw_logo
+from chrombpnet_core.plots import BASE_COLOURS, draw_logo, logo
 
 
 def test_logo_letters_stack_from_zero_by_size():
@@ -32,3 +32,12 @@ def test_logo_letters_stack_from_zero_by_size():
 def test_logo_refusals(heights):
     with pytest.raises(ValueError, match=r"heights must be finite and of shape \(n, 4\)"):
         draw_logo(Figure().add_subplot(), heights)
+
+
+def test_a_logo_of_frequencies_is_in_bits():
+    figure = logo(np.array([[1, 0, 0, 0], [0.25] * 4]), start=7, bits=True)
+    (axes,) = figure.axes
+    assert axes.get_ylabel() == "bits"
+    assert axes.get_xlim() == (6.5, 8.5)
+    assert max(patch.get_path().get_extents().y1 for patch in axes.patches) == pytest.approx(2)
+    assert figure._repr_png_().startswith(b"\x89PNG")

@@ -1,0 +1,172 @@
+"""The tracks of one region, one above the other: profiles, and below them contributions as letters."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from chrombpnet_core._types import AnyArray, Floats
+from chrombpnet_core.plots.logos import draw_logo
+from chrombpnet_core.plots.style import LIGHT, NotebookFigure, styled
+
+__all__ = ["draw_track", "locus"]
+
+_MOST_LETTERS = 150  # that a line has room for
+_TRACK_HEIGHT, _LETTERS_HEIGHT, _MARGINS = 0.85, 1.35, 0.75  # inches
+_NARROWEST, _WIDEST, _BASE_WIDTH = 6.0, 13.0, 0.012  # inches; the last of a base
+
+
+def draw_track(axes: Axes, positions: AnyArray, values: AnyArray, label: str, colour: str) -> None:
+    """Draw a profile as a filled step curve on its own scale, its name inside, at the upper left.
+
+    Parameters
+    ----------
+    axes
+        Where to draw; its limits are set.
+    positions
+        x coordinates of the bases, ``(W,)``.
+    values
+        The profile, ``(W,)``, not negative.
+    label
+        The track's name.
+    colour
+        Name in :data:`~chrombpnet_core.plots.style.PALETTE`.
+    """
+    top = float(np.max(values)) or 1.0
+    axes.fill_between(positions, values, step="mid", color=LIGHT[colour], lw=0.5)
+    axes.set(ylim=(0, top * 1.45), yticks=[0, top], xlim=(positions[0], positions[-1]))
+    axes.set_yticklabels(["0", f"{top:.3g}"])
+    axes.text(0.006, 0.97, label, transform=axes.transAxes, va="top", color=LIGHT[colour], weight="bold")
+
+
+@styled
+def locus(
+    predicted: AnyArray | None,
+    observed: AnyArray | None = None,
+    contributions: AnyArray | None = None,
+    chrom: str = "",
+    start: int = 0,
+    window: tuple[int, int] | None = None,
+    title: str = "",
+) -> NotebookFigure:
+    """Draw the predicted and the observed profile of one region, and below them its contributions as letters.
+
+    Each profile has its own scale. Letters of a region that is too long for them are those of a window, shaded in the
+    profiles and named below: ``window``, or the part of the profiles in which contributions are largest.
+
+    Parameters
+    ----------
+    predicted, observed
+        Insertions per base, ``(W,)``; either may be None.
+    contributions
+        What each base contributes, ``(L, 4)``, bases A, C, G, T, 0 but for the base that is there; its middle is the
+        profiles' middle. None: no letters.
+    chrom, start
+        Where the profiles begin, 0-based; without ``chrom`` positions count from ``start``.
+    window
+        First base and the one behind the last, 0-based, whose letters are drawn.
+    title
+        Above the picture; by default the region and its numbers of insertions.
+
+    Returns
+    -------
+    Figure
+        A panel for each profile, and one for the letters.
+
+    Raises
+    ------
+    ValueError
+        Where there is nothing to draw, or shapes do not fit.
+    """
+    tracks = _tracks(predicted, observed)
+    letters = None if contributions is None else _letters(contributions)
+    if not tracks and letters is None:
+        raise ValueError("nothing to draw: give predicted, observed or contributions")
+    width = len(tracks[0][0]) if tracks else len(letters) if letters is not None else 0
+    inches = float(np.clip(_BASE_WIDTH * width + 1.0, _NARROWEST, _WIDEST))
+    heights = [_TRACK_HEIGHT] * len(tracks) + ([] if letters is None else [_LETTERS_HEIGHT])
+    figure = NotebookFigure(figsize=(inches, sum(heights) + _MARGINS), layout="constrained")
+    panels = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0].tolist()
+    figure.suptitle(title or _title(tracks, chrom, start, width), x=0.01, ha="left", fontsize=10)
+    positions = start + 1 + np.arange(width)  # 1-based, as genome browsers count
+    for axes, (values, label, colour) in zip(panels, tracks, strict=False):
+        draw_track(axes, positions, values, label, colour)
+        axes.tick_params(axis="x", length=0, labelbottom=False)
+    last = panels[len(tracks) - 1] if tracks else None
+    if last is not None:
+        last.tick_params(axis="x", length=3, labelbottom=True)
+        _label_positions(last, chrom if letters is None else "")
+    if letters is not None:
+        first = start + (width - len(letters)) // 2
+        low, high = window or _busiest(letters, first, max(first, start), min(first + len(letters), start + width))
+        _draw_letters(panels[-1], letters, first, low, high)
+        _label_positions(panels[-1], _region(chrom, low, high))
+        if high - low < width:
+            for axes in panels[:-1]:
+                axes.axvspan(low + 0.5, high + 0.5, color=LIGHT["rule"], alpha=0.6, lw=0, zorder=0)
+    return figure
+
+
+def _tracks(predicted: AnyArray | None, observed: AnyArray | None) -> list[tuple[AnyArray, str, str]]:
+    """Profiles that are there, with name and colour, the observed one first."""
+    tracks = []
+    for values, label, colour in ((observed, "observed", "observed"), (predicted, "predicted", "full")):
+        if values is None:
+            continue
+        values = np.nan_to_num(np.asarray(values, dtype=np.float64))
+        if values.ndim != 1 or not values.size:
+            raise ValueError(f"{label}: a profile of one region is expected, shape (W,), not {values.shape}")
+        tracks.append((values, label, colour))
+    if len({len(values) for values, *_ in tracks}) > 1:
+        raise ValueError(f"observed and predicted differ in length: {' and '.join(str(len(t[0])) for t in tracks)}")
+    return tracks
+
+
+def _letters(contributions: AnyArray) -> Floats:
+    letters = np.asarray(contributions, dtype=np.float64)
+    if letters.ndim != 2 or letters.shape[1] != 4 or not len(letters):
+        raise ValueError(f"contributions: those of one region are expected, shape (L, 4), not {letters.shape}")
+    return letters
+
+
+def _title(tracks: list[tuple[AnyArray, str, str]], chrom: str, start: int, width: int) -> str:
+    numbers = [f"{label} {values.sum():,.4g}" for values, label, _ in tracks]
+    counts = f"insertions: {', '.join(numbers)}" if numbers else ""
+    return " · ".join(filter(None, [_region(chrom, start, start + width) if chrom else "", counts]))
+
+
+def _region(chrom: str, start: int, end: int) -> str:
+    """1-based, closed, as genome browsers take it."""
+    return f"{chrom}{':' if chrom else ''}{start + 1:,}-{end:,}"
+
+
+def _busiest(letters: Floats, first: int, low: int, high: int) -> tuple[int, int]:
+    """The window within ``low`` to ``high`` with the largest contributions, or all of it where letters have room.
+
+    ``first`` is the coordinate of the first letter. Of windows alike the one nearest the middle is taken.
+    """
+    if high - low <= _MOST_LETTERS:
+        return low, high
+    sizes = np.abs(letters[low - first : high - first]).sum(axis=1)
+    sums = np.convolve(sizes, np.ones(_MOST_LETTERS), mode="valid")
+    best = np.flatnonzero(sums >= sums.max() * (1 - 1e-12))
+    chosen = low + int(best[np.argmin(np.abs(best - (len(sums) - 1) / 2))])
+    return chosen, chosen + _MOST_LETTERS
+
+
+def _draw_letters(axes: Axes, letters: Floats, first: int, low: int, high: int) -> None:
+    """Draw the letters from ``low`` to ``high``; where there are none is blank."""
+    shown = np.zeros((max(high - low, 1), 4))
+    begin, end = max(low, first), min(high, first + len(letters))
+    if begin < end:
+        shown[begin - low : end - low] = letters[begin - first : end - first]
+    draw_logo(axes, shown, low + 1)
+    axes.set_ylabel("contribution")
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
+
+
+def _label_positions(axes: Axes, label: str) -> None:
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda position, _: f"{position:,.0f}"))
+    axes.set_xlabel(label)
