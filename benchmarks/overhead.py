@@ -32,7 +32,7 @@ MOST = 0.05
 
 def make_inputs(folder: Path, tiny: bool) -> None:
     """The demo's genome, and its data set file but for where things lie."""
-    from chrombpnet_core.simulation.simulate import DEMO, TINY, simulate
+    from chrombpnet_core.simulation import DEMO, TINY, simulate
     from flows.cli import DEMO_SETTINGS
 
     found = simulate(folder / "in", TINY if tiny else DEMO, bgzip=True)

@@ -81,10 +81,7 @@ def speed(seconds: float, repeats: int) -> dict:
 
     from chrombpnet_core.genome import one_hot, reverse_complement
     from chrombpnet_core.models import Architecture, BothStrandsPredictor, bpnet, draw_weights
-    from chrombpnet_core.variants.files import read_variants
-    from chrombpnet_core.variants.predict import predict_alleles
-    from chrombpnet_core.variants.scores import score_alleles
-    from chrombpnet_core.variants.windows import allele_windows
+    from chrombpnet_core.variants import allele_windows, predict_alleles, read_variants, score_alleles
 
     model = bpnet(Architecture(64, 8), "wo_bias_", "model_wo_bias")
     draw_weights(model, SEED)

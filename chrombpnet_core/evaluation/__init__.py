@@ -1,0 +1,106 @@
+"""How good predictions are: count and profile metrics, marginal footprints, and what is left of the enzyme's bias.
+
+Metrics need NumPy and SciPy only; footprints take any function from base codes to logits and log counts.
+"""
+
+from typing import TYPE_CHECKING
+
+from chrombpnet_core._doors import lazy_door
+
+if TYPE_CHECKING:
+    from chrombpnet_core.evaluation.bias_correction import (
+        ENZYMES,
+        MAX_BIAS_RESPONSE,
+        BiasVerdict,
+        bias_response,
+        bias_verdict,
+        enzyme_of,
+        motifs_by_enzyme,
+    )
+    from chrombpnet_core.evaluation.footprint_motifs import (
+        CONTROL,
+        enzyme_footprint_motifs,
+        motif_file_name,
+        name_motifs,
+        read_footprint_motifs,
+        tf_footprint_motifs,
+    )
+    from chrombpnet_core.evaluation.footprints import (
+        STANDARD_ERRORS_95,
+        Footprint,
+        PredictFunction,
+        background_sequences,
+        insert_motif,
+        marginal_footprint,
+        marginal_footprints,
+        read_footprints,
+        write_footprints,
+    )
+    from chrombpnet_core.evaluation.metrics import (
+        RegionScores,
+        auprc,
+        auroc,
+        evaluate_predictions,
+        jensen_shannon,
+        mean_squared_error,
+        normalised_jsd,
+        pearson,
+        quality_metric,
+        score_regions,
+        spearman,
+        summarise_scores,
+        uniform_jsd,
+    )
+    from chrombpnet_core.evaluation.thresholds import (
+        FEWEST_READS,
+        FOLD_APART,
+        HUMAN_GENOME,
+        STATUSES,
+        THRESHOLDS,
+        Threshold,
+    )
+
+__all__ = [
+    "CONTROL",
+    "ENZYMES",
+    "FEWEST_READS",
+    "FOLD_APART",
+    "HUMAN_GENOME",
+    "MAX_BIAS_RESPONSE",
+    "STANDARD_ERRORS_95",
+    "STATUSES",
+    "THRESHOLDS",
+    "BiasVerdict",
+    "Footprint",
+    "PredictFunction",
+    "RegionScores",
+    "Threshold",
+    "auprc",
+    "auroc",
+    "background_sequences",
+    "bias_response",
+    "bias_verdict",
+    "enzyme_footprint_motifs",
+    "enzyme_of",
+    "evaluate_predictions",
+    "insert_motif",
+    "jensen_shannon",
+    "marginal_footprint",
+    "marginal_footprints",
+    "mean_squared_error",
+    "motif_file_name",
+    "motifs_by_enzyme",
+    "name_motifs",
+    "normalised_jsd",
+    "pearson",
+    "quality_metric",
+    "read_footprint_motifs",
+    "read_footprints",
+    "score_regions",
+    "spearman",
+    "summarise_scores",
+    "tf_footprint_motifs",
+    "uniform_jsd",
+    "write_footprints",
+]
+__getattr__, __dir__ = lazy_door(__name__, __file__)

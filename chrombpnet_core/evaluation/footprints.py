@@ -6,48 +6,40 @@ A model that still answers to the enzyme's own motifs has not been freed of the 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import h5py
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.evaluation.metrics import softmax
+from chrombpnet_core.evaluation.footprint_motifs import CONTROL, motif_file_name
 from chrombpnet_core.genome import Genome, centres, codes_of, on_chromosomes, reverse_complement, windows_fit
 from chrombpnet_core.progress import track
 
 __all__ = [
-    "CONTROL",
-    "INTERVAL",
+    "STANDARD_ERRORS_95",
     "Footprint",
-    "Predict",
+    "PredictFunction",
     "background_sequences",
-    "file_name",
     "insert_motif",
     "marginal_footprint",
     "marginal_footprints",
-    "named_motifs",
     "read_footprints",
     "write_footprints",
 ]
 
-Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+PredictFunction = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Base codes uint8 ``(n, L)`` to profile logits ``(n, W)`` and log counts ``(n,)`` or ``(n, 1)``."""
 
 
-CONTROL = "control"
-"""The name of the footprint without a motif."""
-
-
-INTERVAL = 1.96
+STANDARD_ERRORS_95 = 1.96
 """Standard errors on either side of a mean that hold its 95 % confidence interval."""
 
 
 _READ_AT_ONCE = 1024  # sequences between two looks at the progress
-_LONGEST_NAME = 100  # letters of a motif's name, which is part of a file's
 
 
 @dataclass(frozen=True)
@@ -67,48 +59,6 @@ class Footprint:
     profile: np.ndarray
     counts: float
     error: np.ndarray | None = None
-
-
-def named_motifs(motifs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Name → sequence, each name one that a file can be told by.
-
-    A name that stands there again, as NRF1 does in the reference's list of transcription factors, becomes ``NRF1_2``.
-
-    Parameters
-    ----------
-    motifs
-        Names and sequences, as of :func:`~chrombpnet_core.evaluation.motifs.read_motifs`.
-
-    Raises
-    ------
-    InputError
-        Where a name is the control's or too long, or two differ in no letter, digit, ``.``, ``+``, ``-`` or ``_``,
-        or in case alone: their pictures would overwrite each other.
-    """
-    named: dict[str, str] = {}
-    taken = {CONTROL: CONTROL}
-    times: dict[str, int] = {}
-    for name, letters in motifs:
-        times[name] = times.get(name, 0) + 1
-        unique = name if times[name] == 1 else f"{name}_{times[name]}"
-        key = file_name(unique).casefold()
-        if key in taken:
-            other = "the footprint without a motif" if taken[key] == CONTROL else f"motif {taken[key]}"
-            raise InputError(
-                f"motif {unique}: its picture would have the file name of that of {other}", remedy="give it another name"
-            )
-        if len(key) > _LONGEST_NAME:
-            raise InputError(
-                f"motif {unique[:40]}…: its name", expected=f"at most {_LONGEST_NAME} letters", found=f"{len(unique)}"
-            )
-        named[unique] = letters
-        taken[key] = unique
-    return named
-
-
-def file_name(motif: str) -> str:
-    """A motif's name as part of a file name, an address and an HDF5 path: what may mean more there becomes ``_``."""
-    return re.sub(r"[^A-Za-z0-9_.+-]", "_", motif)
 
 
 def background_sequences(genome: Genome, regions: pd.DataFrame, chroms: Sequence[str], width: int) -> tuple[np.ndarray, int]:
@@ -183,7 +133,7 @@ def insert_motif(codes: np.ndarray, motif: str) -> np.ndarray:
 
 
 def marginal_footprint(
-    predict: Predict,
+    predict: PredictFunction,
     codes: np.ndarray,
     motif: str = "",
     batch_size: int = 64,
@@ -199,7 +149,7 @@ def marginal_footprint(
     Parameters
     ----------
     predict
-        See :data:`Predict`.
+        See :data:`PredictFunction`.
     codes
         Base codes of the background, uint8 ``(n, L)``.
     motif
@@ -243,15 +193,15 @@ def marginal_footprint(
     return Footprint(mean, counts / len(codes), None if variance is None else np.sqrt(variance))
 
 
-def _tracks(predict: Predict, codes: np.ndarray) -> np.ndarray:
+def _tracks(predict: PredictFunction, codes: np.ndarray) -> np.ndarray:
     """Predicted cuts per base, float64 ``(n, W)``."""
     logits, logcounts = predict(np.ascontiguousarray(codes))
     totals = np.expm1(np.asarray(logcounts, dtype=np.float64).reshape(-1, 1))
-    return softmax(np.asarray(logits, dtype=np.float64)) * totals
+    return softmax(np.asarray(logits, dtype=np.float64), axis=-1) * totals
 
 
 def marginal_footprints(
-    predict: Predict,
+    predict: PredictFunction,
     codes: np.ndarray,
     motifs: Mapping[str, str],
     batch_size: int = 64,
@@ -287,7 +237,7 @@ def write_footprints(footprints: Mapping[str, Footprint], path: str | os.PathLik
     """
     with h5py.File(path, "w") as file:
         for name, footprint in footprints.items():
-            group = file.create_group(file_name(name))
+            group = file.create_group(motif_file_name(name))
             group.attrs["TITLE"] = np.bytes_("list:2")
             group["i0"] = group.create_dataset("footprint", data=footprint.profile.astype(np.float32))
             group["i1"] = group.create_dataset("counts", data=np.array([footprint.counts], dtype=np.float32))
@@ -296,7 +246,7 @@ def write_footprints(footprints: Mapping[str, Footprint], path: str | os.PathLik
 
 
 def read_footprints(path: str | os.PathLike) -> dict[str, Footprint]:
-    """What :func:`write_footprints` wrote, by :func:`file_name`."""
+    """What :func:`write_footprints` wrote, by :func:`motif_file_name`."""
     with h5py.File(path, "r") as file:
         return {
             name: Footprint(

@@ -1,8 +1,8 @@
 """Counts and profile metrics: how near predictions come to the reads (REFERENCE.md 7).
 
 Work is in two halves. :func:`score_regions` streams batches of regions and keeps a few numbers of each, so that memory
-is that of one batch however many regions there are; :func:`summarise` turns those numbers into the reference's metrics
-dictionary. :func:`evaluate` does both for arrays that are in memory.
+is that of one batch however many regions there are; :func:`summarise_scores` turns those numbers into the reference's
+metrics dictionary. :func:`evaluate_predictions` does both for arrays that are in memory.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from scipy.special import rel_entr
+from scipy.special import rel_entr, softmax
 from scipy.stats import rankdata
 
 from chrombpnet_core.errors import InputError
@@ -22,16 +22,15 @@ __all__ = [
     "RegionScores",
     "auprc",
     "auroc",
-    "evaluate",
+    "evaluate_predictions",
     "jensen_shannon",
     "mean_squared_error",
     "normalised_jsd",
     "pearson",
     "quality_metric",
     "score_regions",
-    "softmax",
     "spearman",
-    "summarise",
+    "summarise_scores",
     "uniform_jsd",
 ]
 
@@ -41,26 +40,12 @@ _CHUNK = 1024  # rows at a time: some 10 MB per temporary array at W = 1000
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Softmax along the last axis: exp(x - max x) / sum, which no finite input overflows.
-
-    Parameters
-    ----------
-    logits
-        ``(..., W)``; floats keep their type, integers become float64.
-    """
-    logits = np.asarray(logits)
-    if not np.issubdtype(logits.dtype, np.floating):
-        logits = logits.astype(np.float64)
-    with np.errstate(over="ignore", under="ignore"):  # differences beyond the type's range are -inf: a share of 0
-        powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
-
-
 def jensen_shannon(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Jensen-Shannon distance (square root of the divergence, natural log) of two non-negative vectors.
 
-    Both are scaled to a sum of 1 first, as in :func:`scipy.spatial.distance.jensenshannon`.
+    Both are scaled to a sum of 1 first, as in :func:`scipy.spatial.distance.jensenshannon`, which is as fast, but gives NaN
+    for every other pair of profiles that differ by less than a billionth, as those of a variant's alleles may: rounding
+    makes their divergence negative.
 
     Parameters
     ----------
@@ -151,7 +136,7 @@ def auprc(scores: np.ndarray, positive: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class RegionScores:
-    """What :func:`summarise` needs of every region; all float64 of shape ``(n,)``.
+    """What :func:`summarise_scores` needs of every region; all float64 of shape ``(n,)``.
 
     Attributes
     ----------
@@ -230,7 +215,7 @@ def _score_batch(batch: Batch, rng: np.random.Generator) -> Iterator[tuple[np.nd
             )
         totals = counts.sum(axis=1)
         profiles = counts / (_PSEUDOCOUNT + totals[:, None])
-        jsd = jensen_shannon(profiles, softmax(logits[rows].astype(np.float64)))
+        jsd = jensen_shannon(profiles, softmax(logits[rows].astype(np.float64), axis=-1))
         worst = uniform_jsd(counts)
         chance = jensen_shannon(profiles, rng.permuted(counts, axis=1))
         yield (
@@ -244,7 +229,7 @@ def _score_batch(batch: Batch, rng: np.random.Generator) -> Iterator[tuple[np.nd
         )
 
 
-def summarise(scores: RegionScores, is_peak: np.ndarray | None = None) -> dict:
+def summarise_scores(scores: RegionScores, is_peak: np.ndarray | None = None) -> dict:
     """The metrics dictionary of the reference, with what it leaves out beside it; every value JSON-safe, NaN is None.
 
     Parameters
@@ -300,7 +285,7 @@ def quality_metric(folds: Sequence[dict]) -> dict[str, float]:
     Parameters
     ----------
     folds
-        The dictionary of :func:`summarise` of each fold's test chromosomes, with peaks and nonpeaks.
+        The dictionary of :func:`summarise_scores` of each fold's test chromosomes, with peaks and nonpeaks.
 
     Returns
     -------
@@ -325,10 +310,10 @@ def quality_metric(folds: Sequence[dict]) -> dict[str, float]:
     return values
 
 
-def evaluate(
+def evaluate_predictions(
     observed_counts: np.ndarray, logits: np.ndarray, logcounts: np.ndarray, is_peak: np.ndarray | None, seed: int = 1234
 ) -> dict:
-    """The metrics of arrays in memory: :func:`score_regions`, then :func:`summarise`.
+    """The metrics of arrays in memory: :func:`score_regions`, then :func:`summarise_scores`.
 
     Parameters
     ----------
@@ -341,7 +326,7 @@ def evaluate(
     seed
         Of the shuffles that give the chance level.
     """
-    return summarise(score_regions([(observed_counts, logits, logcounts)], seed), is_peak)
+    return summarise_scores(score_regions([(observed_counts, logits, logcounts)], seed), is_peak)
 
 
 def _median(values: np.ndarray) -> float | None:

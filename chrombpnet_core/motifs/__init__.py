@@ -1,0 +1,88 @@
+"""Motifs in contributions: TF-MoDISco's patterns, the known motifs that they are like, and where they contribute.
+
+Known motifs come from JASPAR, which is installed with the package, or from a MEME file; the enzymes' own are always added.
+"""
+
+from typing import TYPE_CHECKING
+
+from chrombpnet_core._doors import lazy_door
+
+if TYPE_CHECKING:
+    from chrombpnet_core.motifs.database import (
+        DEFAULT_DATABASE,
+        JASPAR_PREFIX,
+        MAX_MATCH_Q,
+        MIN_MATCH_SIMILARITY,
+        KnownMotif,
+        MotifMatch,
+        enzyme_patterns,
+        is_jaspar,
+        jaspar_motifs,
+        jaspar_release,
+        match_motifs,
+        motif_similarity,
+        read_database,
+        read_meme,
+    )
+    from chrombpnet_core.motifs.hits import (
+        HIT_COLUMNS,
+        HitTemplate,
+        find_motif_hits,
+        read_hit_templates,
+        scan_regions,
+        write_motif_hits,
+    )
+    from chrombpnet_core.motifs.modisco import (
+        MIN_MODISCO_WINDOW,
+        contributions_shape,
+        find_patterns,
+        read_contribution_windows,
+    )
+    from chrombpnet_core.motifs.patterns import (
+        PATTERN_GROUPS,
+        DiscoveredMotif,
+        informative_positions,
+        match_patterns,
+        pattern_names,
+        read_discovered_motifs,
+        read_pattern_data,
+        tabulate_motifs,
+        write_discovered_motifs,
+    )
+
+__all__ = [
+    "DEFAULT_DATABASE",
+    "HIT_COLUMNS",
+    "JASPAR_PREFIX",
+    "MAX_MATCH_Q",
+    "MIN_MATCH_SIMILARITY",
+    "MIN_MODISCO_WINDOW",
+    "PATTERN_GROUPS",
+    "DiscoveredMotif",
+    "HitTemplate",
+    "KnownMotif",
+    "MotifMatch",
+    "contributions_shape",
+    "enzyme_patterns",
+    "find_motif_hits",
+    "find_patterns",
+    "informative_positions",
+    "is_jaspar",
+    "jaspar_motifs",
+    "jaspar_release",
+    "match_motifs",
+    "match_patterns",
+    "motif_similarity",
+    "pattern_names",
+    "read_contribution_windows",
+    "read_database",
+    "read_discovered_motifs",
+    "read_hit_templates",
+    "read_meme",
+    "read_pattern_data",
+    "scan_regions",
+    "tabulate_motifs",
+    "write_discovered_motifs",
+    "write_motif_hits",
+]
+__getattr__, __dir__ = lazy_door(__name__, __file__)

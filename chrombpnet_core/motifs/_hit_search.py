@@ -11,7 +11,7 @@ __all__ = ["block_overlapping", "scan"]
 
 @compiled
 def scan(codes, scores, weights, begins, floors, best, which, similarity):
-    """Compare every window with every template; see :func:`chrombpnet_core.motifs.hits.scan_regions`.
+    """Compare every window with every template; see :func:`chrombpnet_core.motifs.scan_regions`.
 
     ``weights`` holds the templates one after the other, ``(total, 5)``; template ``t`` is its rows ``begins[t]`` to
     ``begins[t + 1]``. ``floors[t]`` are its least strength, which is positive, and similarity. ``best``, ``which`` and

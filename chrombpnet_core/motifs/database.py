@@ -19,39 +19,38 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import false_discovery_control
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.evaluation.thresholds import THRESHOLDS
+from chrombpnet_core.evaluation import THRESHOLDS, enzyme_of
 from chrombpnet_core.formats import numbered_lines
 from chrombpnet_core.genome import information_content
 
 __all__ = [
     "DEFAULT_DATABASE",
-    "JASPAR",
-    "LEAST_SIMILARITY",
-    "MATCH_BELOW",
+    "JASPAR_PREFIX",
+    "MAX_MATCH_Q",
+    "MIN_MATCH_SIMILARITY",
     "KnownMotif",
-    "Match",
+    "MotifMatch",
     "enzyme_patterns",
     "is_jaspar",
     "jaspar_motifs",
     "jaspar_release",
     "match_motifs",
-    "q_values",
+    "motif_similarity",
     "read_database",
     "read_meme",
-    "similarity",
 ]
 
-JASPAR = "jaspar:"
+JASPAR_PREFIX = "jaspar:"
 """What stands before a taxon where a database is asked for."""
 DEFAULT_DATABASE = "jaspar:vertebrates"
-MATCH_BELOW = THRESHOLDS["bias_motifs"].good
+MAX_MATCH_Q = THRESHOLDS["bias_motifs"].good
 """q-value below which a known motif is called a match, where it is similar enough."""
-LEAST_SIMILARITY = 0.6
-"""Least :func:`similarity` of a match. TOMTOM finds any two dull motifs alike; random ones seldom reach this."""
+MIN_MATCH_SIMILARITY = 0.6
+"""Least :func:`motif_similarity` of a match. TOMTOM finds any two dull motifs alike; random ones seldom reach this."""
 
-_ENZYMES = ("tn5", "dnase")  # names of the enzymes' motifs begin so, here and in the reference's motif file
 _SUM_TOLERANCE = 0.02  # of a row of a MEME file, whose figures are rounded
 _DULL = 0.15  # bits: ends of the enzymes' motifs that say less are cut off
 _CANDIDATES = 12  # of the lowest p-values, which are aligned
@@ -79,11 +78,11 @@ class KnownMotif:
     @property
     def enzyme(self) -> bool:
         """Whether it is an enzyme's own, by its name (``TN5_1``, ``DNASE_2``)."""
-        return self.name.lower().startswith(_ENZYMES)
+        return enzyme_of(self.name) is not None
 
 
 @dataclass(frozen=True)
-class Match:
+class MotifMatch:
     """A known motif that a pattern is like.
 
     Attributes
@@ -91,9 +90,9 @@ class Match:
     name, identifier, enzyme
         As of :class:`KnownMotif`.
     p, q
-        TOMTOM's p-value, and the share of false matches among all of the database that are as good (:func:`q_values`).
+        TOMTOM's p-value, and the share of false matches among all of the database that are as good.
     similarity
-        Of the two where they lie best on each other (:func:`similarity`).
+        Of the two where they lie best on each other (:func:`motif_similarity`).
     pfm
         The known motif's base frequencies ``(m, 4)``, turned to the strand on which the pattern is like it.
     """
@@ -109,12 +108,12 @@ class Match:
     @property
     def called(self) -> bool:
         """Whether it is more than the least unlike: q below 0.05 and similarity of 0.6 or more."""
-        return self.q < MATCH_BELOW and self.similarity >= LEAST_SIMILARITY
+        return self.q < MAX_MATCH_Q and self.similarity >= MIN_MATCH_SIMILARITY
 
 
 def is_jaspar(database: str) -> bool:
     """Whether a ``--motifs`` asks for JASPAR rather than naming a file."""
-    return database.startswith(JASPAR)
+    return database.startswith(JASPAR_PREFIX)
 
 
 def read_database(database: str | os.PathLike = DEFAULT_DATABASE) -> list[KnownMotif]:
@@ -126,14 +125,14 @@ def read_database(database: str | os.PathLike = DEFAULT_DATABASE) -> list[KnownM
         For an unknown taxon, naming those there are, and for a file as in :func:`read_meme`.
     """
     text = os.fspath(database)
-    found = jaspar_motifs(text.removeprefix(JASPAR)) if is_jaspar(text) else read_meme(text)
+    found = jaspar_motifs(text.removeprefix(JASPAR_PREFIX)) if is_jaspar(text) else read_meme(text)
     known = {motif.identifier for motif in found}
     return found + [motif for motif in enzyme_patterns() if motif.identifier not in known]
 
 
 def enzyme_patterns() -> list[KnownMotif]:
     """Motifs that bias models learn of Tn5 and DNase I, without the dull positions at their ends."""
-    text = resources.files("chrombpnet_core.evaluation").joinpath("enzyme_motifs.json").read_text(encoding="utf-8")
+    text = resources.files(__package__).joinpath("enzyme_motifs.json").read_text(encoding="utf-8")
     found = []
     for name, rows in ((name, rows) for motifs in json.loads(text)["motifs"].values() for name, rows in motifs.items()):
         pfm = np.array(rows)
@@ -166,7 +165,7 @@ def jaspar_motifs(taxon: str) -> list[KnownMotif]:
         if not motifs:
             taxa = ", ".join(row[0] for row in connection.execute(_TAXA))
             raise InputError(
-                f"--motifs {JASPAR}{taxon}: no such taxon in {jaspar_release()}",
+                f"--motifs {JASPAR_PREFIX}{taxon}: no such taxon in {jaspar_release()}",
                 expected=f"one of {taxa}",
                 remedy="or give a MEME file",
             )
@@ -254,19 +253,7 @@ def _matrix(lines: Iterator[tuple[int, str]], header: str, where: str) -> np.nda
     return _frequencies(np.array(rows))
 
 
-def q_values(p: np.ndarray) -> np.ndarray:
-    """Benjamini-Hochberg over the last axis: the least false discovery rate at which each p-value would be called."""
-    p = np.asarray(p, dtype=np.float64)
-    order = np.argsort(p, axis=-1, kind="stable")
-    count = p.shape[-1]
-    raised = np.take_along_axis(p, order, -1) * count / np.arange(1, count + 1)
-    lowest = np.minimum.accumulate(raised[..., ::-1], axis=-1)[..., ::-1]
-    q = np.empty_like(p)
-    np.put_along_axis(q, order, np.minimum(lowest, 1.0), -1)
-    return q
-
-
-def similarity(pfm: np.ndarray, known: np.ndarray) -> tuple[float, bool]:
+def motif_similarity(pfm: np.ndarray, known: np.ndarray) -> tuple[float, bool]:
     """How alike two motifs are where they lie best on each other, and whether that is with ``known`` turned round.
 
     The cosine of their base frequencies less 1/4, over the positions of ``pfm``: those beyond the known motif's ends count
@@ -290,12 +277,12 @@ def similarity(pfm: np.ndarray, known: np.ndarray) -> tuple[float, bool]:
     return best
 
 
-def match_motifs(pfms: Sequence[np.ndarray], database: Sequence[KnownMotif], most: int = 3) -> list[list[Match]]:
+def match_motifs(pfms: Sequence[np.ndarray], database: Sequence[KnownMotif], most: int = 3) -> list[list[MotifMatch]]:
     """The ``most`` best matches of each motif: those that are called first, then by p-value.
 
     p-values are TOMTOM's (Gupta et al. 2007; Euclidean distance, complete score, both strands) by memelite; q-values are
     Benjamini and Hochberg's over the whole database, for each motif by itself. Of the twelve lowest, matches must also be
-    similar (:data:`LEAST_SIMILARITY`) to be called.
+    similar (:data:`MIN_MATCH_SIMILARITY`) to be called.
 
     Parameters
     ----------
@@ -315,13 +302,13 @@ def match_motifs(pfms: Sequence[np.ndarray], database: Sequence[KnownMotif], mos
             [np.ascontiguousarray(pfm.T) for pfm in pfms], [np.ascontiguousarray(motif.pfm.T) for motif in database]
         )
     found = []
-    for pfm, row, q in zip(pfms, np.asarray(p), q_values(p), strict=True):
+    for pfm, row, q in zip(pfms, np.asarray(p), false_discovery_control(np.clip(p, 0, 1), axis=-1), strict=True):
         matches = []
         for k in np.argsort(row, kind="stable")[:_CANDIDATES]:
             known = database[k]
-            alike, turned = similarity(pfm, known.pfm)
+            alike, turned = motif_similarity(pfm, known.pfm)
             matches.append(
-                Match(
+                MotifMatch(
                     known.name,
                     known.identifier,
                     known.enzyme,

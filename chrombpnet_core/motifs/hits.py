@@ -18,10 +18,10 @@ import pandas as pd
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import open_hdf5
 from chrombpnet_core.genome import centres
-from chrombpnet_core.motifs.modisco import contribution_shape, read_windows
-from chrombpnet_core.motifs.patterns import pattern_data, pattern_names, trimmed
+from chrombpnet_core.motifs.modisco import contributions_shape, read_contribution_windows
+from chrombpnet_core.motifs.patterns import informative_positions, pattern_names, read_pattern_data
 
-__all__ = ["HIT_COLUMNS", "Template", "find_hits", "read_templates", "scan_regions", "write_hits"]
+__all__ = ["HIT_COLUMNS", "HitTemplate", "find_motif_hits", "read_hit_templates", "scan_regions", "write_motif_hits"]
 
 HIT_COLUMNS = ["chrom", "start", "end", "name", "score", "strand", "pattern", "similarity", "contribution", "region"]
 """Columns of the BED of hits: ``score`` is 1000 × similarity, ``contribution`` the sum over the site's bases, ``region`` the
@@ -33,7 +33,7 @@ _CHROMOSOME = 1 << 40  # bp between the beginnings of chromosomes on one line
 
 
 @dataclass(frozen=True)
-class Template:
+class HitTemplate:
     """What a pattern's sites look like.
 
     Attributes
@@ -52,7 +52,7 @@ class Template:
     similarity: float
 
 
-def read_templates(patterns: str | os.PathLike) -> list[Template]:
+def read_hit_templates(patterns: str | os.PathLike) -> list[HitTemplate]:
     """A template of each pattern in TF-MoDISco's HDF5, with thresholds from the pattern's own sites.
 
     Raises
@@ -63,9 +63,9 @@ def read_templates(patterns: str | os.PathLike) -> list[Template]:
     templates = []
     with open_hdf5(patterns, "patterns of TF-MoDISco") as file:
         for name in pattern_names(file):
-            cwm = pattern_data(file, name, "contrib_scores", (None, 4))
-            sites = pattern_data(file, name, "seqlets/contrib_scores", (None, len(cwm), 4))
-            core = trimmed(cwm)
+            cwm = read_pattern_data(file, name, "contrib_scores", (None, 4))
+            sites = read_pattern_data(file, name, "seqlets/contrib_scores", (None, len(cwm), 4))
+            core = informative_positions(cwm)
             size = np.linalg.norm(cwm[core])
             if not size or not len(sites):
                 continue
@@ -75,14 +75,14 @@ def read_templates(patterns: str | os.PathLike) -> list[Template]:
             similarities = strengths / np.where(sizes > 0, sizes, 1)
             strength, similarity = (float(np.quantile(values, _MISSED)) for values in (strengths, similarities))
             least = float(np.min(strengths[strengths > 0], initial=np.inf))
-            templates.append(Template(name, weights, max(strength, least), max(similarity, _LEAST_SIMILARITY)))
+            templates.append(HitTemplate(name, weights, max(strength, least), max(similarity, _LEAST_SIMILARITY)))
     return templates
 
 
 def scan_regions(
     codes: np.ndarray,
     scores: np.ndarray,
-    templates: Sequence[Template],
+    templates: Sequence[HitTemplate],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """All windows that reach a template's thresholds; of several that begin at one base the strongest.
 
@@ -116,10 +116,10 @@ def scan_regions(
     return rows, starts, found // 2, found % 2, best[rows, starts], similarity[rows, starts]
 
 
-def find_hits(
+def find_motif_hits(
     contributions: str | os.PathLike,
     regions: pd.DataFrame,
-    templates: Sequence[Template],
+    templates: Sequence[HitTemplate],
     names: Mapping[str, str] | None = None,
     *,
     on_rows: Callable[[int], object] = lambda rows: None,
@@ -133,7 +133,7 @@ def find_hits(
     regions
         Region table, row by row those of the contributions, which are L bp around the regions' centres.
     templates
-        Of :func:`read_templates`.
+        Of :func:`read_hit_templates`.
     names
         Pattern → what the column ``name`` calls it; by default the pattern.
     on_rows
@@ -150,7 +150,7 @@ def find_hits(
     """
     parts = []
     with open_hdf5(contributions, "contributions") as file:
-        rows, length = contribution_shape(file)
+        rows, length = contributions_shape(file)
         if rows != len(regions):
             raise InputError(
                 f"{contributions} holds {rows:,} regions",
@@ -159,7 +159,7 @@ def find_hits(
                 remedy="give the *.interpreted_regions.bed of the same run",
             )
         first = centres(regions) - length // 2
-        for part, bases, hypothetical in read_windows(file, length):
+        for part, bases, hypothetical in read_contribution_windows(file, length):
             if templates:
                 parts.append(_hits_of(part, bases, hypothetical, regions, first, templates))
             on_rows(len(bases))
@@ -176,7 +176,7 @@ def _hits_of(
     hypothetical: np.ndarray,
     regions: pd.DataFrame,
     first: np.ndarray,
-    templates: Sequence[Template],
+    templates: Sequence[HitTemplate],
 ) -> pd.DataFrame:
     """Sites in some regions, which may overlap."""
     codes = np.where(bases.any(axis=2), bases.argmax(axis=2), 4).astype(np.uint8)
@@ -243,7 +243,7 @@ def _without_overlap(hits: pd.DataFrame) -> pd.DataFrame:
     return hits[kept].reset_index(drop=True)
 
 
-def write_hits(hits: pd.DataFrame, path: str | os.PathLike) -> None:
+def write_motif_hits(hits: pd.DataFrame, path: str | os.PathLike) -> None:
     """Write the hits as BED6 and four columns more (:data:`HIT_COLUMNS`), without a header."""
     rounded = hits.assign(
         similarity=hits["similarity"].map("{:.3f}".format), contribution=hits["contribution"].map("{:.5g}".format)

@@ -23,11 +23,11 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import open_hdf5
 from chrombpnet_core.progress import bar
 
-__all__ = ["MIN_WINDOW", "contribution_shape", "find_patterns", "read_windows"]
+__all__ = ["MIN_MODISCO_WINDOW", "contributions_shape", "find_patterns", "read_contribution_windows"]
 
 log = logging.getLogger(__name__)
 
-MIN_WINDOW = 50
+MIN_MODISCO_WINDOW = 50
 """bp: below it the seqlets, 30 bp with their flanks, have no room."""
 
 _SEQUENCE, _HYPOTHETICAL = "raw/seq", "shap/seq"
@@ -35,7 +35,7 @@ _ROWS = 512  # regions read at a time
 _BYTES_PER_BASE = 200  # memory that TF-MoDISco holds at its peak for each base of each window
 
 
-def contribution_shape(file: h5py.File) -> tuple[int, int]:
+def contributions_shape(file: h5py.File) -> tuple[int, int]:
     """Number of regions and their length in a file of contributions.
 
     Raises
@@ -67,7 +67,9 @@ def contribution_shape(file: h5py.File) -> tuple[int, int]:
     return regions, length
 
 
-def read_windows(file: h5py.File, width: int, rows: int = _ROWS) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+def read_contribution_windows(
+    file: h5py.File, width: int, rows: int = _ROWS
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
     """Bases and hypothetical contributions of the middle ``width`` bp, some regions at a time.
 
     Yields
@@ -79,7 +81,7 @@ def read_windows(file: h5py.File, width: int, rows: int = _ROWS) -> Iterator[tup
     InputError
         Where sequences are not one-hot (all zeros: another letter) or contributions are not finite.
     """
-    regions, length = contribution_shape(file)
+    regions, length = contributions_shape(file)
     start = length // 2 - width // 2
     for at in range(0, regions, rows):
         part = slice(at, min(at + rows, regions))
@@ -143,13 +145,13 @@ def find_patterns(
 
     precompile.start()  # in processes beside this one, while there are no threads yet; what they compile is kept
     with open_hdf5(contributions, "contributions") as file:
-        regions, length = contribution_shape(file)
+        regions, length = contributions_shape(file)
         _check_size(file, regions, length, window, max_seqlets, n_leiden)
         order = np.arange(regions) if seed is None else np.random.default_rng(seed).permutation(regions)
         place = np.argsort(order)
         one_hot, scores = (np.empty((regions, window, 4), dtype=np.float32) for _ in range(2))
         with bar("reading contributions", regions, "regions") as progress:
-            for part, bases, found in read_windows(file, window):
+            for part, bases, found in read_contribution_windows(file, window):
                 one_hot[place[part]], scores[place[part]] = bases, found
                 progress.update(len(bases))
     log.info(
@@ -168,9 +170,10 @@ def find_patterns(
 
 
 def _check_size(file: h5py.File, regions: int, length: int, window: int, max_seqlets: int, n_leiden: int) -> None:
-    if not MIN_WINDOW <= window <= length:
+    if not MIN_MODISCO_WINDOW <= window <= length:
         raise InputError(
-            f"-w/--window {window}", expected=f"{MIN_WINDOW} to {length:,} bp, the length of the regions in {file.filename}"
+            f"-w/--window {window}",
+            expected=f"{MIN_MODISCO_WINDOW} to {length:,} bp, the length of the regions in {file.filename}",
         )
     for flag, value in (("-n/--max-seqlets", max_seqlets), ("-l/--n-leiden", n_leiden)):
         if value < 1:

@@ -1,6 +1,6 @@
 """Motifs found in contributions: each pattern of TF-MoDISco as a row of a table with the known motifs it is like.
 
-:class:`MotifRow` is what a report shows; it goes to JSON and back, so that a report needs no library of motifs.
+:class:`DiscoveredMotif` is what a report shows; it goes to JSON and back, so that a report needs no library of motifs.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import numpy as np
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import open_hdf5
-from chrombpnet_core.motifs.database import KnownMotif, Match, match_motifs
+from chrombpnet_core.motifs.database import KnownMotif, MotifMatch, match_motifs
 
 __all__ = [
     "PATTERN_GROUPS",
-    "MotifRow",
-    "motif_table",
-    "pattern_data",
+    "DiscoveredMotif",
+    "informative_positions",
+    "match_patterns",
     "pattern_names",
-    "read_motifs",
-    "read_rows",
-    "trimmed",
-    "write_rows",
+    "read_discovered_motifs",
+    "read_pattern_data",
+    "tabulate_motifs",
+    "write_discovered_motifs",
 ]
 
 PATTERN_GROUPS = ("pos_patterns", "neg_patterns")
@@ -39,7 +39,7 @@ _FORMAT = 1  # of motifs.json; raise it when a key changes its meaning
 
 
 @dataclass(frozen=True)
-class MotifRow:
+class DiscoveredMotif:
     """A pattern.
 
     Attributes
@@ -56,7 +56,7 @@ class MotifRow:
     contribution
         Mean over the sites of the sum of contributions over these positions.
     matches
-        The best known motifs, those that are called first (:func:`~chrombpnet_core.motifs.database.match_motifs`).
+        The best known motifs, those that are called first (:func:`~chrombpnet_core.motifs.match_motifs`).
     """
 
     pattern: str
@@ -64,7 +64,7 @@ class MotifRow:
     cwm: np.ndarray = field(repr=False)
     pfm: np.ndarray = field(repr=False)
     contribution: float
-    matches: tuple[Match, ...]
+    matches: tuple[MotifMatch, ...]
 
     @property
     def reverse(self) -> np.ndarray:
@@ -104,10 +104,10 @@ class MotifRow:
         }
 
     @classmethod
-    def from_json(cls, content: dict[str, Any]) -> MotifRow:
+    def from_json(cls, content: dict[str, Any]) -> DiscoveredMotif:
         """What :meth:`to_json` gave."""
         matches = tuple(
-            Match(
+            MotifMatch(
                 match["name"],
                 match["id"],
                 match["enzyme"],
@@ -145,7 +145,7 @@ def pattern_names(file: h5py.File) -> list[str]:
     return names
 
 
-def pattern_data(file: h5py.File, pattern: str, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
+def read_pattern_data(file: h5py.File, pattern: str, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
     """A data set of a pattern, checked: finite numbers of a shape, in which None is any length."""
     data = file.get(f"{pattern.replace('.', '/')}/{name}")
     expected = "(" + ", ".join("n" if side is None else str(side) for side in shape) + ")"
@@ -167,14 +167,14 @@ def pattern_data(file: h5py.File, pattern: str, name: str, shape: tuple[int | No
     return values
 
 
-def trimmed(cwm: np.ndarray) -> slice:
+def informative_positions(cwm: np.ndarray) -> slice:
     """The positions from the first to the last whose contributions, summed without sign, are 30 % of the highest or more."""
     size = np.abs(cwm).sum(axis=1)
     kept = np.flatnonzero(size >= _TRIM * size.max())
     return slice(int(kept[0]), int(kept[-1]) + 1)
 
 
-def read_motifs(patterns: str | os.PathLike, database: Sequence[KnownMotif]) -> list[MotifRow]:
+def match_patterns(patterns: str | os.PathLike, database: Sequence[KnownMotif]) -> list[DiscoveredMotif]:
     """The patterns of TF-MoDISco's HDF5 with their matches in a database; empty where there are none.
 
     Patterns that raise predictions come first, then those that lower them, each by number, which is by number of sites.
@@ -187,19 +187,19 @@ def read_motifs(patterns: str | os.PathLike, database: Sequence[KnownMotif]) -> 
     found = []
     with open_hdf5(patterns, "patterns of TF-MoDISco") as file:
         for name in pattern_names(file):
-            cwm = pattern_data(file, name, "contrib_scores", (None, 4))
-            pfm = pattern_data(file, name, "sequence", (len(cwm), 4))
-            seqlets = int(pattern_data(file, name, "seqlets/n_seqlets", (1,))[0])
-            core = trimmed(cwm)
+            cwm = read_pattern_data(file, name, "contrib_scores", (None, 4))
+            pfm = read_pattern_data(file, name, "sequence", (len(cwm), 4))
+            seqlets = int(read_pattern_data(file, name, "seqlets/n_seqlets", (1,))[0])
+            core = informative_positions(cwm)
             found.append((name, seqlets, cwm[core], pfm[core]))
     matches = match_motifs([pfm for *_, pfm in found], database)
     return [
-        MotifRow(name, seqlets, cwm, pfm, float(cwm.sum()), tuple(best))
+        DiscoveredMotif(name, seqlets, cwm, pfm, float(cwm.sum()), tuple(best))
         for (name, seqlets, cwm, pfm), best in zip(found, matches, strict=True)
     ]
 
 
-def motif_table(rows: Sequence[MotifRow]) -> list[list[str]]:
+def tabulate_motifs(rows: Sequence[DiscoveredMotif]) -> list[list[str]]:
     """Rows of text, the first of them the header: what ``motifs.tsv`` holds."""
     header = [
         "pattern",
@@ -222,12 +222,12 @@ def motif_table(rows: Sequence[MotifRow]) -> list[list[str]]:
     return table
 
 
-def write_rows(rows: Sequence[MotifRow], path: str | os.PathLike, **about: Any) -> None:
+def write_discovered_motifs(rows: Sequence[DiscoveredMotif], path: str | os.PathLike, **about: Any) -> None:
     """Write ``motifs.json``: the rows, and ``about`` the run."""
     content = {"format": _FORMAT, **about, "motifs": [row.to_json() for row in rows]}
     Path(path).write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def read_rows(path: str | os.PathLike) -> list[MotifRow]:
+def read_discovered_motifs(path: str | os.PathLike) -> list[DiscoveredMotif]:
     """The rows of ``motifs.json``."""
-    return [MotifRow.from_json(row) for row in json.loads(Path(path).read_text(encoding="utf-8"))["motifs"]]
+    return [DiscoveredMotif.from_json(row) for row in json.loads(Path(path).read_text(encoding="utf-8"))["motifs"]]

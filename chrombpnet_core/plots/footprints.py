@@ -9,8 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from chrombpnet_core._types import Floats
-from chrombpnet_core.evaluation.bias_response import MAX_BIAS_RESPONSE, by_enzyme
-from chrombpnet_core.evaluation.footprints import CONTROL, INTERVAL
+from chrombpnet_core.evaluation import CONTROL, MAX_BIAS_RESPONSE, STANDARD_ERRORS_95, motifs_by_enzyme
 from chrombpnet_core.models import BIAS, CORRECTED, FULL, MODEL_LABELS
 from chrombpnet_core.plots.style import LIGHT, NotebookFigure, legend_above, one_panel, styled
 
@@ -104,7 +103,7 @@ def motif_footprint(
     Figure
         One panel.
     """
-    is_enzyme = bool(by_enzyme([name]))
+    is_enzyme = bool(motifs_by_enzyme([name]))
     known = {key: error for key, error in zip((FULL, CONTROL), errors, strict=True) if error is not None}
     figure = footprint({CONTROL: control, FULL: profile}, "", ylim, is_enzyme, known)
     (axes,) = figure.axes
@@ -130,7 +129,7 @@ def _draw_curves(axes: Axes, curves: Mapping[str, Floats], errors: Mapping[str, 
         colour, layer = LIGHT[MODEL_COLOURS.get(name, "chance")], 1 if name == CONTROL else 2
         axes.plot(positions, profile[shown], color=colour, lw=1.3, label=MODEL_LABELS.get(name, name), zorder=layer)
         if name in errors:
-            margin = INTERVAL * errors[name][shown]
+            margin = STANDARD_ERRORS_95 * errors[name][shown]
             low, high = profile[shown] - margin, profile[shown] + margin
             axes.fill_between(positions, low, high, color=colour, alpha=0.25, lw=0, zorder=layer)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.evaluation.thresholds import STATUSES, THRESHOLDS
+from chrombpnet_core.evaluation import STATUSES, THRESHOLDS
 
 __all__ = ["FactorCandidate", "FactorChoice", "choose_factor", "read_candidate"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from chrombpnet_core.models import BIAS, CORRECTED
 
 if TYPE_CHECKING:
-    from chrombpnet_core.simulation.planted_truth import Check
+    from chrombpnet_core.simulation import ModelCheck
 
 __all__ = [
     "MOTIF_MODELS",
@@ -208,9 +208,9 @@ class ReportContent:
     title, assay
         Name of the data set; ``ATAC`` or ``DNASE``.
     metrics
-        Model → metrics on the test chromosomes, as :func:`chrombpnet_core.evaluation.metrics.summarise` makes them.
+        Model → metrics on the test chromosomes, as :func:`chrombpnet_core.evaluation.summarise_scores` makes them.
     per_region
-        Model → arrays of :class:`chrombpnet_core.evaluation.metrics.RegionScores` by name, and ``is_peak``, bool ``(n,)``.
+        Model → arrays of :class:`chrombpnet_core.evaluation.RegionScores` by name, and ``is_peak``, bool ``(n,)``.
     selection
         ``bias`` and ``main`` → :class:`SelectionSummary`.
     reads, genome_size
@@ -233,7 +233,7 @@ class ReportContent:
     examples
         Regions to show.
     truth
-        Simulated data only: planted against learnt, :class:`chrombpnet_core.simulation.planted_truth.Check`.
+        Simulated data only: planted against learnt, :class:`chrombpnet_core.simulation.ModelCheck`.
     parameters, provenance
         Tables of name → value: what was asked for; versions, digests, places.
     steps
@@ -257,7 +257,7 @@ class ReportContent:
     motifs: Mapping[str, Sequence[MotifEntry]] = field(default_factory=dict)
     noise_floor: Mapping[str, float] = field(default_factory=dict)
     examples: Sequence[ExampleRegion] = ()
-    truth: Sequence[Check] = ()
+    truth: Sequence[ModelCheck] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     steps: Sequence[StepRecord] = ()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from chrombpnet_core.evaluation.thresholds import STATUSES
+from chrombpnet_core.evaluation import STATUSES
 from chrombpnet_core.report.folds import _ASSAYS, _MARKS, _WORDS, FOLD_METRICS, FOLDS_HTML
 from chrombpnet_core.report.html import render_page
 from chrombpnet_core.report.tables import format_number

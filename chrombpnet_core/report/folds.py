@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from chrombpnet_core.evaluation.metrics import quality_metric
-from chrombpnet_core.evaluation.thresholds import FOLD_APART, STATUSES, THRESHOLDS
+from chrombpnet_core.evaluation import FOLD_APART, STATUSES, THRESHOLDS, quality_metric
 from chrombpnet_core.models import BIAS, FULL, MODEL_LABELS
 from chrombpnet_core.report.glossary import glossary
 from chrombpnet_core.report.html import render_page
@@ -94,7 +93,7 @@ class FoldSummary:
     test
         Its test chromosomes.
     metrics
-        ``chrombpnet`` and ``bias`` → metrics, as :func:`chrombpnet_core.evaluation.metrics.summarise` makes them.
+        ``chrombpnet`` and ``bias`` → metrics, as :func:`chrombpnet_core.evaluation.summarise_scores` makes them.
     footprint
         The highest maximum of the corrected model's enzyme footprints.
     overall, findings

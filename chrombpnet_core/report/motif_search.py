@@ -8,9 +8,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from chrombpnet_core.motifs.database import JASPAR, is_jaspar, jaspar_release, read_database
-from chrombpnet_core.motifs.modisco import find_patterns
-from chrombpnet_core.motifs.patterns import motif_table, read_motifs, write_rows
+from chrombpnet_core.motifs import (
+    JASPAR_PREFIX,
+    find_patterns,
+    is_jaspar,
+    jaspar_release,
+    match_patterns,
+    read_database,
+    tabulate_motifs,
+    write_discovered_motifs,
+)
 from chrombpnet_core.report.motifs_page import MOTIF_KINDS, render_motifs
 
 __all__ = ["MODISCO_FILE", "MOTIF_PAGE_FILE", "MOTIF_ROWS_FILE", "MOTIF_TABLE_FILE", "search_motifs"]
@@ -39,11 +46,11 @@ def search_motifs(
     folder
         Where the files go.
     database
-        Known motifs, as in :func:`~chrombpnet_core.motifs.database.read_database`.
+        Known motifs, as in :func:`~chrombpnet_core.motifs.read_database`.
     name
         What was explained: ``profile`` or ``counts``.
     max_seqlets, window, n_leiden, seed, verbose
-        As in :func:`~chrombpnet_core.motifs.modisco.find_patterns`.
+        As in :func:`~chrombpnet_core.motifs.find_patterns`.
 
     Returns
     -------
@@ -54,8 +61,10 @@ def search_motifs(
     facts: dict[str, Any] = dict(
         find_patterns(contributions, folder / MODISCO_FILE, max_seqlets, window, n_leiden, seed, verbose)
     )
-    rows = read_motifs(folder / MODISCO_FILE, known_motifs)
-    source = f"{jaspar_release()}, {database.removeprefix(JASPAR)}" if is_jaspar(database) else os.path.basename(database)
+    rows = match_patterns(folder / MODISCO_FILE, known_motifs)
+    source = (
+        f"{jaspar_release()}, {database.removeprefix(JASPAR_PREFIX)}" if is_jaspar(database) else os.path.basename(database)
+    )
     facts |= {
         "kinds": {kind: sum(row.kind == kind for row in rows) for kind in MOTIF_KINDS},
         "database": source,
@@ -64,8 +73,8 @@ def search_motifs(
         "peak_memory": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     }
     settings = {"name": name, "max_seqlets": max_seqlets, "window": window, "n_leiden": n_leiden, "seed": seed}
-    write_rows(rows, folder / MOTIF_ROWS_FILE, **settings, **facts)
-    table = "".join("\t".join(row) + "\n" for row in motif_table(rows))
+    write_discovered_motifs(rows, folder / MOTIF_ROWS_FILE, **settings, **facts)
+    table = "".join("\t".join(row) + "\n" for row in tabulate_motifs(rows))
     (folder / MOTIF_TABLE_FILE).write_text(table, encoding="utf-8")
     about = (
         f"TF-MoDISco searched the {window:,} bp in the middle of {facts['regions']:,} regions. Patterns were compared with "

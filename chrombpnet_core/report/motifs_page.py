@@ -12,27 +12,26 @@ from matplotlib.figure import Figure
 
 from chrombpnet_core._types import Floats
 from chrombpnet_core.genome import information_content
-from chrombpnet_core.motifs.database import LEAST_SIMILARITY, MATCH_BELOW, Match
-from chrombpnet_core.motifs.patterns import MotifRow
+from chrombpnet_core.motifs import MAX_MATCH_Q, MIN_MATCH_SIMILARITY, DiscoveredMotif, MotifMatch
 from chrombpnet_core.plots import draw_logo, write_svg
 from chrombpnet_core.report.html import render_page
 
 __all__ = ["MOTIF_KINDS", "logo_svg", "render_motifs"]
 
 MOTIF_KINDS = {"tf": "Transcription factor", "enzyme": "Enzyme", "unmatched": "No match"}
-"""Kind of a motif, as :attr:`~chrombpnet_core.motifs.patterns.MotifRow.kind` names it → words."""
+"""Kind of a motif, as :attr:`~chrombpnet_core.motifs.DiscoveredMotif.kind` names it → words."""
 
 _LEAST = 0.02  # of the highest stack: letters that are lower would not be seen
 _LETTER_WIDTH, _HEIGHT = 0.17, 0.72  # inches
 
 
-def render_motifs(rows: Sequence[MotifRow], title: str, about: str) -> str:
+def render_motifs(rows: Sequence[DiscoveredMotif], title: str, about: str) -> str:
     """Render the page.
 
     Parameters
     ----------
     rows
-        Of :func:`~chrombpnet_core.motifs.patterns.read_motifs`; may be empty.
+        Of :func:`~chrombpnet_core.motifs.match_patterns`; may be empty.
     title
         What was explained, such as ``Motifs of profile contributions``.
     about
@@ -49,8 +48,8 @@ def render_motifs(rows: Sequence[MotifRow], title: str, about: str) -> str:
         title=title,
         about=about,
         patterns=[_pattern(row) for row in rows],
-        threshold=MATCH_BELOW,
-        similarity=LEAST_SIMILARITY,
+        threshold=MAX_MATCH_Q,
+        similarity=MIN_MATCH_SIMILARITY,
         counts=[(words, counts[kind]) for kind, words in MOTIF_KINDS.items()],
     )
 
@@ -80,7 +79,7 @@ def logo_svg(heights: Floats, name: str, alt: str) -> Markup:
     return Markup(write_svg(figure, name.replace(".", "-"), alt))
 
 
-def _pattern(row: MotifRow) -> dict[str, Any]:
+def _pattern(row: DiscoveredMotif) -> dict[str, Any]:
     """What the template shows of a pattern."""
     group, _, name = row.pattern.partition(".")
     effect = "raises" if group == "pos_patterns" else "lowers"
@@ -99,7 +98,7 @@ def _pattern(row: MotifRow) -> dict[str, Any]:
     }
 
 
-def _match(match: Match, name: str) -> dict[str, Any]:
+def _match(match: MotifMatch, name: str) -> dict[str, Any]:
     """What the template shows of a known motif."""
     bits = match.pfm * information_content(match.pfm)[:, None]
     return {

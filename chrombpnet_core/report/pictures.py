@@ -14,7 +14,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from chrombpnet_core.evaluation.metrics import pearson
+from chrombpnet_core.evaluation import pearson
 from chrombpnet_core.genome import information_content
 from chrombpnet_core.plots import LIGHT, draw_logo, draw_track, legend_above, one_panel, styled
 from chrombpnet_core.report.content import ExampleRegion, MotifEntry, ShiftEvidence

@@ -1,13 +1,13 @@
 """What the verdicts of a report ask of each number: its threshold, in words, whose it is, and what to do where it is missed.
 
-The numbers stand in :data:`~chrombpnet_core.evaluation.thresholds.THRESHOLDS`.
+The numbers stand in :data:`~chrombpnet_core.evaluation.THRESHOLDS`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chrombpnet_core.evaluation.thresholds import THRESHOLDS
+from chrombpnet_core.evaluation import THRESHOLDS
 
 __all__ = ["AUTHORS", "OURS", "RULES", "Rule", "Verdict"]
 
@@ -119,7 +119,7 @@ RULES: dict[str, Rule] = {
         "Peaks without reads point at peaks of another sample or assembly, or at reads lost on some chromosomes.",
     ),
 }
-"""What is judged, by its key in :data:`~chrombpnet_core.evaluation.thresholds.THRESHOLDS`."""
+"""What is judged, by its key in :data:`~chrombpnet_core.evaluation.THRESHOLDS`."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Verdict:
     key
         Stable name for programs.
     title, status
-        What was asked; one of :data:`~chrombpnet_core.evaluation.thresholds.STATUSES`.
+        What was asked; one of :data:`~chrombpnet_core.evaluation.STATUSES`.
     value, shown
         The number (None where there is none) and how people read it.
     wanted

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from chrombpnet_core.evaluation.bias_response import bias_response
+from chrombpnet_core.evaluation import bias_response
 from chrombpnet_core.models import BIAS, CORRECTED, FULL, MODEL_LABELS
 from chrombpnet_core.plots import MODEL_COLOURS, footprint, write_png
 from chrombpnet_core.report import pictures

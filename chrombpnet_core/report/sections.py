@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from chrombpnet_core.evaluation.bias_response import MAX_BIAS_RESPONSE, bias_response
-from chrombpnet_core.evaluation.footprints import CONTROL
-from chrombpnet_core.evaluation.thresholds import STATUSES, THRESHOLDS
+from chrombpnet_core.evaluation import CONTROL, MAX_BIAS_RESPONSE, STATUSES, THRESHOLDS, bias_response
 from chrombpnet_core.models import BIAS, CORRECTED, FULL, MODEL_LABELS
 from chrombpnet_core.plots import MODEL_COLOURS, footprint, write_svg
 from chrombpnet_core.report import pictures

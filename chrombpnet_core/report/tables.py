@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chrombpnet_core.evaluation.bias_response import bias_response
-from chrombpnet_core.evaluation.footprints import CONTROL
+from chrombpnet_core.evaluation import CONTROL, bias_response
 from chrombpnet_core.models import MODEL_LABELS
 from chrombpnet_core.report.content import ReportContent
 

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
+from scipy.special import softmax
 
-from chrombpnet_core.evaluation.metrics import softmax
 from chrombpnet_core.genome import one_hot
 from chrombpnet_core.plots import LIGHT, draw_logo, legend_above, styled, write_svg
 from chrombpnet_core.report.html import render_page
@@ -54,7 +54,7 @@ def variant_picture(top: TopVariants, row: int) -> Figure:
     """Expected insertions per base of both alleles, one over the other; below, contributions of each as letters."""
     variant = top.table.iloc[row]
     names = [f"{_short(variant[name])}, {kind}" for name, kind in (("allele1", "reference"), ("allele2", "other"))]
-    tracks = softmax(top.logits[:, row].astype(np.float64)) * top.counts[:, row, None]
+    tracks = softmax(top.logits[:, row].astype(np.float64), axis=-1) * top.counts[:, row, None]
     actual = one_hot(top.codes[:, row]) * top.scores[:, row]
     middle, length = tracks.shape[1] // 2, actual.shape[1]
     around = min(_AROUND, middle)

@@ -9,8 +9,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from chrombpnet_core.evaluation.bias_response import MAX_BIAS_RESPONSE, bias_response, bias_verdict
-from chrombpnet_core.evaluation.thresholds import FEWEST_READS, HUMAN_GENOME, STATUSES, THRESHOLDS
+from chrombpnet_core.evaluation import (
+    FEWEST_READS,
+    HUMAN_GENOME,
+    MAX_BIAS_RESPONSE,
+    STATUSES,
+    THRESHOLDS,
+    bias_response,
+    bias_verdict,
+)
 from chrombpnet_core.models import BIAS, CORRECTED, FULL, MODEL_LABELS
 from chrombpnet_core.report.content import MOTIF_MODELS, MotifEntry, ReportContent, SelectionSummary, format_q_value
 from chrombpnet_core.report.rules import AUTHORS, OURS, RULES, Verdict

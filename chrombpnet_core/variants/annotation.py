@@ -13,9 +13,9 @@ from chrombpnet_core.formats import numbered_lines
 from chrombpnet_core.genome import overlapping
 from chrombpnet_core.variants.windows import allele_lengths
 
-__all__ = ["GENES", "annotate", "read_named_intervals"]
+__all__ = ["NEAREST_GENES", "annotate_variants", "read_named_intervals"]
 
-GENES = 3
+NEAREST_GENES = 3
 """Nearest genes that are told."""
 
 
@@ -40,7 +40,7 @@ def read_named_intervals(path: str | os.PathLike, what: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["chrom", "start", "end", "name"])
 
 
-def annotate(
+def annotate_variants(
     table: pd.DataFrame,
     peaks: pd.DataFrame | None = None,
     genes: pd.DataFrame | None = None,
@@ -78,9 +78,9 @@ def annotate(
 
 def _nearest(places: pd.DataFrame, genes: pd.DataFrame) -> dict[str, np.ndarray]:
     """Distances count as bedtools': 0 where they overlap, 1 where they touch."""
-    names = np.full((len(places), GENES), ".", dtype=object)
-    distances = np.full((len(places), GENES), ".", dtype=object)
-    pairs = bioframe.closest(places, genes, k=GENES, return_index=True, return_input=False, return_distance=False)
+    names = np.full((len(places), NEAREST_GENES), ".", dtype=object)
+    distances = np.full((len(places), NEAREST_GENES), ".", dtype=object)
+    pairs = bioframe.closest(places, genes, k=NEAREST_GENES, return_index=True, return_input=False, return_distance=False)
     pairs = pairs.dropna().astype(np.int64)
     variant, gene = pairs["index"].to_numpy(), pairs["index_"].to_numpy()
     apart = np.maximum(
@@ -91,12 +91,12 @@ def _nearest(places: pd.DataFrame, genes: pd.DataFrame) -> dict[str, np.ndarray]
     order = np.lexsort((gene, distance, variant))
     variant, gene, distance = variant[order], gene[order], distance[order]
     rank = np.arange(len(variant)) - np.searchsorted(variant, variant)
-    kept = rank < GENES
+    kept = rank < NEAREST_GENES
     names[variant[kept], rank[kept]] = genes["name"].to_numpy()[gene[kept]]
     distances[variant[kept], rank[kept]] = distance[kept]
     return {
         f"{what}_{number + 1}": values[:, number].astype(str)
-        for number in range(GENES)
+        for number in range(NEAREST_GENES)
         for what, values in (("closest_gene", names), ("gene_distance", distances))
     }
 

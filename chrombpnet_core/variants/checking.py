@@ -13,8 +13,15 @@ import pandas as pd
 from chrombpnet_core._types import AnyArray
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import Genome, Naming, same_chromosome
-from chrombpnet_core.variants.files import Duplicates, allele_problems
-from chrombpnet_core.variants.windows import AGREES, SWAPPED, hold_against, likely_cause, out_of_bounds, swap
+from chrombpnet_core.variants.reading import DuplicateVariants, allele_problems
+from chrombpnet_core.variants.windows import (
+    ALLELE_AGREES,
+    ALLELES_SWAPPED,
+    compare_with_genome,
+    explain_disagreement,
+    swap_alleles,
+    window_problems,
+)
 
 __all__ = ["LEFT_OUT_COLUMNS", "VariantChecker"]
 
@@ -68,7 +75,7 @@ class VariantChecker:
         self.scored, self.swapped = 0, 0
         self.reasons: collections.Counter[str] = collections.Counter()
         self._unknown: collections.Counter[str] = collections.Counter()
-        self._duplicates, self._compared = Duplicates(), 0
+        self._duplicates, self._compared = DuplicateVariants(), 0
         self._disagreeing: list[tuple[pd.DataFrame, AnyArray]] = []
 
     def check(self, table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -77,7 +84,7 @@ class VariantChecker:
         Parameters
         ----------
         table
-            Of :func:`~chrombpnet_core.variants.files.read_variants`; its chromosome names are changed in place.
+            Of :func:`~chrombpnet_core.variants.read_variants`; its chromosome names are changed in place.
 
         Returns
         -------
@@ -97,7 +104,7 @@ class VariantChecker:
         if self.chroms is not None:
             why[(why == "") & ~table["chr"].isin(list(self.chroms)).to_numpy()] = "chromosome not asked for"
         rows = np.flatnonzero(why == "")
-        why[rows] = out_of_bounds(table.iloc[rows], self.sizes, *self.lengths)
+        why[rows] = window_problems(table.iloc[rows], self.sizes, *self.lengths)
         table = self._compare(table.assign(swapped=False), why)
         rows = np.flatnonzero(why == "")
         why[rows[self._duplicates.mark(table.iloc[rows].reset_index(drop=True))]] = "the same variant was there before"
@@ -109,20 +116,23 @@ class VariantChecker:
     def _compare(self, table: pd.DataFrame, why: AnyArray) -> pd.DataFrame:
         """Hold the first alleles against the genome, and exchange alleles where that is wanted."""
         rows = np.flatnonzero(why == "")
-        verdicts = hold_against(self.genome, table.iloc[rows])
+        verdicts = compare_with_genome(self.genome, table.iloc[rows])
         self._compared += len(rows)
         exchanged = np.zeros(len(table), dtype=bool)
         if self.swap_ref:
-            exchanged[rows[verdicts == SWAPPED]] = True
+            exchanged[rows[verdicts == ALLELES_SWAPPED]] = True
             self.swapped += int(exchanged.sum())
-            table = swap(table, exchanged).assign(swapped=exchanged)
-            rows, verdicts = rows[verdicts != SWAPPED], verdicts[verdicts != SWAPPED]
+            table = swap_alleles(table, exchanged).assign(swapped=exchanged)
+            rows, verdicts = rows[verdicts != ALLELES_SWAPPED], verdicts[verdicts != ALLELES_SWAPPED]
             again = np.flatnonzero(exchanged)  # what an exchanged deletion loses from the right may not be there
-            why[again] = out_of_bounds(table.iloc[again], self.sizes, *self.lengths)
-        wrong = rows[verdicts != AGREES]
-        why[wrong] = [_DISAGREES["swapped" if verdict == SWAPPED else "differs"] for verdict in verdicts[verdicts != AGREES]]
+            why[again] = window_problems(table.iloc[again], self.sizes, *self.lengths)
+        wrong = rows[verdicts != ALLELE_AGREES]
+        why[wrong] = [
+            _DISAGREES["swapped" if verdict == ALLELES_SWAPPED else "differs"]
+            for verdict in verdicts[verdicts != ALLELE_AGREES]
+        ]
         if len(wrong) and sum(len(part) for part, _ in self._disagreeing) < _SHOWN:
-            self._disagreeing.append((table.iloc[wrong[:_SHOWN]], verdicts[verdicts != AGREES][:_SHOWN]))
+            self._disagreeing.append((table.iloc[wrong[:_SHOWN]], verdicts[verdicts != ALLELE_AGREES][:_SHOWN]))
         return table
 
     def finish(self, path: str | os.PathLike[str]) -> None:
@@ -177,5 +187,5 @@ class VariantChecker:
             f"{path}: allele 1 is not the genome's in {wrong:,} of {self._compared:,} variants, such as "
             f"{row['chr']}:{row['pos']} {row['allele1']}>{row['allele2']}",
             expected=f"at most {_MOST_WRONG:.0%}",
-            remedy=likely_cause(self.genome, table[:_SHOWN], np.concatenate(verdicts)[:_SHOWN]),
+            remedy=explain_disagreement(self.genome, table[:_SHOWN], np.concatenate(verdicts)[:_SHOWN]),
         )

@@ -9,24 +9,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
-from chrombpnet_core.evaluation.metrics import jensen_shannon, softmax
+from chrombpnet_core.evaluation import jensen_shannon
 
 __all__ = [
-    "SCORES",
-    "TAILS",
-    "Alleles",
-    "fold_summary",
+    "SCORE_TAILS",
+    "VARIANT_SCORES",
+    "AllelePredictions",
+    "add_p_values",
+    "empirical_p_values",
     "log_probability_change",
-    "p_values",
-    "quantiles",
+    "peak_quantiles",
     "score_alleles",
-    "snp_columns",
-    "with_p_values",
+    "snp_score_columns",
+    "summarise_folds",
 ]
 
-SCORES = [
+VARIANT_SCORES = [
     "logfc",
     "abs_logfc",
     "jsd",
@@ -43,13 +43,13 @@ SCORES = [
 ]
 """What has a p-value and a mean over folds; those with a quantile only where peaks were given."""
 
-TAILS = {name: "both" if name.startswith(("logfc", "quantile")) else "right" for name in SCORES}
+SCORE_TAILS = {name: "both" if name.startswith(("logfc", "quantile")) else "right" for name in VARIANT_SCORES}
 """Score → which of its background's tails a p-value counts."""
 
-_QUANTILES = SCORES.index("active_allele_quantile")
+_QUANTILES = VARIANT_SCORES.index("active_allele_quantile")
 
 
-class Alleles(NamedTuple):
+class AllelePredictions(NamedTuple):
     """Predictions for both alleles: counts float64 ``(n,)``, logits ``(n, W)``, letters of the alleles ``(n,)``."""
 
     counts1: np.ndarray
@@ -60,7 +60,7 @@ class Alleles(NamedTuple):
     lengths2: np.ndarray
 
 
-def score_alleles(alleles: Alleles, peak_counts: np.ndarray | None = None) -> dict[str, np.ndarray]:
+def score_alleles(alleles: AllelePredictions, peak_counts: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """All scores of variants, without p-values.
 
     ``logfc`` = log2(counts of allele 2 / counts of allele 1); ``jsd`` = the Jensen-Shannon distance, base 2, of the alleles'
@@ -75,7 +75,9 @@ def score_alleles(alleles: Alleles, peak_counts: np.ndarray | None = None) -> di
         Predicted counts of peaks ``(m,)``, ascending; without them there are no quantiles.
     """
     logfc = np.log2(alleles.counts2 / alleles.counts1)
-    profiles1, profiles2 = (softmax(np.asarray(each, dtype=np.float64)) for each in (alleles.logits1, alleles.logits2))
+    profiles1, profiles2 = (
+        softmax(np.asarray(each, dtype=np.float64), axis=-1) for each in (alleles.logits1, alleles.logits2)
+    )
     original = _distance(profiles1, profiles2)
     jsd = original.copy()
     for rows, aligned1, aligned2 in _aligned(profiles1, profiles2, alleles.lengths1, alleles.lengths2):
@@ -92,7 +94,7 @@ def score_alleles(alleles: Alleles, peak_counts: np.ndarray | None = None) -> di
     }
     if peak_counts is None:
         return scores
-    one, two = (quantiles(counts, peak_counts) for counts in (alleles.counts1, alleles.counts2))
+    one, two = (peak_quantiles(counts, peak_counts) for counts in (alleles.counts1, alleles.counts2))
     active = np.maximum(one, two)
     scores |= {
         "allele1_quantile": one,
@@ -107,7 +109,7 @@ def score_alleles(alleles: Alleles, peak_counts: np.ndarray | None = None) -> di
     }
 
 
-def snp_columns(table: Mapping[str, np.ndarray], log_probs: np.ndarray) -> dict[str, np.ndarray]:
+def snp_score_columns(table: Mapping[str, np.ndarray], log_probs: np.ndarray) -> dict[str, np.ndarray]:
     """What the reference's ``snp_score`` tells of variants, by its names, a column each; all have the sign of the first.
 
     ``log_counts_diff`` = ln(counts of the alternative / of the reference allele); ``log_probs_diff_abs_sum``;
@@ -129,7 +131,7 @@ def snp_columns(table: Mapping[str, np.ndarray], log_probs: np.ndarray) -> dict[
     }
 
 
-def log_probability_change(alleles: Alleles) -> np.ndarray:
+def log_probability_change(alleles: AllelePredictions) -> np.ndarray:
     """Sum over the profile of \\|ln p of allele 2 − ln p of allele 1\\|, float64 ``(n,)``."""
     first, second = (log_softmax(np.asarray(each, dtype=np.float64), axis=-1) for each in (alleles.logits1, alleles.logits2))
     return np.abs(second - first).sum(axis=-1)
@@ -163,7 +165,7 @@ def _aligned(
         yield (rows, cut, kept) if pair[0] > pair[1] else (rows, kept, cut)
 
 
-def quantiles(counts: np.ndarray, peak_counts: np.ndarray) -> np.ndarray:
+def peak_quantiles(counts: np.ndarray, peak_counts: np.ndarray) -> np.ndarray:
     """Share of the peaks whose predicted counts are below, 1 / (number of peaks) at least.
 
     Parameters
@@ -176,7 +178,7 @@ def quantiles(counts: np.ndarray, peak_counts: np.ndarray) -> np.ndarray:
     return np.maximum(np.searchsorted(peak_counts, counts, side="left"), 1) / len(peak_counts)
 
 
-def p_values(values: np.ndarray, background: np.ndarray, tail: str) -> np.ndarray:
+def empirical_p_values(values: np.ndarray, background: np.ndarray, tail: str) -> np.ndarray:
     """Empirical p-values ``(n,)``: (1 + how many of the background are as extreme) / (1 + its size).
 
     Parameters
@@ -196,8 +198,8 @@ def p_values(values: np.ndarray, background: np.ndarray, tail: str) -> np.ndarra
     return np.minimum(2 * np.minimum(left, right), 1.0)
 
 
-def with_p_values(scores: dict[str, np.ndarray], background: Mapping[str, np.ndarray] | None) -> dict[str, np.ndarray]:
-    """The same and ``<score>.pval`` of each of :data:`SCORES` there, in the order of variant-scorer's columns.
+def add_p_values(scores: dict[str, np.ndarray], background: Mapping[str, np.ndarray] | None) -> dict[str, np.ndarray]:
+    """The same and ``<score>.pval`` of each of :data:`VARIANT_SCORES` there, in the order of variant-scorer's columns.
 
     Parameters
     ----------
@@ -208,8 +210,12 @@ def with_p_values(scores: dict[str, np.ndarray], background: Mapping[str, np.nda
     """
     if background is None:
         return scores
-    found = {f"{name}.pval": p_values(scores[name], background[name], TAILS[name]) for name in SCORES if name in scores}
-    first = [f"{name}.pval" for name in SCORES[:_QUANTILES]]
+    found = {
+        f"{name}.pval": empirical_p_values(scores[name], background[name], SCORE_TAILS[name])
+        for name in VARIANT_SCORES
+        if name in scores
+    }
+    first = [f"{name}.pval" for name in VARIANT_SCORES[:_QUANTILES]]
     before = [name for name in scores if "quantile" not in name]
     return (
         {name: scores[name] for name in before}
@@ -219,7 +225,7 @@ def with_p_values(scores: dict[str, np.ndarray], background: Mapping[str, np.nda
     )
 
 
-def fold_summary(folds: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def summarise_folds(folds: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """What several models say of the same variants, a column for each score.
 
     ``.mean`` and, of p-values, ``.mean.pval``, their geometric mean, are variant-scorer's; ``.sd`` (of the folds, n − 1),
@@ -231,7 +237,7 @@ def fold_summary(folds: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndar
         Scores of each.
     """
     together: dict[str, np.ndarray] = {}
-    for name in SCORES:
+    for name in VARIANT_SCORES:
         if name in folds[0]:
             values = np.stack([fold[name] for fold in folds])
             together[f"{name}.mean"] = mean = values.mean(axis=0)

@@ -14,19 +14,19 @@ import pandas as pd
 from chrombpnet_core.genome import Genome, codes_of
 
 __all__ = [
-    "AGREES",
-    "DIFFERS",
-    "SWAPPED",
+    "ALLELES_SWAPPED",
+    "ALLELE_AGREES",
+    "ALLELE_DIFFERS",
     "allele_lengths",
     "allele_windows",
     "chromosome_codes",
-    "hold_against",
-    "likely_cause",
-    "out_of_bounds",
-    "swap",
+    "compare_with_genome",
+    "explain_disagreement",
+    "swap_alleles",
+    "window_problems",
 ]
 
-AGREES, SWAPPED, DIFFERS = 0, 1, 2
+ALLELE_AGREES, ALLELES_SWAPPED, ALLELE_DIFFERS = 0, 1, 2
 _FETCHED = 1 << 24  # bp of a chromosome that are letters at a time
 _READ_ON = 2000  # bp that are read beyond an allele: its neighbours are often there
 _NEXT_TO = (-1, 1)
@@ -47,7 +47,7 @@ def chromosome_codes(genome: Genome, chrom: str) -> np.ndarray:
     return codes
 
 
-def out_of_bounds(table: pd.DataFrame, sizes: dict[str, int], length: int, width: int) -> np.ndarray:
+def window_problems(table: pd.DataFrame, sizes: dict[str, int], length: int, width: int) -> np.ndarray:
     """Why a variant has no window, text ``(n,)``, empty where it has one.
 
     The window of ``L`` letters must lie in the chromosome by variant-scorer's rule, ``pos − L//2 > 0`` and
@@ -71,8 +71,8 @@ def out_of_bounds(table: pd.DataFrame, sizes: dict[str, int], length: int, width
     return why
 
 
-def hold_against(genome: Genome, table: pd.DataFrame, shift: int = 0) -> np.ndarray:
-    """Hold allele 1 against the genome, int8 ``(n,)``: :data:`AGREES`, or allele 2 is the genome's, or neither.
+def compare_with_genome(genome: Genome, table: pd.DataFrame, shift: int = 0) -> np.ndarray:
+    """Hold allele 1 against the genome, int8 ``(n,)``: :data:`ALLELE_AGREES`, or allele 2 is the genome's, or neither.
 
     An N in the genome agrees with every letter; an empty allele agrees.
 
@@ -98,9 +98,9 @@ def hold_against(genome: Genome, table: pd.DataFrame, shift: int = 0) -> np.ndar
                 text = _letters(genome, chrom, begin, begin + longest + _READ_ON)
             one, two = alleles[0][row], alleles[1][row]
             if _agree(one, text, at):
-                found[row] = AGREES
+                found[row] = ALLELE_AGREES
             else:
-                found[row] = SWAPPED if two != "-" and _agree(two, text, at) else DIFFERS
+                found[row] = ALLELES_SWAPPED if two != "-" and _agree(two, text, at) else ALLELE_DIFFERS
     return found
 
 
@@ -116,27 +116,27 @@ def _agree(allele: str, text: str, at: int) -> bool:
     return there == allele or all(letter in ("N", own) for letter, own in zip(there, allele, strict=True))
 
 
-def swap(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
+def swap_alleles(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
     """The same with the alleles of ``rows``, bool ``(n,)``, exchanged."""
     return table.assign(
         allele1=table["allele1"].where(~rows, table["allele2"]), allele2=table["allele2"].where(~rows, table["allele1"])
     )
 
 
-def likely_cause(genome: Genome, table: pd.DataFrame, verdicts: np.ndarray) -> str:
+def explain_disagreement(genome: Genome, table: pd.DataFrame, verdicts: np.ndarray) -> str:
     """Advice where many variants disagree with the genome: swapped alleles, positions off by one, another assembly.
 
     Parameters
     ----------
     genome, table
-        As for :func:`hold_against`: some of the variants that disagree.
+        As for :func:`compare_with_genome`: some of the variants that disagree.
     verdicts
         What it said of them.
     """
-    if (verdicts == SWAPPED).mean() > 0.5:
+    if (verdicts == ALLELES_SWAPPED).mean() > 0.5:
         return "allele 2 is the genome's letter in most of them: give --swap-ref"
     for shift in _NEXT_TO:
-        if (hold_against(genome, table, shift) == AGREES).mean() > 0.8:
+        if (compare_with_genome(genome, table, shift) == ALLELE_AGREES).mean() > 0.8:
             return "most agree one base to the " + (
                 "right: positions are 0-based, give --schema bed, or add 1"
                 if shift > 0

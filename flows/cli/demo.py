@@ -43,16 +43,16 @@ def demo(arguments: argparse.Namespace) -> int:
     import json
     from pathlib import Path
 
-    from chrombpnet_core.simulation.simulate import Settings, simulate
+    from chrombpnet_core.simulation import SimulationSettings, simulate
     from flows.cli.runs import say_result
     from flows.dataset.flows import dataset
     from flows.spec import make_spec
 
     output = Path(arguments.output_dir).resolve()
     sharpness = (
-        2.5 if arguments.data_type == "DNASE" else Settings.sharpness
+        2.5 if arguments.data_type == "DNASE" else SimulationSettings.sharpness
     )  # DNase I's matrices show its preference weakly
-    settings = Settings(assay=arguments.data_type, seed=arguments.seed, sharpness=sharpness)
+    settings = SimulationSettings(assay=arguments.data_type, seed=arguments.seed, sharpness=sharpness)
     simulation = simulate(output / "inputs", settings, bgzip=True)
     inputs = {
         "genome": simulation.genome,

@@ -22,7 +22,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext, TaskRunContext
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.evaluation.metrics import quality_metric
+from chrombpnet_core.evaluation import quality_metric
 from tasks.runner import Result, Work, run_step, should_retry
 from tasks.steps.evaluation import QUALITY_METRIC
 from tasks.storage import Store, cache_folder, checksums, place_files, redact, require_place

@@ -12,8 +12,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.evaluation.bias_response import bias_response
-from chrombpnet_core.evaluation.footprints import read_footprints
+from chrombpnet_core.evaluation import bias_response, read_footprints
 from chrombpnet_core.models import BIAS, CORRECTED, FULL
 from tasks.runner import Result, Work, run_step, should_retry, step_task
 from tasks.steps.ensemble import AGREEMENT

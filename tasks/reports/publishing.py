@@ -12,7 +12,7 @@ import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from chrombpnet_core.evaluation.metrics import quality_metric
+from chrombpnet_core.evaluation import quality_metric
 from tasks.reports.layout import _LAYOUT
 from tasks.runner import Result, should_retry
 from tasks.steps.contributions import EXAMPLES

@@ -198,14 +198,14 @@ def _history(folder: Path, model: str) -> list[dict[str, Any]]:
 
 
 def _footprints(path: Path) -> dict[str, Any]:
-    from chrombpnet_core.evaluation.footprints import read_footprints
+    from chrombpnet_core.evaluation import read_footprints
 
     return read_footprints(path)
 
 
 def motif_entries(path: Path) -> list[MotifEntry]:
-    """The motifs of ``motifs.json``, as :func:`chrombpnet_core.motifs.patterns.write_rows` writes it, for a report."""
-    from chrombpnet_core.motifs.patterns import read_rows
+    """The motifs of ``motifs.json``, as :func:`chrombpnet_core.motifs.write_discovered_motifs` writes it, for a report."""
+    from chrombpnet_core.motifs import read_discovered_motifs
 
     def named(match: Any) -> str:
         return " ".join(dict.fromkeys((match.name, match.identifier)))
@@ -214,7 +214,7 @@ def motif_entries(path: Path) -> list[MotifEntry]:
         MotifEntry(
             row.pattern, row.seqlets, row.cwm, row.reverse, [(named(match), match.q) for match in row.matches], row.kind
         )
-        for row in read_rows(path)
+        for row in read_discovered_motifs(path)
     ]
 
 
@@ -266,18 +266,18 @@ def _planted(folders: dict[str, Path]) -> dict[str, np.ndarray]:
     """Simulated data only: accessibility by chromosome."""
     if "truth" not in folders:
         return {}
-    from chrombpnet_core.simulation.planted_truth import read_truth
+    from chrombpnet_core.simulation import read_ground_truth
 
-    return read_truth(folders["truth"], folders["truth_tracks"]).accessibility
+    return read_ground_truth(folders["truth"], folders["truth_tracks"]).accessibility
 
 
 def _truth(evaluated: Result) -> list[Any]:
     if "truth" not in evaluated.facts:
         return []
-    from chrombpnet_core.simulation.planted_truth import Check
+    from chrombpnet_core.simulation import ModelCheck
 
-    names = {item.name for item in fields(Check)}
-    return [Check(**{key: value for key, value in check.items() if key in names}) for check in evaluated.facts["truth"]]
+    names = {item.name for item in fields(ModelCheck)}
+    return [ModelCheck(**{key: value for key, value in check.items() if key in names}) for check in evaluated.facts["truth"]]
 
 
 def _provenance(steps: dict[str, Result]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from chrombpnet_core.genome import (
     read_regions,
     windows_fit,
 )
-from chrombpnet_core.motifs.database import is_jaspar, read_database
+from chrombpnet_core.motifs import is_jaspar, read_database
 from chrombpnet_core.reads import read_chromosome_names
 from chrombpnet_core.tracks import Coverage
 from tasks.steps.genome import genome_at, naming_of, sizes_of

@@ -13,10 +13,11 @@ import h5py
 import numpy as np
 import pandas as pd
 import pyBigWig
+from scipy.special import softmax
 
 from chrombpnet_core.devices import find_device
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.evaluation.metrics import pearson, softmax
+from chrombpnet_core.evaluation import pearson
 from chrombpnet_core.genome import Genome, Naming, centres, read_regions, write_regions
 from chrombpnet_core.progress import bar
 from chrombpnet_core.tracks import (
@@ -197,9 +198,9 @@ def _predict(
         "predicting with all folds",
     ):
         for kind, (logits, counts) in found.items():
-            profiles[kind].write(rows, softmax(logits.mean(axis=0)))
+            profiles[kind].write(rows, softmax(logits.mean(axis=0), axis=-1))
             log_counts[kind][:, rows] = counts
-            similar[kind][:, rows] = row_correlations(softmax(logits))
+            similar[kind][:, rows] = row_correlations(softmax(logits, axis=-1))
     agreement = {
         kind: _agreement(
             folds,

@@ -10,13 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from chrombpnet_core.devices import find_device
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.evaluation.bias_response import bias_response, bias_verdict
-from chrombpnet_core.evaluation.footprints import marginal_footprints, write_footprints
-from chrombpnet_core.evaluation.metrics import quality_metric, score_regions, softmax, summarise
-from chrombpnet_core.evaluation.motifs import enzyme_motifs
+from chrombpnet_core.evaluation import (
+    bias_response,
+    bias_verdict,
+    enzyme_footprint_motifs,
+    marginal_footprints,
+    quality_metric,
+    score_regions,
+    summarise_scores,
+    write_footprints,
+)
 from chrombpnet_core.progress import bar
 from chrombpnet_core.tracks import RegionPredictionsFile
 from chrombpnet_core.training_data import PEAK, ShardSet
@@ -125,7 +132,7 @@ def _score(
     )
     stream = _recorded(parts, predictions, shards) if predictions else parts
     scores = score_regions(((part.observed, part.logits, part.log_counts) for part in stream), work.parameters["seed"])
-    metrics = summarise(scores, is_peak)
+    metrics = summarise_scores(scores, is_peak)
     (work.out / f"{name}_metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     np.savez_compressed(
         work.out / f"{name}_scores.npz",
@@ -161,7 +168,7 @@ def _recorded(parts: Iterator[Any], path: Path, shards: ShardSet) -> Iterator[An
                 rows["chrom"].to_numpy(),
                 rows["centre"].to_numpy(),
                 (rows["kind"] == PEAK).to_numpy(),
-                softmax(part.logits),
+                softmax(part.logits, axis=-1),
                 part.log_counts,
             )
             yield part
@@ -181,7 +188,7 @@ def _background_codes(shards: ShardSet, ids: np.ndarray, seed: int) -> np.ndarra
 
 
 def _footprint(work: Work, name: str, predict: Any, background: np.ndarray) -> None:
-    motifs = enzyme_motifs(work.parameters["assay"])
+    motifs = enzyme_footprint_motifs(work.parameters["assay"])
     with bar(f"footprints of {name}", len(motifs) + 1, "motifs") as progress:
         footprints = marginal_footprints(
             predict, background, motifs, work.parameters["batch_size"], on_done=lambda _: progress.update()
@@ -212,7 +219,7 @@ def _examples(work: Work, models: dict[str, Any], shards: ShardSet, peaks: np.nd
     for name, model in models.items():
         part = next(predict_examples(model, shards, centred_plan(chosen, shards.layout.jitter), len(chosen)))
         arrays["observed"] = part.observed
-        arrays[name] = softmax(part.logits) * np.expm1(part.log_counts)[:, None]
+        arrays[name] = softmax(part.logits, axis=-1) * np.expm1(part.log_counts)[:, None]
     rows = shards.index.iloc[chosen]
     np.savez_compressed(
         work.out / "examples.npz",
@@ -226,9 +233,9 @@ def _compare_with_truth(
     work: Work, predict: dict[str, Any], shards: ShardSet, peaks: np.ndarray, background: np.ndarray
 ) -> None:
     """Simulated data only: hold the models against what was planted."""
-    from chrombpnet_core.simulation.planted_truth import check_models, read_truth
+    from chrombpnet_core.simulation import check_models, read_ground_truth
 
-    truth = read_truth(work.inputs["truth"], work.inputs["truth_tracks"])
+    truth = read_ground_truth(work.inputs["truth"], work.inputs["truth_tracks"])
     rows = shards.index.iloc[peaks]
     at, width = shards.layout.jitter, shards.layout.input_length
     codes = shards.read(peaks)[0][:, at : at + width]

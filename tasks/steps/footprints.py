@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from chrombpnet_core.devices import find_device
-from chrombpnet_core.evaluation.bias_response import bias_response, bias_verdict, by_enzyme
-from chrombpnet_core.evaluation.footprints import (
+from chrombpnet_core.evaluation import (
     CONTROL,
     Footprint,
     background_sequences,
-    file_name,
+    bias_response,
+    bias_verdict,
+    enzyme_footprint_motifs,
     marginal_footprints,
-    named_motifs,
+    motif_file_name,
+    motifs_by_enzyme,
+    name_motifs,
+    read_footprint_motifs,
+    tf_footprint_motifs,
     write_footprints,
 )
-from chrombpnet_core.evaluation.motifs import enzyme_motifs, read_motifs, tf_motifs
 from chrombpnet_core.genome import ASSAYS, Naming, read_fold, read_regions
 from chrombpnet_core.plots import read_limits
 from chrombpnet_core.progress import bar
@@ -62,7 +66,7 @@ def draw_footprints(
 
 
 def _draw(work: Work) -> None:
-    motifs = named_motifs(read_motifs(work.inputs["motifs"]) if "motifs" in work.inputs else _built_in())
+    motifs = name_motifs(read_footprint_motifs(work.inputs["motifs"]) if "motifs" in work.inputs else _built_in())
     path, artifact = stage(str(work.inputs["genome"]), "genome")
     with genome_at(path, artifact.sha256) as genome:
         naming = Naming.from_json(work.parameters["naming"])
@@ -88,7 +92,7 @@ def _draw(work: Work) -> None:
 
 def _built_in() -> list[tuple[str, str]]:
     """Names and sequences of both enzymes' motifs and of the transcription factors'."""
-    return [*(motif for assay in ASSAYS for motif in enzyme_motifs(assay).items()), *tf_motifs()]
+    return [*(motif for assay in ASSAYS for motif in enzyme_footprint_motifs(assay).items()), *tf_footprint_motifs()]
 
 
 def _draw_pictures(work: Work, motifs: dict[str, str], footprints: dict[str, Footprint]) -> None:
@@ -100,12 +104,12 @@ def _draw_pictures(work: Work, motifs: dict[str, str], footprints: dict[str, Foo
         figure = motif_footprint(
             name, letters, found.profile, control.profile, work.parameters["ylim"], errors=(found.error, control.error)
         )
-        write_png(figure, work.out / f"{file_name(name)}{_PICTURE}")
+        write_png(figure, work.out / f"{motif_file_name(name)}{_PICTURE}")
 
 
 def _judge(work: Work, footprints: dict[str, Footprint]) -> None:
     """Write a verdict for each enzyme whose motifs are there; its name begins the file's where there are two."""
-    found = by_enzyme(name for name in footprints if name != CONTROL)
+    found = motifs_by_enzyme(name for name in footprints if name != CONTROL)
     for enzyme, names in found.items():
         verdict = bias_verdict(bias_response(footprints, names))
         (work.out / (f"{enzyme}_{_RESPONSE}" if len(found) > 1 else _RESPONSE)).write_text(verdict.text + "\n")

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from chrombpnet_core.concurrency import in_own_process
-from chrombpnet_core.motifs.database import DEFAULT_DATABASE, is_jaspar, jaspar_release, read_database
+from chrombpnet_core.motifs import DEFAULT_DATABASE, is_jaspar, jaspar_release, read_database
 from tasks.runner import Result, Work, run_step, step_task
 
 __all__ = ["find_hits", "find_motifs", "hit_files", "motif_files"]
@@ -34,7 +34,7 @@ def find_motifs(
     The result holds TF-MoDISco's HDF5, and the table of patterns as TSV, JSON and HTML page. ``contributions`` is the step
     that made ``<name>_scores.h5``, or the address of such a file; ``name``, profile or counts, is what was explained.
     ``motifs`` is ``jaspar:<taxon>`` or the address of a MEME file. Other arguments are as in
-    :func:`~chrombpnet_core.motifs.modisco.find_patterns`.
+    :func:`~chrombpnet_core.motifs.find_patterns`.
     """
     from_jaspar = is_jaspar(motifs)
     if from_jaspar:
@@ -64,7 +64,7 @@ def find_hits(
 
     ``contributions`` is the step that made ``<name>_scores.h5`` and ``interpreted_regions.bed``, or the address of such a
     file with that of its ``regions``. ``motifs`` is the step :func:`find_motifs`, whose matches then name the sites, or the
-    address of TF-MoDISco's HDF5. The BED's columns are :data:`~chrombpnet_core.motifs.hits.HIT_COLUMNS`.
+    address of TF-MoDISco's HDF5. The BED's columns are :data:`~chrombpnet_core.motifs.HIT_COLUMNS`.
     """
     return run_step(
         store,
@@ -83,9 +83,8 @@ def hit_files(result: Result, name: str) -> dict[str, Path]:
 
 def _find_hits(work: Work) -> None:
     from chrombpnet_core.genome import read_regions
-    from chrombpnet_core.motifs.hits import find_hits as find
-    from chrombpnet_core.motifs.hits import read_templates, write_hits
-    from chrombpnet_core.motifs.patterns import read_rows
+    from chrombpnet_core.motifs import find_motif_hits as find
+    from chrombpnet_core.motifs import read_discovered_motifs, read_hit_templates, write_motif_hits
     from chrombpnet_core.progress import bar
     from chrombpnet_core.report import MODISCO_FILE, MOTIF_ROWS_FILE
 
@@ -95,14 +94,18 @@ def _find_hits(work: Work) -> None:
         source = source / f"{work.parameters['name']}_scores.h5"
     names: dict[str, str] = {}
     if motifs.is_dir():
-        names = {row.pattern: row.matches[0].name for row in read_rows(motifs / MOTIF_ROWS_FILE) if row.kind != "unmatched"}
+        names = {
+            row.pattern: row.matches[0].name
+            for row in read_discovered_motifs(motifs / MOTIF_ROWS_FILE)
+            if row.kind != "unmatched"
+        }
         motifs = motifs / MODISCO_FILE
-    regions, templates = read_regions(table, "regions"), read_templates(motifs)
+    regions, templates = read_regions(table, "regions"), read_hit_templates(motifs)
     if not templates:
         log.warning("%s holds no motifs; the hits are empty", motifs.name)
     with bar("motif hits", len(regions), "regions") as progress:
         hits = find(source, regions, templates, names, on_rows=progress.update)
-    write_hits(hits, work.out / HITS)
+    write_motif_hits(hits, work.out / HITS)
     work.facts |= {"regions": len(regions), "hits": len(hits), "by_pattern": hits["pattern"].value_counts().to_dict()}
     log.info("%s hits of %s motifs in %s regions", f"{len(hits):,}", len(templates), f"{len(regions):,}")
 

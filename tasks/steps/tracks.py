@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
 from chrombpnet_core.devices import find_device
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.evaluation.metrics import score_regions, softmax, summarise
+from chrombpnet_core.evaluation import score_regions, summarise_scores
 from chrombpnet_core.genome import (
     Genome,
     Naming,
@@ -218,7 +219,7 @@ def _predict_one(
             batch_size,
             f"predicting with {name}",
         ):
-            profiles.write(rows, softmax(logits))
+            profiles.write(rows, softmax(logits, axis=-1))
             log_counts[rows] = counts
             yield rows, logits, counts
 
@@ -233,7 +234,7 @@ def _predict_one(
         ),
         work.parameters["seed"],
     )
-    (work.out / f"{name}_metrics.json").write_text(json.dumps(summarise(scores), indent=1) + "\n")
+    (work.out / f"{name}_metrics.json").write_text(json.dumps(summarise_scores(scores), indent=1) + "\n")
     return log_counts
 
 

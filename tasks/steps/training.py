@@ -15,7 +15,7 @@ from prefect.context import TaskRunContext
 
 from chrombpnet_core.devices import backend_name
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.evaluation.thresholds import THRESHOLDS
+from chrombpnet_core.evaluation import THRESHOLDS
 from chrombpnet_core.genome import Fold, read_regions, write_regions
 from chrombpnet_core.training_data import (
     NONPEAK,
@@ -186,7 +186,7 @@ def scale_bias_model(
 
 
 def _scale_bias(work: Work) -> None:
-    from chrombpnet_core.evaluation.metrics import pearson
+    from chrombpnet_core.evaluation import pearson
     from chrombpnet_core.models import load_model, require_kind, require_lengths, save_model, shift_log_counts
     from chrombpnet_core.training import log_count_correction, predict_examples
 

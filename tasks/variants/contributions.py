@@ -10,8 +10,13 @@ import numpy as np
 import pandas as pd
 
 from chrombpnet_core.progress import bar
-from chrombpnet_core.variants.output import VariantContributionsFile, read_parts, read_table
-from chrombpnet_core.variants.windows import allele_windows, chromosome_codes
+from chrombpnet_core.variants import (
+    VariantContributionsFile,
+    allele_windows,
+    chromosome_codes,
+    read_score_tables,
+    read_variant_table,
+)
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.steps.genome import genome_at
 from tasks.storage import stage
@@ -84,7 +89,7 @@ def _explain(work: Work) -> None:
         head: VariantContributionsFile(work.out / CONTRIBUTIONS.format(head=head), length) for head in parameters["heads"]
     }
     with bar(f"explaining {parameters['chrom']}", number, "variants") as progress:
-        for table in read_table(work.inputs["variants"], _ROWS):
+        for table in read_variant_table(work.inputs["variants"], _ROWS):
             codes = np.stack(allele_windows(sequence, table, length))
             scores = {head: np.empty((*codes.shape, 4), dtype=np.float32) for head in files}
             for rows, found in _explained(explainer, codes, parameters["seed"]):
@@ -120,7 +125,7 @@ def _explained(explainer: Any, codes: np.ndarray, seed: int) -> Iterator[tuple[s
 def _report(work: Work) -> None:
     from chrombpnet_core.report import TopVariants, write_variants_page
 
-    table = pd.concat(list(read_parts([work.inputs["top"]])), ignore_index=True)
+    table = pd.concat(list(read_score_tables([work.inputs["top"]])), ignore_index=True)
     path, artifact = stage(str(work.inputs["genome"]), "genome")
     with genome_at(path, artifact.sha256) as genome:
         parts = [_look_at(work, model, genome, table) for model in work.inputs["models"]]

@@ -18,12 +18,18 @@ from chrombpnet_core.devices import find_device
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import Naming, centres, read_regions
 from chrombpnet_core.progress import bar
-from chrombpnet_core.variants.checking import LEFT_OUT_COLUMNS, VariantChecker
-from chrombpnet_core.variants.files import BLOCK, read_variants
-from chrombpnet_core.variants.output import PredictionsFile, ScoreTable, read_table
-from chrombpnet_core.variants.scores import log_probability_change, score_alleles, with_p_values
-from chrombpnet_core.variants.windows import (
+from chrombpnet_core.variants import (
+    LEFT_OUT_COLUMNS,
+    VARIANTS_PER_BLOCK,
+    AllelePredictionsFile,
+    ScoreTable,
+    VariantChecker,
+    add_p_values,
     chromosome_codes,
+    log_probability_change,
+    read_variant_table,
+    read_variants,
+    score_alleles,
 )
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.steps.genome import genome_at, sizes_of
@@ -48,7 +54,7 @@ LEFT_OUT = "left_out.tsv"
 
 SCORED, PREDICTIONS = "scores.parquet", "predictions.h5"
 LOG_PROBS = "log_probs"
-"""Column of :func:`~chrombpnet_core.variants.scores.log_probability_change`."""
+"""Column of :func:`~chrombpnet_core.variants.log_probability_change`."""
 _PEAKS, _BACKGROUND = "peak_counts.npy", "background.npz"
 
 
@@ -90,8 +96,8 @@ def read_list(
     """Read, check and divide variants by chromosome; what cannot be scored is listed with the reason.
 
     ``lengths`` are the models' input and output length in bp, ``schema`` is one of
-    :data:`chrombpnet_core.variants.files.SCHEMAS`; ``swap_ref`` exchanges alleles of which the second is the genome's. Only
-    variants on ``chroms`` are taken where some are given. Facts: ``chroms``, name → file and number.
+    :data:`chrombpnet_core.variants.VARIANT_SCHEMAS`; ``swap_ref`` exchanges alleles of which the second is the genome's.
+    Only variants on ``chroms`` are taken where some are given. Facts: ``chroms``, name → file and number.
     """
     return run_step(
         store,
@@ -232,7 +238,7 @@ def load_predictor(path: Path, precision: str) -> Any:
 
 
 def _predict_peaks(work: Work) -> None:
-    from chrombpnet_core.variants.predict import predict_peak_counts
+    from chrombpnet_core.variants import predict_peak_counts
 
     path, artifact = stage(str(work.inputs["genome"]), "genome")
     with genome_at(path, artifact.sha256) as genome:
@@ -258,11 +264,11 @@ def _predict_peaks(work: Work) -> None:
 
 
 def _score_background(work: Work) -> None:
-    from chrombpnet_core.variants.predict import background_rows, score_shuffled
+    from chrombpnet_core.variants import draw_background, score_shuffled
 
     parameters, found = work.parameters, collections.defaultdict(list)
     total = sum(told["variants"] for told in parameters["chroms"].values())
-    rows, times = background_rows(parameters["number"], total, parameters["seed"])
+    rows, times = draw_background(parameters["number"], total, parameters["seed"])
     path, artifact = stage(str(work.inputs["genome"]), "genome")
     predict, peaks = load_predictor(work.inputs["model"], parameters["precision"]), _peak_counts(work)
     first = 0
@@ -272,7 +278,7 @@ def _score_background(work: Work) -> None:
     ):
         for chrom, told in parameters["chroms"].items():
             sequence = chromosome_codes(genome, chrom)
-            for table in read_table(Path(work.inputs["variants"]) / told["file"], BLOCK):
+            for table in read_variant_table(Path(work.inputs["variants"]) / told["file"], VARIANTS_PER_BLOCK):
                 here = slice(*np.searchsorted(rows, [first, first + len(table)]))
                 drawn = table.iloc[rows[here] - first].reset_index(drop=True)
                 for scores in score_shuffled(predict, sequence, drawn, times[here], parameters["seed"], peaks):
@@ -290,7 +296,7 @@ def _peak_counts(work: Work) -> np.ndarray | None:
 
 def _score(work: Work) -> None:
     from chrombpnet_core.models import lengths_of
-    from chrombpnet_core.variants.predict import ROWS, predict_alleles
+    from chrombpnet_core.variants import VARIANTS_AT_ONCE, predict_alleles
 
     parameters, peaks, background = work.parameters, _peak_counts(work), None
     if "background" in work.inputs:
@@ -300,19 +306,19 @@ def _score(work: Work) -> None:
     path, artifact = stage(str(work.inputs["genome"]), "genome")
     with genome_at(path, artifact.sha256) as genome:
         sequence = chromosome_codes(genome, parameters["chrom"])
-    file = PredictionsFile(work.out / PREDICTIONS, lengths_of(predict.model)[1]) if parameters["profiles"] else None
+    file = AllelePredictionsFile(work.out / PREDICTIONS, lengths_of(predict.model)[1]) if parameters["profiles"] else None
     with open(work.inputs["variants"], "rb") as lines:
         number = sum(1 for _ in lines) - 1  # a header
     with bar(f"scoring {parameters['chrom']}", number, "variants") as progress, ScoreTable([work.out / SCORED]) as target:
-        for table in read_table(work.inputs["variants"], BLOCK):
+        for table in read_variant_table(work.inputs["variants"], VARIANTS_PER_BLOCK):
             scored = []
-            for at in range(0, len(table), ROWS):
-                part = table.iloc[at : at + ROWS].reset_index(drop=True)
+            for at in range(0, len(table), VARIANTS_AT_ONCE):
+                part = table.iloc[at : at + VARIANTS_AT_ONCE].reset_index(drop=True)
                 alleles = predict_alleles(predict, sequence, part)
                 if file is not None:
                     file.append(part["variant_id"], alleles)
                 more = {LOG_PROBS: log_probability_change(alleles)} if parameters["log_probs"] else {}
-                scored.append(part.assign(**with_p_values(score_alleles(alleles, peaks), background), **more))
+                scored.append(part.assign(**add_p_values(score_alleles(alleles, peaks), background), **more))
                 progress.update(len(part))
             target.append(pd.concat(scored, ignore_index=True))
     if file is not None:

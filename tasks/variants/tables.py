@@ -14,10 +14,18 @@ import pandas as pd
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import Naming, read_bed3
-from chrombpnet_core.variants.annotation import annotate, read_named_intervals
-from chrombpnet_core.variants.files import COLUMNS, is_vcf
-from chrombpnet_core.variants.output import ScoreTable, Top, annotate_vcf, read_parts
-from chrombpnet_core.variants.scores import fold_summary, snp_columns
+from chrombpnet_core.variants import (
+    VARIANT_COLUMNS,
+    ScoreTable,
+    TopRows,
+    annotate_variants,
+    annotate_vcf,
+    is_vcf,
+    read_named_intervals,
+    read_score_tables,
+    snp_score_columns,
+    summarise_folds,
+)
 from tasks.reports import BUNDLE_MANIFEST
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.storage import Store, redact, split_prefix
@@ -151,7 +159,7 @@ def _tabulate(work: Work) -> None:
     final = f"{MEAN}.{TABLE}" if several else TABLE
     around = _around(work)
     column = f"{_RANKED_BY}.mean" if several else _RANKED_BY
-    top, number, vcf = Top(parameters["top"], column), 0, is_vcf(work.inputs["variants"])
+    top, number, vcf = TopRows(parameters["top"], column), 0, is_vcf(work.inputs["variants"])
     schema = "chrombpnet" if vcf else parameters["schema"]
     kept = work.out.parent / "records.parquet"
     with contextlib.ExitStack() as files:
@@ -171,15 +179,15 @@ def _tabulate(work: Work) -> None:
             top.add(table)
             if vcf:
                 records.append(table)
-            whole.append(annotate(table, **around))
+            whole.append(annotate_variants(table, **around))
             number += len(table)
     if vcf:
         work.facts["annotated_records"] = annotate_vcf(
-            work.inputs["variants"], work.out / f"{final}.vcf.gz", read_parts([kept])
+            work.inputs["variants"], work.out / f"{final}.vcf.gz", read_score_tables([kept])
         )
     assert top.table is not None
     with ScoreTable([work.out / TOP]) as file:
-        file.append(annotate(top.table, **around))
+        file.append(annotate_variants(top.table, **around))
     work.facts |= {"variants": number, "models": names, "left_out": _left_out(work)}
 
 
@@ -195,7 +203,7 @@ def _as_reference(table: pd.DataFrame) -> pd.DataFrame:
             "META_DATA": table["variant_id"].where(table["variant_id"] != given, ""),
         }
     )
-    return first.assign(**snp_columns(table, table[LOG_PROBS].to_numpy()))
+    return first.assign(**snp_score_columns(table, table[LOG_PROBS].to_numpy()))
 
 
 def _left_out(work: Work) -> dict[str, int]:
@@ -214,15 +222,15 @@ def _blocks(work: Work) -> Iterator[list[pd.DataFrame]]:
     names, chroms, folders = work.parameters["models"], work.parameters["chroms"], work.inputs["scores"]
     for at in range(len(chroms)):
         paths = [folders[number * len(chroms) + at] / SCORED for number in range(len(names))]
-        for tables in zip(*(read_parts([path]) for path in paths), strict=True):
+        for tables in zip(*(read_score_tables([path]) for path in paths), strict=True):
             yield list(tables)
 
 
 def _together(tables: list[pd.DataFrame]) -> pd.DataFrame:
     """One table of what several models say."""
-    first = [*COLUMNS, "swapped"]
+    first = [*VARIANT_COLUMNS, "swapped"]
     scores = [{name: table[name].to_numpy() for name in table.columns if name not in first} for table in tables]
-    return tables[0][first].assign(**fold_summary(scores))
+    return tables[0][first].assign(**summarise_folds(scores))
 
 
 def _around(work: Work) -> dict[str, pd.DataFrame | None]:

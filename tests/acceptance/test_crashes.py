@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 import pytest
 
-from chrombpnet_core.simulation.simulate import TINY, simulate
+from chrombpnet_core.simulation import TINY, simulate
 
 TRIALS, EPOCHS = 20, 150
 SMALL = 30_000  # bytes that a file may have once the disk is full: less than a checkpoint

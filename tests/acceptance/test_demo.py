@@ -11,9 +11,8 @@ import pandas as pd
 import pytest
 
 from chrombpnet_core.genome import codes_of, reverse_complement
-from chrombpnet_core.motifs.hits import HIT_COLUMNS
-from chrombpnet_core.motifs.patterns import read_rows
-from chrombpnet_core.simulation.simulate import MOTIFS
+from chrombpnet_core.motifs import HIT_COLUMNS, read_discovered_motifs
+from chrombpnet_core.simulation import PLANTED_MOTIFS
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +26,7 @@ def output(tmp_path_factory):
 
 
 def motifs(output, model, head):
-    rows = read_rows(output / "fold_0" / model / "evaluation" / f"modisco_{head}" / "motifs.json")
+    rows = read_discovered_motifs(output / "fold_0" / model / "evaluation" / f"modisco_{head}" / "motifs.json")
     for row in rows:
         print(model, head, row.pattern, row.seqlets, row.kind, [(match.name, f"{match.q:.1e}") for match in row.matches])
     return rows
@@ -51,7 +50,7 @@ def holds(row, consensus):
 
 def test_every_planted_motif_is_found_and_matched(output):
     found = [row for row in motifs(output, "main", "profile") if row.kind == "tf"]
-    for motif in MOTIFS:
+    for motif in PLANTED_MOTIFS:
         rows = [row for row in found if holds(row, motif.consensus)]
         assert rows, f"{motif.name} is not among the motifs"
         assert min(match.q for row in rows for match in row.matches) < 0.05

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chrombpnet_core.simulation.simulate import TINY, simulate
+from chrombpnet_core.simulation import TINY, simulate
 from flows.cli.main import main
 from tasks.encode import Catalogue
 from tests.emulators.encode_experiments import Maker

@@ -12,7 +12,7 @@ import pytest
 
 from chrombpnet_core.concurrency import in_own_process
 from chrombpnet_core.interpret import ContributionsFile
-from chrombpnet_core.motifs.modisco import find_patterns
+from chrombpnet_core.motifs import find_patterns
 from tests.acceptance.test_clients import run_client
 
 WORD, REGIONS, LENGTH, WINDOW = "CAGATAAGGACC", 200, 500, 300

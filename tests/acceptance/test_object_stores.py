@@ -24,7 +24,7 @@ import pytest
 import s3fs
 import yaml
 
-from chrombpnet_core.simulation.simulate import TINY, simulate
+from chrombpnet_core.simulation import TINY, simulate
 from tasks.runner import MANIFEST
 from tasks.storage import Store, is_local
 from tasks.storage.opening import objects_of

@@ -29,7 +29,7 @@ import pytest
 import yaml
 
 from chrombpnet_core.genome import open_genome
-from chrombpnet_core.simulation.simulate import TINY, simulate
+from chrombpnet_core.simulation import TINY, simulate
 from tasks.storage import Store
 from tests.emulators import gcs_emulator
 from tests.emulators.postgres import postgres_server

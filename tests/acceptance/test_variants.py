@@ -15,10 +15,10 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import kstest
 
-from chrombpnet_core.evaluation.metrics import auroc
+from chrombpnet_core.evaluation import auroc
 from chrombpnet_core.genome import codes_of, one_hot, open_genome, reverse_complement
 from chrombpnet_core.models import load_model, save_model
-from chrombpnet_core.simulation.planted_truth import read_truth
+from chrombpnet_core.simulation import read_ground_truth
 from flows.variants import VariantsRequest, score_variants
 from tasks.runner import MANIFEST
 
@@ -293,7 +293,7 @@ def demo(tmp_path_factory) -> Path:
 
 def test_variants_that_break_planted_motifs_rank_above_others(demo, tmp_path):
     """AUROC ≥ 0.95 on the test chromosome; p-values of variants in shuffled sequence are uniform."""
-    truth = read_truth(demo / "inputs" / "truth.json")
+    truth = read_ground_truth(demo / "inputs" / "truth.json")
     genome, rng, rows = demo / "inputs" / "genome.fa.gz", np.random.default_rng(4), []
     model = demo / "fold_0" / "main" / "models" / "chrombpnet_nobias.h5"
     with open_genome(genome, tmp_path / "index") as opened:

@@ -12,11 +12,11 @@ import numpy as np
 import pyBigWig
 import pytest
 
-from chrombpnet_core.evaluation.footprints import background_sequences
+from chrombpnet_core.evaluation import background_sequences
 from chrombpnet_core.genome import open_genome, read_regions
 from chrombpnet_core.models import Predictor, load_model
-from chrombpnet_core.motifs.patterns import read_rows
-from chrombpnet_core.simulation.planted_truth import motif_effect
+from chrombpnet_core.motifs import read_discovered_motifs
+from chrombpnet_core.simulation import motif_effect
 
 SHORTEST = 5  # bp; the reference loses its whole bigWig on shorter fragments, so its figures are without them
 
@@ -124,7 +124,7 @@ def test_the_report_is_there(runs):
 
 def test_motifs_are_those_of_yeast_or_the_model_does_not_hold_them(runs, yeast, golden):
     """Reb1 (TTACCCG) or Abf1 (RTCAYnnnnnACG) is matched; else inserting TTACCCG into background must change little."""
-    rows = read_rows(runs / "main" / "evaluation" / "modisco_profile" / "motifs.json")
+    rows = read_discovered_motifs(runs / "main" / "evaluation" / "modisco_profile" / "motifs.json")
     for row in rows:
         print(row.pattern, row.seqlets, row.kind, [(match.name, f"{match.q:.1e}") for match in row.matches])
     found = [

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.evaluation import bias_response, footprints
-from chrombpnet_core.evaluation.footprints import Footprint
+from chrombpnet_core.evaluation import Footprint, bias_correction, footprint_motifs, footprints
 from chrombpnet_core.genome import codes_of, open_genome, regions_at, reverse_complement
 
 LENGTH, WIDTH = 40, 20
@@ -112,7 +111,7 @@ def test_model_without_cuts_is_refused():
 
 
 def test_a_name_that_comes_again_is_numbered():
-    assert footprints.named_motifs([("NRF1", "GC"), ("AP1", "T"), ("NRF1", "CC")]) == {
+    assert footprint_motifs.name_motifs([("NRF1", "GC"), ("AP1", "T"), ("NRF1", "CC")]) == {
         "NRF1": "GC",
         "AP1": "T",
         "NRF1_2": "CC",
@@ -131,15 +130,15 @@ def test_a_name_that_comes_again_is_numbered():
 )
 def test_names_whose_files_would_be_one_are_refused(names, message):
     with pytest.raises(InputError, match=message):
-        footprints.named_motifs((name, "ACGT") for name in names)
+        footprint_motifs.name_motifs((name, "ACGT") for name in names)
 
 
 def test_enzymes_are_told_by_the_motifs_names():
-    assert bias_response.by_enzyme(["CTCF", "Tn5_1", "my_dnase", "tn5_2"]) == {
+    assert bias_correction.motifs_by_enzyme(["CTCF", "Tn5_1", "my_dnase", "tn5_2"]) == {
         "tn5": ["Tn5_1", "tn5_2"],
         "dnase": ["my_dnase"],
     }
-    assert bias_response.by_enzyme(["CTCF"]) == {}
+    assert bias_correction.motifs_by_enzyme(["CTCF"]) == {}
 
 
 @settings(max_examples=60, deadline=None)
@@ -182,8 +181,8 @@ def test_a_footprint_is_mirrored_on_the_other_strand(text, motif):
 
 def test_response_is_the_maximum_and_leaves_the_control_out():
     found = {"control": np.array([9.0, 1]), "a": Footprint(np.array([0.1, 0.5]), 3.0), "b": np.array([0.2, 0.1])}
-    assert bias_response.bias_response(found) == {"a": 0.5, "b": 0.2}
-    assert bias_response.bias_response(found, ["b"]) == {"b": 0.2}
+    assert bias_correction.bias_response(found) == {"a": 0.5, "b": 0.2}
+    assert bias_correction.bias_response(found, ["b"]) == {"b": 0.2}
 
 
 @pytest.mark.parametrize(
@@ -197,14 +196,14 @@ def test_response_is_the_maximum_and_leaves_the_control_out():
     ],
 )
 def test_verdict_is_on_rounded_maxima(maxima, text):
-    verdict = bias_response.bias_verdict({f"tn5_{i}": value for i, value in enumerate(maxima)})
+    verdict = bias_correction.bias_verdict({f"tn5_{i}": value for i, value in enumerate(maxima)})
     assert verdict.text == text
     assert verdict.corrected == text.startswith("corrected")
 
 
 def test_verdict_needs_a_motif():
     with pytest.raises(InputError, match="no enzyme motifs"):
-        bias_response.bias_verdict({})
+        bias_correction.bias_verdict({})
 
 
 def test_file_holds_what_was_written(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
+from scipy.special import softmax
 from scipy.stats import pearsonr, spearmanr
 
 from chrombpnet_core.errors import InputError
@@ -54,7 +55,7 @@ def test_profile_metrics_agree_with_the_reference(golden):
 def test_scored_regions_agree_with_the_reference(golden):
     with np.errstate(divide="ignore"):
         logits = np.log(golden["probs"].astype(np.float64))
-    found = metrics.evaluate(golden["counts"], logits, golden["count_preds"], None)
+    found = metrics.evaluate_predictions(golden["counts"], logits, golden["count_preds"], None)
     assert found["profile_metrics"]["regions"]["median_jsd"] == pytest.approx(float(golden["median_jsd"]), abs=1e-7)
     assert found["profile_metrics"]["regions"]["median_norm_jsd"] == pytest.approx(float(golden["median_norm_jsd"]))
     for ours, theirs in (("spearmanr", "spearmanr"), ("pearsonr", "pearsonr"), ("mse", "mse")):
@@ -94,9 +95,9 @@ def test_correlations_agree_with_the_reference(golden):
 def test_softmax_agrees_and_does_not_overflow_where_the_reference_does(golden):
     with np.load(GOLDEN / "loss.npz") as file:
         logits = file["logits"]
-    np.testing.assert_allclose(metrics.softmax(logits), golden["softmax_of_logits"], atol=1e-7)
+    np.testing.assert_allclose(softmax(logits, axis=-1), golden["softmax_of_logits"], atol=1e-7)
     assert not np.isfinite(golden["softmax_big_output"]).all()
-    ours = metrics.softmax(golden["softmax_big_input"])
+    ours = softmax(golden["softmax_big_input"], axis=-1)
     assert np.isfinite(ours).all()
     np.testing.assert_allclose(ours.sum(axis=-1), 1, rtol=1e-5)
 
@@ -106,9 +107,9 @@ def test_softmax_agrees_and_does_not_overflow_where_the_reference_does(golden):
 
 def test_softmax_keeps_type_and_survives_huge_values():
     huge = np.array([[1e30, 1e30, -1e30], [-3e38, -3e38, 3e38]], dtype=np.float32)
-    assert metrics.softmax(huge).dtype == np.float32
-    np.testing.assert_allclose(metrics.softmax(huge), [[0.5, 0.5, 0], [0, 0, 1]])
-    np.testing.assert_allclose(metrics.softmax(np.array([0, 0])), [0.5, 0.5])
+    assert softmax(huge, axis=-1).dtype == np.float32
+    np.testing.assert_allclose(softmax(huge, axis=-1), [[0.5, 0.5, 0], [0, 0, 1]])
+    np.testing.assert_allclose(softmax(np.array([0, 0]), axis=-1), [0.5, 0.5])
 
 
 def test_jensen_shannon_is_scipys_row_by_row():
@@ -187,9 +188,9 @@ def test_chance_follows_the_seed():
 
 def test_groups_are_scored_apart_and_regions_without_reads_are_counted():
     counts, logits, logcounts, is_peak = some_regions()
-    found = metrics.evaluate(counts, logits, logcounts, is_peak)
+    found = metrics.evaluate_predictions(counts, logits, logcounts, is_peak)
     assert set(found["counts_metrics"]) == {"peaks", "nonpeaks", "peaks_and_nonpeaks"}
-    alone = metrics.evaluate(counts[is_peak], logits[is_peak], logcounts[is_peak], None)
+    alone = metrics.evaluate_predictions(counts[is_peak], logits[is_peak], logcounts[is_peak], None)
     assert found["counts_metrics"]["peaks"] == alone["counts_metrics"]["regions"]
     assert found["profile_metrics"]["peaks"] == alone["profile_metrics"]["regions"]
     empty = (counts.sum(axis=1) == 0).sum()
@@ -211,7 +212,7 @@ def test_degenerate_sets_give_none_and_valid_json(case):
         counts = np.zeros_like(counts)
     else:
         counts, logits, logcounts, is_peak = counts[:0], logits[:0], logcounts[:0], is_peak[:0]
-    found = metrics.evaluate(counts, logits, logcounts, is_peak)
+    found = metrics.evaluate_predictions(counts, logits, logcounts, is_peak)
     json.dumps(found, allow_nan=False)
     group = "nonpeaks" if case == "no nonpeaks" else "peaks_and_nonpeaks"
     assert found["counts_metrics"][group]["pearsonr"] is None
@@ -223,7 +224,7 @@ def test_degenerate_sets_give_none_and_valid_json(case):
 
 def test_no_batches_make_empty_scores():
     assert len(metrics.score_regions([])) == 0
-    assert metrics.summarise(metrics.score_regions([]), np.empty(0, bool))["group_sizes"]["peaks"]["regions"] == 0
+    assert metrics.summarise_scores(metrics.score_regions([]), np.empty(0, bool))["group_sizes"]["peaks"]["regions"] == 0
 
 
 def test_predictions_that_are_not_finite_are_refused():
@@ -242,14 +243,14 @@ def test_shapes_that_disagree_are_refused():
     with pytest.raises(ValueError, match="expected"):
         metrics.score_regions([(counts, logits, logcounts[1:])])
     with pytest.raises(ValueError, match="is_peak"):
-        metrics.evaluate(counts, logits, logcounts, is_peak[1:])
+        metrics.evaluate_predictions(counts, logits, logcounts, is_peak[1:])
 
 
 # --- ENCODE ------------------------------------------------------------------------------------------------------
 
 
 def test_the_quality_metric_is_the_median_over_folds(shared):
-    folds = [metrics.evaluate(*some_regions(seed=seed)) for seed in range(4)]
+    folds = [metrics.evaluate_predictions(*some_regions(seed=seed)) for seed in range(4)]
     found = metrics.quality_metric(folds)
     schema = json.loads((shared / "data" / "encode" / "bpnet_quality_metric.schema.json").read_text())
     assert set(found) == {name for name, field in schema["properties"].items() if field.get("type") == "number"}
@@ -265,6 +266,6 @@ def test_the_quality_metric_is_the_median_over_folds(shared):
 
 def test_a_field_that_no_fold_defines_is_left_out():
     counts, logits, logcounts, _ = some_regions()
-    found = metrics.quality_metric([metrics.evaluate(counts, logits, logcounts, np.ones(len(counts), bool))])
+    found = metrics.quality_metric([metrics.evaluate_predictions(counts, logits, logcounts, np.ones(len(counts), bool))])
     assert "auroc" not in found
     assert "count_pearson_peaks" in found

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.evaluation import motifs as footprint_motifs
+from chrombpnet_core.evaluation import footprint_motifs
 from chrombpnet_core.genome import enzyme
 
 
@@ -46,15 +46,17 @@ def test_motifs_equal_the_reference_files(shared):
         text = (shared / "data" / "motifs" / f"motif_to_pwm.{name}.tsv").read_text()
         return [tuple(field.strip() for field in line.split("\t")) for line in text.splitlines()]
 
-    assert footprint_motifs.tf_motifs() == pairs("TF")
-    assert [name for name, _ in footprint_motifs.tf_motifs()].count("NRF1") == 2
+    assert footprint_motifs.tf_footprint_motifs() == pairs("TF")
+    assert [name for name, _ in footprint_motifs.tf_footprint_motifs()].count("NRF1") == 2
     for assay in enzyme.ASSAYS:
-        assert list(footprint_motifs.enzyme_motifs(assay).items()) == pairs(assay)
+        assert list(footprint_motifs.enzyme_footprint_motifs(assay).items()) == pairs(assay)
 
 
 def test_motifs_are_bases_only():
-    sequences = [sequence for _, sequence in footprint_motifs.tf_motifs()]
-    sequences += [sequence for assay in enzyme.ASSAYS for sequence in footprint_motifs.enzyme_motifs(assay).values()]
+    sequences = [sequence for _, sequence in footprint_motifs.tf_footprint_motifs()]
+    sequences += [
+        sequence for assay in enzyme.ASSAYS for sequence in footprint_motifs.enzyme_footprint_motifs(assay).values()
+    ]
     assert len(sequences) == 14 + 5 + 2
     assert set("".join(sequences)) == set("ACGT")
 
@@ -73,7 +75,7 @@ def test_a_loaded_matrix_is_the_callers_own():
     assert enzyme.enzyme_matrices("ATAC")["+"]["scATAC_fibroblast"].sum() == pytest.approx(20, abs=1e-2)
 
 
-@pytest.mark.parametrize("function", [enzyme.enzyme_matrices, footprint_motifs.enzyme_motifs])
+@pytest.mark.parametrize("function", [enzyme.enzyme_matrices, footprint_motifs.enzyme_footprint_motifs])
 def test_unknown_assay(function):
     with pytest.raises(InputError, match="expected ATAC or DNASE"):
         function("atac")

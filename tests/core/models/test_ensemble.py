@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from chrombpnet_core.errors import InputError, ModelFileError
-from chrombpnet_core.evaluation.metrics import pearson
+from chrombpnet_core.evaluation import pearson
 from chrombpnet_core.genome import one_hot
 from chrombpnet_core.interpret import ContributionsFile, mean_contributions, pairs_of, row_correlations
 from chrombpnet_core.models import (

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import gzip
+from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.motifs.database import (
+from chrombpnet_core.motifs import (
     KnownMotif,
     enzyme_patterns,
     jaspar_motifs,
     jaspar_release,
     match_motifs,
-    q_values,
+    motif_similarity,
     read_database,
     read_meme,
-    similarity,
 )
-from chrombpnet_core.simulation.simulate import cut_scores
+from chrombpnet_core.simulation import cut_scores
 
 HEAD = "MEME version 5\n\nALPHABET= ACGT\n\nstrands: + -\n\n"
 MATRIX = "letter-probability matrix: alength= 4 w= 2 nsites= 20 E= 0\n0.25 0.25 0.25 0.25\n 1.0\t0 0 0\n"
@@ -129,12 +129,16 @@ def test_the_references_motifs_are_read(shared):
         assert any(np.allclose(motif.pfm, whole[at : at + len(motif.pfm)], atol=2e-3) for at in range(len(whole)))
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_q_values_are_benjamini_and_hochbergs(p):
-    q = q_values(np.array(p))
-    for value, found in zip(p, q, strict=True):
+    known = [KnownMotif(str(number), str(number), np.full((6, 4), 0.25)) for number in range(len(p))]
+    with patch("memelite.tomtom", lambda queries, targets: (np.array([p]),)):
+        (matches,) = match_motifs([np.full((6, 4), 0.25)], known, most=len(p))
+    q = {int(match.name): match.q for match in matches}
+    for number, value in enumerate(p):
         expected = min(1.0, *(other * len(p) / sum(one <= other for one in p) for other in p if other >= value), 1.0)
-        assert found == pytest.approx(expected, rel=1e-9, abs=1e-300)
+        assert q[number] == pytest.approx(expected, rel=1e-9, abs=1e-300)
 
 
 def test_a_motif_matches_itself_on_either_strand(vertebrates):
@@ -174,9 +178,9 @@ def test_what_the_enzyme_prefers_is_known_as_its_own(vertebrates, assay, enzyme)
 def test_similarity_is_that_of_the_best_alignment():
     rng = np.random.default_rng(1)
     known = rng.dirichlet(np.full(4, 0.3), 12)
-    alike, turned = similarity(known[::-1, ::-1], known)
+    alike, turned = motif_similarity(known[::-1, ::-1], known)
     assert (alike, turned) == (pytest.approx(1), True)
-    assert similarity(known[3:9], known)[0] == pytest.approx(1)
+    assert motif_similarity(known[3:9], known)[0] == pytest.approx(1)
     beyond = np.linalg.norm(known[3:9] - 0.25) / np.linalg.norm(known - 0.25)
-    assert similarity(known, known[3:9])[0] == pytest.approx(beyond)
-    assert similarity(np.full((8, 4), 0.25), known)[0] == -1
+    assert motif_similarity(known, known[3:9])[0] == pytest.approx(beyond)
+    assert motif_similarity(np.full((8, 4), 0.25), known)[0] == -1

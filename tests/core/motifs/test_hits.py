@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import REGION_COLUMNS
+from chrombpnet_core.motifs import (
+    HIT_COLUMNS,
+    HitTemplate,
+    find_motif_hits,
+    read_hit_templates,
+    scan_regions,
+    write_motif_hits,
+)
 from chrombpnet_core.motifs._hit_search import block_overlapping
-from chrombpnet_core.motifs.hits import HIT_COLUMNS, Template, find_hits, read_templates, scan_regions, write_hits
 
 LENGTH = 200
 WORDS = {"pos_patterns.pattern_0": "CAGATAAGG", "pos_patterns.pattern_1": "TGACTCAT", "neg_patterns.pattern_0": "CCAAAT"}
@@ -78,7 +85,7 @@ def test_every_site_that_contributes_is_found_in_its_place(patterns, tmp_path):
             sites.append((row, at, pattern, str(rng.choice(["+", "-"])), factor))
     path = contributions(tmp_path / "scores.h5", sites, regions)
     places = np.arange(regions) * 1000 + 50
-    hits = find_hits(path, regions_at(places), read_templates(patterns))
+    hits = find_motif_hits(path, regions_at(places), read_hit_templates(patterns))
     expected = {
         ("chr1", places[row] + at, places[row] + at + len(WORDS[pattern]), strand, pattern, row)
         for row, at, pattern, strand, factor in sites
@@ -95,15 +102,15 @@ def test_every_site_that_contributes_is_found_in_its_place(patterns, tmp_path):
 def test_what_only_looks_like_a_motif_is_no_site(patterns, tmp_path):
     sites = [(row, 80, pattern, "+", factor) for row in range(20) for pattern, factor in [("pos_patterns.pattern_0", 0.1)]]
     path = contributions(tmp_path / "scores.h5", sites, 20, noise=0.0)
-    assert find_hits(path, regions_at(range(0, 20_000, 1000)), read_templates(patterns)).empty
+    assert find_motif_hits(path, regions_at(range(0, 20_000, 1000)), read_hit_templates(patterns)).empty
 
 
 def test_a_masked_base_takes_no_part(patterns, tmp_path):
     path = contributions(tmp_path / "scores.h5", [(0, 80, "pos_patterns.pattern_0", "+", 1.4)], 1, noise=0.0)
     with h5py.File(path, "r+") as file:
         file["raw/seq"][0, :, 84] = 0
-    templates = [Template(one.pattern, one.weights, 0.1, 0.5) for one in read_templates(patterns)][:1]
-    (hit,) = find_hits(path, regions_at([0]), templates).itertuples()
+    templates = [HitTemplate(one.pattern, one.weights, 0.1, 0.5) for one in read_hit_templates(patterns)][:1]
+    (hit,) = find_motif_hits(path, regions_at([0]), templates).itertuples()
     assert (hit.start, hit.strand) == (80, "+")
     assert 0.5 < hit.similarity < 0.99
 
@@ -115,14 +122,14 @@ def test_overlapping_regions_give_a_site_once(patterns, tmp_path):
         for row, (place, factor) in enumerate(zip(places, (1.0, 1.2), strict=True))
     ]
     path = contributions(tmp_path / "scores.h5", sites, 2)
-    (hit,) = find_hits(path, regions_at(places), read_templates(patterns)).itertuples()
+    (hit,) = find_motif_hits(path, regions_at(places), read_hit_templates(patterns)).itertuples()
     assert (hit.start, hit.end, hit.strand, hit.region) == (1100, 1108, "-", 1)
 
 
 def test_the_same_place_on_two_chromosomes_is_two_sites(patterns, tmp_path):
     path = contributions(tmp_path / "scores.h5", [(row, 70, "pos_patterns.pattern_0", "+", 1.0) for row in range(2)], 2)
     table = pd.concat([regions_at([500], chrom) for chrom in ("chrB", "chrA")], ignore_index=True)
-    hits = find_hits(path, table, read_templates(patterns), {"pos_patterns.pattern_0": "GATA1"})
+    hits = find_motif_hits(path, table, read_hit_templates(patterns), {"pos_patterns.pattern_0": "GATA1"})
     assert list(zip(hits["chrom"], hits["start"], hits["region"], hits["name"], strict=True)) == [
         ("chrA", 570, 1, "GATA1"),
         ("chrB", 570, 0, "GATA1"),
@@ -131,8 +138,8 @@ def test_the_same_place_on_two_chromosomes_is_two_sites(patterns, tmp_path):
 
 def test_the_bed_has_ten_columns_in_the_order_of_the_genome(patterns, tmp_path):
     path = contributions(tmp_path / "scores.h5", [(row, 90, "pos_patterns.pattern_1", "+", 1.0) for row in range(4)], 4)
-    hits = find_hits(path, regions_at([9000, 100, 30_000, 4000]), read_templates(patterns))
-    write_hits(hits, tmp_path / "hits.bed")
+    hits = find_motif_hits(path, regions_at([9000, 100, 30_000, 4000]), read_hit_templates(patterns))
+    write_motif_hits(hits, tmp_path / "hits.bed")
     rows = [line.split("\t") for line in (tmp_path / "hits.bed").read_text().splitlines()]
     assert [int(row[1]) for row in rows] == [190, 4090, 9090, 30_090]
     assert {len(row) for row in rows} == {len(HIT_COLUMNS)} == {10}
@@ -144,17 +151,17 @@ def test_no_pattern_gives_no_hits(tmp_path):
     with h5py.File(tmp_path / "none.h5", "w") as file:
         file.create_group("pos_patterns")
     path = contributions(tmp_path / "scores.h5", [], 3)
-    hits = find_hits(path, regions_at([0, 1000, 2000]), read_templates(tmp_path / "none.h5"))
+    hits = find_motif_hits(path, regions_at([0, 1000, 2000]), read_hit_templates(tmp_path / "none.h5"))
     assert list(hits.columns) == HIT_COLUMNS
     assert hits.empty
-    write_hits(hits, tmp_path / "hits.bed")
+    write_motif_hits(hits, tmp_path / "hits.bed")
     assert (tmp_path / "hits.bed").read_text() == ""
 
 
 def test_other_regions_than_were_explained_are_refused(patterns, tmp_path):
     path = contributions(tmp_path / "scores.h5", [], 3)
     with pytest.raises(InputError, match=r"holds 3 regions; expected one line of the regions for each, found 2"):
-        find_hits(path, regions_at([0, 1000]), read_templates(patterns))
+        find_motif_hits(path, regions_at([0, 1000]), read_hit_templates(patterns))
 
 
 def test_patterns_without_sites_are_refused(patterns, tmp_path):
@@ -162,11 +169,11 @@ def test_patterns_without_sites_are_refused(patterns, tmp_path):
     with h5py.File(tmp_path / "bad.h5", "r+") as file:
         del file["pos_patterns/pattern_0/seqlets/contrib_scores"]
     with pytest.raises(InputError, match=r"seqlets/contrib_scores; expected numbers of shape \(n, 15, 4\)"):
-        read_templates(tmp_path / "bad.h5")
+        read_hit_templates(tmp_path / "bad.h5")
 
 
 def test_thresholds_leave_out_2_percent_of_the_patterns_own_sites(patterns):
-    template = read_templates(patterns)[0]
+    template = read_hit_templates(patterns)[0]
     with h5py.File(patterns, "r") as file:
         sites = file["pos_patterns/pattern_0/seqlets/contrib_scores"][:, 3:-3]
     strengths = (sites * template.weights).sum(axis=(1, 2))
@@ -184,7 +191,7 @@ def test_windows_are_those_of_the_formula(seed, length, floor, least):
     templates = []
     for number, size in enumerate((3, 5)):
         weights = rng.normal(size=(size, 4))
-        templates.append(Template(str(number), weights / np.linalg.norm(weights), floor, least))
+        templates.append(HitTemplate(str(number), weights / np.linalg.norm(weights), floor, least))
     expected = {}
     for number, template in enumerate(templates):
         for strand, weights in enumerate((template.weights, template.weights[::-1, ::-1])):

@@ -13,9 +13,16 @@ import pytest
 from chrombpnet_core.concurrency import in_own_process
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import open_hdf5
-from chrombpnet_core.motifs.database import Match, read_database
-from chrombpnet_core.motifs.modisco import find_patterns, read_windows
-from chrombpnet_core.motifs.patterns import motif_table, read_motifs, read_rows, trimmed
+from chrombpnet_core.motifs import (
+    MotifMatch,
+    find_patterns,
+    informative_positions,
+    match_patterns,
+    read_contribution_windows,
+    read_database,
+    read_discovered_motifs,
+    tabulate_motifs,
+)
 from chrombpnet_core.report.motif_search import search_motifs
 from chrombpnet_core.report.motifs_page import render_motifs
 
@@ -76,8 +83,8 @@ def search(searches):
 
 def test_every_planted_motif_is_found_and_matched(search):
     folder, facts = search
-    rows = read_rows(folder / "motifs.json")
-    consensus = {row[4] for row in motif_table(rows)[1:]}
+    rows = read_discovered_motifs(folder / "motifs.json")
+    consensus = {row[4] for row in tabulate_motifs(rows)[1:]}
     for word in PLANTED.values():
         both = {word, word.translate(str.maketrans("ACGT", "TGCA"))[::-1]}
         assert any(one[1:-1] in found for one in both for found in consensus), (word, consensus)
@@ -113,8 +120,8 @@ def test_places_are_those_of_the_files_rows(search, source):
 
 def test_rows_go_to_json_and_back(search):
     folder, _ = search
-    rows = read_motifs(folder / "modisco.h5", read_database())
-    for row, found in zip(rows, read_rows(folder / "motifs.json"), strict=True):
+    rows = match_patterns(folder / "modisco.h5", read_database())
+    for row, found in zip(rows, read_discovered_motifs(folder / "motifs.json"), strict=True):
         assert (row.pattern, row.seqlets, row.kind) == (found.pattern, found.seqlets, found.kind)
         assert row.matches == found.matches
         np.testing.assert_allclose(row.cwm, found.cwm, rtol=1e-4)
@@ -126,7 +133,7 @@ def test_rows_go_to_json_and_back(search):
 def test_the_page_shows_all_and_needs_nothing_else(search):
     folder, _ = search
     page = (folder / "motifs.html").read_text()
-    rows = read_rows(folder / "motifs.json")
+    rows = read_discovered_motifs(folder / "motifs.json")
     for row in rows:
         assert f'id="{row.pattern}"' in page
         for match in row.matches:
@@ -142,8 +149,8 @@ def test_the_page_shows_all_and_needs_nothing_else(search):
 
 
 def test_a_name_of_a_motif_is_no_markup(search):
-    row = read_rows(search[0] / "motifs.json")[0]
-    evil = Match("<script>x</script>", '"><img>', False, 0.0, 0.0, 1.0, row.pfm)
+    row = read_discovered_motifs(search[0] / "motifs.json")[0]
+    evil = MotifMatch("<script>x</script>", '"><img>', False, 0.0, 0.0, 1.0, row.pfm)
     page = render_motifs([replace(row, matches=(evil,))], "t", "a")
     assert "<script" not in page
     assert "<img" not in page
@@ -164,7 +171,7 @@ def test_no_motif_is_a_result(tmp_path, changes):
     assert facts["patterns"] == 0
     with h5py.File(tmp_path / "modisco.h5", "r") as file:
         assert {name: len(group) for name, group in file.items()} == {"pos_patterns": 0, "neg_patterns": 0}
-    assert read_motifs(tmp_path / "modisco.h5", read_database()) == read_rows(tmp_path / "motifs.json") == []
+    assert match_patterns(tmp_path / "modisco.h5", read_database()) == read_discovered_motifs(tmp_path / "motifs.json") == []
     assert "No motifs found" in (tmp_path / "motifs.html").read_text()
     assert len((tmp_path / "motifs.tsv").read_text().splitlines()) == 1
 
@@ -251,7 +258,7 @@ def test_the_middle_is_read_some_regions_at_a_time(source):
     with h5py.File(source, "r") as file:
         raw, scores = (np.moveaxis(file[name][()], 1, 2) for name in ("raw/seq", "shap/seq"))
     with open_hdf5(source, "contributions") as file:
-        parts = list(read_windows(file, 100, rows=37))
+        parts = list(read_contribution_windows(file, 100, rows=37))
     assert [part.start for part, *_ in parts] == list(range(0, REGIONS, 37))
     np.testing.assert_array_equal(np.concatenate([bases for _, bases, _ in parts]), raw[:, 80:180])
     np.testing.assert_array_equal(np.concatenate([found for *_, found in parts]), scores[:, 80:180])
@@ -270,10 +277,10 @@ def test_the_middle_is_read_some_regions_at_a_time(source):
 def test_patterns_of_another_form_are_refused(search, tmp_path, change, message):
     path = edited(search[0] / "modisco.h5", tmp_path, change)
     with pytest.raises(InputError, match=message):
-        read_motifs(path, read_database())
+        match_patterns(path, read_database())
 
 
 def test_trimmed_ends_at_30_percent_of_the_highest():
     cwm = np.zeros((6, 4))
     cwm[:, 1] = [0.29, 0.31, -1.0, 0.0, 0.3, 0.1]
-    assert trimmed(cwm) == slice(1, 5)
+    assert informative_positions(cwm) == slice(1, 5)

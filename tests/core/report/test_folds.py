@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chrombpnet_core.evaluation.metrics import quality_metric
+from chrombpnet_core.evaluation import quality_metric
 from chrombpnet_core.report.data_set_index import render_index
 from chrombpnet_core.report.folds import (
     FOLD_METRICS,

@@ -33,7 +33,7 @@ from chrombpnet_core.report.glossary import TERMS, glossary
 from chrombpnet_core.report.rules import RULES
 from chrombpnet_core.report.sections import page_of
 from chrombpnet_core.report.tables import format_number, tables
-from chrombpnet_core.simulation.planted_truth import Check
+from chrombpnet_core.simulation import ModelCheck
 
 W = 300
 
@@ -46,7 +46,7 @@ def made_scores(n=80, noise=0.5, seed=0):
     totals = np.log1p(counts.sum(axis=1)) + rng.normal(0, noise, n)
     is_peak = np.arange(n) < n // 2
     scores = metrics.score_regions([(counts, rng.normal(size=(n, W)), totals)])
-    return {**scores.arrays(), "is_peak": is_peak}, metrics.summarise(scores, is_peak)
+    return {**scores.arrays(), "is_peak": is_peak}, metrics.summarise_scores(scores, is_peak)
 
 
 def made_footprints(height):
@@ -75,7 +75,7 @@ def html_of(content):
 
 
 def check(value, bound=0.5, at_least=True, name="r of <planted> & learnt"):
-    return Check(name, value, bound, at_least, "a note")
+    return ModelCheck(name, value, bound, at_least, "a note")
 
 
 def full_content(kind="dataset"):

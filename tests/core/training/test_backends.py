@@ -17,7 +17,7 @@ import numpy as np
 import pyBigWig
 import pytest
 
-from chrombpnet_core.evaluation.footprints import marginal_footprint
+from chrombpnet_core.evaluation import marginal_footprint
 from chrombpnet_core.genome import OTHER_BASE, open_genome, regions_at
 from chrombpnet_core.models import (
     ACCESSIBILITY_PREFIX,

@@ -10,11 +10,24 @@ from scipy.spatial.distance import jensenshannon
 
 from chrombpnet_core.genome import one_hot, reverse_complement
 from chrombpnet_core.models import Architecture, BothStrandsPredictor, bpnet, chrombpnet, draw_weights
-from chrombpnet_core.variants.annotation import annotate
-from chrombpnet_core.variants.files import COLUMNS
-from chrombpnet_core.variants.output import ScoreTable, Top, annotate_vcf, read_parts, read_table
-from chrombpnet_core.variants.predict import background_rows, score_shuffled
-from chrombpnet_core.variants.scores import SCORES, Alleles, fold_summary, p_values, quantiles, score_alleles, with_p_values
+from chrombpnet_core.variants import (
+    VARIANT_COLUMNS,
+    VARIANT_SCORES,
+    AllelePredictions,
+    ScoreTable,
+    TopRows,
+    add_p_values,
+    annotate_variants,
+    annotate_vcf,
+    draw_background,
+    empirical_p_values,
+    peak_quantiles,
+    read_score_tables,
+    read_variant_table,
+    score_alleles,
+    score_shuffled,
+    summarise_folds,
+)
 
 WIDTH = 40
 LENGTHS = [(1, 1), (2, 2), (1, 4), (4, 1), (0, 3), (3, 0), (2, 5), (5, 2), (1, 1), (20, 1), (1, 20)]
@@ -25,7 +38,7 @@ def alleles_of(rng, lengths=LENGTHS, width=WIDTH):
     one, two = np.array(lengths).T
     logits = rng.normal(size=(2, n, width)) * 3 + 500  # a shift that a careless softmax overflows at
     counts = np.exp(rng.normal(3, 1, (2, n)))
-    return Alleles(*counts, *logits, one, two)
+    return AllelePredictions(*counts, *logits, one, two)
 
 
 def profile(logits):
@@ -89,7 +102,7 @@ def test_scores_and_names():
 
 def test_swapped_alleles_turn_signs():
     alleles = alleles_of(np.random.default_rng(4))
-    turned = Alleles(*(alleles[i] for i in (1, 0, 3, 2, 5, 4)))
+    turned = AllelePredictions(*(alleles[i] for i in (1, 0, 3, 2, 5, 4)))
     here, there = score_alleles(alleles), score_alleles(turned)
     for name, sign in (("logfc", -1), ("logfc_x_jsd", -1), ("jsd", 1), ("original_jsd", 1), ("abs_logfc_x_jsd", 1)):
         np.testing.assert_allclose(here[name], sign * there[name], atol=1e-12)
@@ -100,34 +113,34 @@ def test_p_values_by_counting():
     background, values = np.sort(np.round(rng.normal(size=99), 1)), np.round(rng.normal(size=50), 1)
     right = np.array([(1 + np.sum(background >= value)) / 100 for value in values])
     left = np.array([(1 + np.sum(background <= value)) / 100 for value in values])
-    np.testing.assert_allclose(p_values(values, background, "right"), right)
-    np.testing.assert_allclose(p_values(values, background, "both"), np.minimum(2 * np.minimum(left, right), 1))
-    assert p_values(np.zeros(1), np.zeros(9), "both")[0] == 1
+    np.testing.assert_allclose(empirical_p_values(values, background, "right"), right)
+    np.testing.assert_allclose(empirical_p_values(values, background, "both"), np.minimum(2 * np.minimum(left, right), 1))
+    assert empirical_p_values(np.zeros(1), np.zeros(9), "both")[0] == 1
 
 
 def test_p_values_of_the_background_itself_are_uniform():
     rng = np.random.default_rng(6)
     background = np.sort(rng.gumbel(size=4000))
     for tail in ("right", "both"):
-        found = np.sort(p_values(rng.gumbel(size=2000), background, tail))
+        found = np.sort(empirical_p_values(rng.gumbel(size=2000), background, tail))
         assert np.abs(found - (np.arange(2000) + 0.5) / 2000).max() < 0.05
 
 
 def test_columns_stand_as_in_variant_scorer():
     alleles, peaks = alleles_of(np.random.default_rng(8)), np.arange(1.0, 50)
     scores = score_alleles(alleles, peaks)
-    background = {name: np.sort(scores[name]) for name in SCORES}
-    names = [*with_p_values(scores, background)]
+    background = {name: np.sort(scores[name]) for name in VARIANT_SCORES}
+    names = [*add_p_values(scores, background)]
     assert names[:8] == [*scores][:8]
     assert names[8:13] == ["logfc.pval", "abs_logfc.pval", "jsd.pval", "logfc_x_jsd.pval", "abs_logfc_x_jsd.pval"]
     assert names[13:23] == [*scores][8:]
-    assert names[23:] == [f"{name}.pval" for name in SCORES[5:]]
-    assert [*with_p_values(score_alleles(alleles), background)] == names[:13]
-    assert with_p_values(scores, None) is scores
+    assert names[23:] == [f"{name}.pval" for name in VARIANT_SCORES[5:]]
+    assert [*add_p_values(score_alleles(alleles), background)] == names[:13]
+    assert add_p_values(scores, None) is scores
 
 
 def test_quantiles_have_a_least():
-    assert quantiles(np.array([0.5, 1, 1.5, 9]), np.array([1.0, 2, 3, 4])).tolist() == [0.25, 0.25, 0.25, 1]
+    assert peak_quantiles(np.array([0.5, 1, 1.5, 9]), np.array([1.0, 2, 3, 4])).tolist() == [0.25, 0.25, 0.25, 1]
 
 
 def test_summary_over_folds():
@@ -143,7 +156,7 @@ def test_summary_over_folds():
         }
         for logfc, p in (([1.0, -1], [0.1, 0.5]), ([2.0, 0.5], [0.001, 0.5]), ([3.0, 2], [0.1, 0.004]))
     ]
-    together = fold_summary(folds)
+    together = summarise_folds(folds)
     assert together["logfc.mean"].tolist() == [2, 0.5]
     np.testing.assert_allclose(together["logfc.sd"], [1, 1.5])
     np.testing.assert_allclose(together["logfc.sign_agreement"], [1, 2 / 3])
@@ -178,7 +191,7 @@ def test_main_models_are_predicted_with(model):
 
 
 def test_background_is_seeded_and_does_not_depend_on_blocks(model):
-    rows, times = background_rows(30, 12, 1)
+    rows, times = draw_background(30, 12, 1)
     assert times.sum() == 30
     assert (np.diff(rows) > 0).all()
     sequence = np.random.default_rng(2).integers(0, 4, 900).astype(np.uint8)
@@ -188,7 +201,7 @@ def test_background_is_seeded_and_does_not_depend_on_blocks(model):
             ("c", pos, letters[pos - 1 : pos - 1 + size], "A", f"v{pos}", 0, 1, 0)
             for pos, size in zip(range(200, 560, 30), [1, 1, 3] * 4, strict=True)
         ],
-        columns=COLUMNS,
+        columns=VARIANT_COLUMNS,
     )
     predict = BothStrandsPredictor(model)
 
@@ -204,7 +217,7 @@ def test_background_is_seeded_and_does_not_depend_on_blocks(model):
     begin = int(times[:at].sum())
     assert len(np.unique(np.round(once[begin : begin + times[at]], 7))) == times[at]  # shuffles of one variant differ
     assert not np.allclose(once, scored(drawn, times, seed=2))
-    assert background_rows(5, 12, 1)[1].tolist() == [1] * 5
+    assert draw_background(5, 12, 1)[1].tolist() == [1] * 5
 
 
 def scores_table(rows, **scores):
@@ -219,7 +232,10 @@ def test_tables_are_written_in_blocks(tmp_path):
     with ScoreTable(paths, "bed") as table:
         table.append(one)
         table.append(two)
-    text, parquet = pd.concat(list(read_table(paths[0], 1)), ignore_index=True), pd.concat(list(read_parts(paths[1:])))
+    text, parquet = (
+        pd.concat(list(read_variant_table(paths[0], 1)), ignore_index=True),
+        pd.concat(list(read_score_tables(paths[1:]))),
+    )
     assert [*text.columns] == ["chr", "pos", "end", "allele1", "allele2", "variant_id", "swapped", "logfc"]
     assert text["pos"].tolist() == [4, 8]
     assert text["variant_id"].tolist() == parquet["variant_id"].tolist()
@@ -230,7 +246,7 @@ def test_tables_are_written_in_blocks(tmp_path):
 
 def test_top_rows_of_many_blocks():
     values = np.random.default_rng(3).permutation(100)
-    top = Top(5, "x")
+    top = TopRows(5, "x")
     for at in range(0, 100, 7):
         top.add(pd.DataFrame({"x": values[at : at + 7]}))
     assert top.table["x"].tolist() == [99, 98, 97, 96, 95]
@@ -273,7 +289,7 @@ def test_annotation_tells_peaks_genes_and_hits():
         [("c", 5, 15, "B"), ("c", 9, 12, "A"), ("c", 10, 11, "A"), ("c", 60, 70, "C")],
         columns=["chrom", "start", "end", "name"],
     )
-    found = annotate(table, peaks, genes, hits)
+    found = annotate_variants(table, peaks, genes, hits)
     assert found["peak_overlap"].tolist() == [True, True, False]
     assert found[["closest_gene_1", "gene_distance_1", "closest_gene_2", "gene_distance_2"]].iloc[0].tolist() == [
         "over",

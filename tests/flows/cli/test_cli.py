@@ -11,7 +11,7 @@ import time
 import pysam
 import pytest
 
-from chrombpnet_core.simulation.simulate import TINY, simulate
+from chrombpnet_core.simulation import TINY, simulate
 from flows.cli.main import build_parser, main
 
 HEAVY = {"prefect", "keras", "tensorflow", "jax", "numpy", "pandas", "pydantic", "yaml", "fsspec", "tasks", "flows.spec"}

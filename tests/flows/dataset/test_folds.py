@@ -17,7 +17,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chrombpnet_core.simulation.simulate import TINY, simulate
+from chrombpnet_core.simulation import TINY, simulate
 from flows.cli.main import main
 from flows.dataset.failures import Failure, FoldsFailed, Job
 from flows.dataset.fan_out import _Child, gpus_of_slot, in_processes

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import yaml
 
-from chrombpnet_core.simulation.simulate import TINY, simulate
+from chrombpnet_core.simulation import TINY, simulate
 from flows.cli.main import main
 
 SIZES = {"input_length": 600, "output_length": 200}

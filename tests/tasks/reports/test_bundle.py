@@ -12,7 +12,7 @@ import fsspec
 import pytest
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.evaluation.metrics import quality_metric
+from chrombpnet_core.evaluation import quality_metric
 from tasks.reports import bundle, publish_bundle, write_tar
 from tasks.runner import run_step
 

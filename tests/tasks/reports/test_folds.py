@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.evaluation.footprints import Footprint, write_footprints
-from chrombpnet_core.evaluation.metrics import evaluate
+from chrombpnet_core.evaluation import Footprint, evaluate_predictions, write_footprints
 from tasks.reports import make_index, publish_folds, report_folds
 from tasks.runner import run_step
 from tasks.steps.ensemble import AGREEMENT
@@ -28,7 +27,7 @@ def evaluated(store, i, seed=0):
         for model, noise in (("chrombpnet", 0.3), ("bias", 3)):
             counts = np.log1p(observed.sum(axis=1)) + rng.normal(0, noise, 60)
             (work.out / f"{model}_metrics.json").write_text(
-                json.dumps(evaluate(observed, rng.normal(size=(60, 50)), counts, np.arange(60) < 30))
+                json.dumps(evaluate_predictions(observed, rng.normal(size=(60, 50)), counts, np.arange(60) < 30))
             )
         profile = np.full(50, 0.001)
         profile[25] = 0.002 + i / 1000

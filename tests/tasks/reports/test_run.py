@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from chrombpnet_core.motifs.database import Match
-from chrombpnet_core.motifs.patterns import MotifRow, write_rows
+from chrombpnet_core.motifs import DiscoveredMotif, MotifMatch, write_discovered_motifs
 from tasks.reports import example_contributions, motif_entries
 
 
 def test_motifs_are_those_of_the_file(tmp_path):
     rng = np.random.default_rng(0)
     cwm, pfm = rng.normal(size=(7, 4)), rng.dirichlet(np.ones(4), 7)
-    match = Match("REB1", "MA0363.2", False, 1e-9, 3e-7, 0.9, pfm)
-    own = Match("tn5", "tn5", True, 0.1, 0.2, 0.9, pfm)
-    write_rows(
+    match = MotifMatch("REB1", "MA0363.2", False, 1e-9, 3e-7, 0.9, pfm)
+    own = MotifMatch("tn5", "tn5", True, 0.1, 0.2, 0.9, pfm)
+    write_discovered_motifs(
         [
-            MotifRow("pos_patterns.pattern_0", 321, cwm, pfm, 0.5, (match, own)),
-            MotifRow("neg_patterns.pattern_0", 20, -cwm, pfm, -0.5, ()),
+            DiscoveredMotif("pos_patterns.pattern_0", 321, cwm, pfm, 0.5, (match, own)),
+            DiscoveredMotif("neg_patterns.pattern_0", 20, -cwm, pfm, -0.5, ()),
         ],
         tmp_path / "motifs.json",
     )
@@ -27,7 +26,7 @@ def test_motifs_are_those_of_the_file(tmp_path):
     np.testing.assert_allclose(first.cwm_fwd, cwm, rtol=1e-4)
     np.testing.assert_allclose(first.cwm_rev, cwm[::-1, ::-1], rtol=1e-4)
     assert (second.kind, second.matches, second.q) == ("unmatched", [], 1.0)
-    write_rows([], tmp_path / "none.json")
+    write_discovered_motifs([], tmp_path / "none.json")
     assert motif_entries(tmp_path / "none.json") == []
 
 

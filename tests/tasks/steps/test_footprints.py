@@ -10,10 +10,10 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.evaluation.footprints import read_footprints
-from chrombpnet_core.evaluation.metrics import softmax
+from chrombpnet_core.evaluation import read_footprints
 from chrombpnet_core.genome import codes_of, one_hot, reverse_complement
 from chrombpnet_core.models import ACCESSIBILITY_PREFIX, Architecture, bpnet, draw_weights, save_model
 from flows.cli.main import main
@@ -78,7 +78,7 @@ def by_hand(inputs, motif):
             np.asarray(head, float)
             for head in inputs.model.predict_on_batch(one_hot(np.stack([codes, reverse_complement(codes)])))
         )
-        tracks = softmax(logits) * (np.exp(log_counts) - 1)
+        tracks = softmax(logits, axis=-1) * (np.exp(log_counts) - 1)
         both = tracks[0] + tracks[1, ::-1]
         profiles.append(both / both.sum())
         counts.append(both.sum())

@@ -10,9 +10,10 @@ import h5py
 import numpy as np
 import pyBigWig
 import pytest
+from scipy.special import softmax
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.evaluation.metrics import evaluate, softmax
+from chrombpnet_core.evaluation import evaluate_predictions
 from chrombpnet_core.genome import codes_of, one_hot
 from chrombpnet_core.models import (
     ACCESSIBILITY_PREFIX,
@@ -96,7 +97,7 @@ def by_hand(inputs, kind, regions):
     """Profiles and log counts of regions, and the track as chromosome → base → value."""
     codes = np.stack([codes_of(inputs.letters[chrom][at - 100 : at + 100]) for chrom, at in regions])
     logits, log_counts = (np.asarray(head) for head in inputs.models[kind].predict_on_batch(one_hot(codes)))
-    tracks = softmax(logits) * np.exp(log_counts)
+    tracks = softmax(logits, axis=-1) * np.exp(log_counts)
     values = {chrom: {} for chrom in SIZES}
     nearest = {}
     for (chrom, at), track in zip(regions, tracks, strict=True):
@@ -150,11 +151,11 @@ def test_observed_insertions_bring_metrics_and_predictions(inputs, tmp_path):
     with h5py.File(result.file("chrombpnet_predictions.h5")) as file:
         found = list(zip(file["coords/coords_chrom"].asstr()[:], file["coords/coords_center"][:], strict=True))
         assert found == REGIONS
-        np.testing.assert_allclose(file["predictions/profs"][:], softmax(logits), rtol=1e-4)
+        np.testing.assert_allclose(file["predictions/profs"][:], softmax(logits, axis=-1), rtol=1e-4)
         np.testing.assert_allclose(file["predictions/logcounts"][:], log_counts, rtol=1e-5)
     observed = np.stack([inputs.counts[chrom][at - 40 : at + 40] for chrom, at in REGIONS])
     metrics = json.loads(result.file("chrombpnet_metrics.json").read_text())
-    expected = evaluate(observed, logits, log_counts, None)
+    expected = evaluate_predictions(observed, logits, log_counts, None)
     for part in ("counts_metrics", "profile_metrics"):
         assert metrics[part] == {"regions": pytest.approx(expected[part]["regions"], rel=1e-4)}
     assert metrics["group_sizes"] == {"regions": {"regions": 7, "without_reads": 0}}

@@ -16,7 +16,7 @@ from scipy.spatial.distance import jensenshannon
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import codes_of, one_hot, reverse_complement
 from chrombpnet_core.models import Architecture, bpnet, draw_weights, load_model, save_model
-from chrombpnet_core.variants.output import read_parts
+from chrombpnet_core.variants import read_score_tables
 from flows.variants import VariantsRequest, score_variants
 from tasks.storage import Store
 from tasks.variants import score as steps
@@ -150,7 +150,7 @@ def test_folds_are_summarised_and_a_rerun_computes_nothing(inputs, tmp_path, mon
     np.testing.assert_allclose(mean["jsd.mean.pval"], np.sqrt(tables[0]["jsd.pval"] * tables[1]["jsd.pval"]), atol=1e-7)
     assert set(mean["logfc.sign_agreement"]) <= {0.5, 1.0}
     assert tables[0]["logfc.pval"].between(1 / 41, 1).all()
-    parquet = pd.concat(list(read_parts([tmp_path / "x.mean.variant_scores.parquet"])))
+    parquet = pd.concat(list(read_score_tables([tmp_path / "x.mean.variant_scores.parquet"])))
     np.testing.assert_allclose(parquet["logfc.mean"], mean["logfc.mean"], rtol=1e-7)
 
     def never(*_):

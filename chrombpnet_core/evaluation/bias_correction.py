@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.evaluation.footprints import CONTROL, Footprint
+from chrombpnet_core.evaluation.footprint_motifs import CONTROL
+from chrombpnet_core.evaluation.footprints import Footprint
 from chrombpnet_core.evaluation.thresholds import THRESHOLDS
 
-__all__ = ["ENZYMES", "MAX_BIAS_RESPONSE", "BiasVerdict", "bias_response", "bias_verdict", "by_enzyme"]
+__all__ = ["ENZYMES", "MAX_BIAS_RESPONSE", "BiasVerdict", "bias_response", "bias_verdict", "enzyme_of", "motifs_by_enzyme"]
 
 
 MAX_BIAS_RESPONSE = THRESHOLDS["footprint"].good
@@ -22,11 +23,38 @@ ENZYMES = ("tn5", "dnase")
 """What the names of the enzymes' own motifs contain, in either case."""
 
 
-def by_enzyme(motifs: Iterable[str]) -> dict[str, list[str]]:
-    """Those of ``motifs`` that are an enzyme's own, told by their names (``tn5_1``, ``dnase_2``), by enzyme."""
+def enzyme_of(motif: str) -> str | None:
+    """Tell which enzyme's own motif one is, by its name (``tn5_1``, ``DNASE_2``).
+
+    Parameters
+    ----------
+    motif
+        The motif's name.
+
+    Returns
+    -------
+    str or None
+        One of :data:`ENZYMES`; None for a motif of anything else.
+    """
+    return next((enzyme for enzyme in ENZYMES if enzyme in motif.lower()), None)
+
+
+def motifs_by_enzyme(motifs: Iterable[str]) -> dict[str, list[str]]:
+    """Group those motifs that are an enzyme's own by enzyme.
+
+    Parameters
+    ----------
+    motifs
+        Names, see :func:`enzyme_of`.
+
+    Returns
+    -------
+    dict of str to list of str
+        Enzyme → its motifs, in the order given; enzymes without any are left out.
+    """
     names = list(motifs)
-    found = {enzyme: [name for name in names if enzyme in name.lower()] for enzyme in ENZYMES}
-    return {enzyme: own for enzyme, own in found.items() if own}
+    own = {enzyme: [name for name in names if enzyme_of(name) == enzyme] for enzyme in ENZYMES}
+    return {enzyme: members for enzyme, members in own.items() if members}
 
 
 def bias_response(

@@ -11,17 +11,22 @@ import pytest
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import Genome, codes_of, open_genome
-from chrombpnet_core.variants.files import COLUMNS, SCHEMAS, Duplicates, allele_problems, output_columns, read_variants
-from chrombpnet_core.variants.windows import (
-    AGREES,
-    DIFFERS,
-    SWAPPED,
+from chrombpnet_core.variants import (
+    ALLELE_AGREES,
+    ALLELE_DIFFERS,
+    ALLELES_SWAPPED,
+    VARIANT_COLUMNS,
+    VARIANT_SCHEMAS,
+    DuplicateVariants,
+    allele_problems,
     allele_windows,
     chromosome_codes,
-    hold_against,
-    likely_cause,
-    out_of_bounds,
-    swap,
+    compare_with_genome,
+    explain_disagreement,
+    read_variants,
+    schema_columns,
+    swap_alleles,
+    window_problems,
 )
 
 LINES = {
@@ -50,17 +55,17 @@ def whole(path, schema="chrombpnet", **options):
     return pd.concat(list(read_variants(path, schema, **options)), ignore_index=True)
 
 
-@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize("schema", VARIANT_SCHEMAS)
 def test_every_schema_gives_the_same_table(tmp_path, schema):
     path = tmp_path / "variants.tsv"
     path.write_text("\n".join(LINES[schema]) + "\n")
     table = whole(path, schema)
-    assert [*table.columns] == COLUMNS
+    assert [*table.columns] == VARIANT_COLUMNS
     assert table[["chr", "pos", "allele1", "allele2"]].to_numpy().tolist() == [["chr1", 5, "A", "C"], ["chr1", 9, "AC", "-"]]
     names = ["rs1", "chr1:9:AC:-" if schema == "snp_score" else "rs2"]
     assert table["variant_id"].tolist() == names
     assert table["record"].tolist() == [1, 2]
-    assert set(output_columns(schema)) >= {"chr", "pos", "allele1", "allele2", "variant_id"}
+    assert set(schema_columns(schema)) >= {"chr", "pos", "allele1", "allele2", "variant_id"}
 
 
 @pytest.mark.parametrize("ending", ["vcf", "vcf.gz", "bcf"])
@@ -138,7 +143,7 @@ def test_bad_tables_name_the_line(tmp_path, text, schema, words):
 def table_of(*rows):
     return pd.DataFrame(
         [(chrom, pos, one, two, f"v{number}", 0, number, 0) for number, (chrom, pos, one, two) in enumerate(rows)],
-        columns=COLUMNS,
+        columns=VARIANT_COLUMNS,
     )
 
 
@@ -158,7 +163,7 @@ def test_allele_problems():
 def test_duplicates_are_found_across_blocks_and_in_any_order():
     rng = np.random.default_rng(1)
     rows = [(f"chr{rng.integers(3)}", int(rng.integers(40)), "A", "CG"[rng.integers(2)]) for _ in range(400)]
-    table, known, seen = table_of(*rows), Duplicates(), set()
+    table, known, seen = table_of(*rows), DuplicateVariants(), set()
     found = np.concatenate([known.mark(table.iloc[at : at + 64].reset_index(drop=True)) for at in range(0, 400, 64)])
     wanted = [row in seen or bool(seen.add(row)) for row in rows]
     assert found.tolist() == wanted
@@ -200,7 +205,7 @@ def test_windows_of_both_alleles(genome, length):
             ("chr1", pos, there[:5], "CA"),
         ]
     table = table_of(*rows)
-    table = table[out_of_bounds(table, {"chr1": 400}, length, 30) == ""].reset_index(drop=True)
+    table = table[window_problems(table, {"chr1": 400}, length, 30) == ""].reset_index(drop=True)
     assert len(table) >= 50
     first, second = allele_windows(chromosome_codes(opened, "chr1"), table, length)
     for row, (one, two) in enumerate(
@@ -235,7 +240,7 @@ def test_bounds_are_those_of_variant_scorer():
         ("c", 70, "A", "AC"),
         ("c", 50, "A" * 16, "A"),
     )
-    why = out_of_bounds(table, {"c": 100}, 60, 30)
+    why = window_problems(table, {"c": 100}, 60, 30)
     end = "too near a chromosome end"
     assert why.tolist() == [end, "", "", end, end, "", "", "longer than half of the model's output"]
 
@@ -251,11 +256,11 @@ def test_reference_alleles_are_held_against_the_genome(genome):
         ("chr1", 152, "A", "C"),
         ("chr1", 200, other[there] * 2, "-"),
     )
-    verdicts = hold_against(opened, table)
-    assert verdicts.tolist() == [AGREES, SWAPPED, AGREES, AGREES, DIFFERS]
-    turned = swap(table, verdicts == SWAPPED)
+    verdicts = compare_with_genome(opened, table)
+    assert verdicts.tolist() == [ALLELE_AGREES, ALLELES_SWAPPED, ALLELE_AGREES, ALLELE_AGREES, ALLELE_DIFFERS]
+    turned = swap_alleles(table, verdicts == ALLELES_SWAPPED)
     assert turned.iloc[1][["allele1", "allele2"]].tolist() == [there, other[there]]
-    assert (hold_against(opened, turned)[:4] == AGREES).all()
+    assert (compare_with_genome(opened, turned)[:4] == ALLELE_AGREES).all()
 
 
 @pytest.mark.parametrize(("shift", "words"), [(-1, "0-based"), (1, "1 too large"), (120, "another assembly")])
@@ -267,9 +272,9 @@ def test_likely_cause_of_mismatches(genome, shift, words):
         for at in rng.permutation([at for at in range(160, 270) if letters[at - 1] in "ACGT"])
     ]
     table = table_of(*rows)
-    verdicts = hold_against(opened, table)
-    wrong = verdicts != AGREES
-    advice = likely_cause(opened, table[wrong], verdicts[wrong])
+    verdicts = compare_with_genome(opened, table)
+    wrong = verdicts != ALLELE_AGREES
+    advice = explain_disagreement(opened, table[wrong], verdicts[wrong])
     assert words in advice
 
 
@@ -278,5 +283,5 @@ def test_swapped_alleles_are_told(genome):
     table = table_of(
         *[("chr1", at, "ACGT"[("ACGT".index(letters[at - 1]) + 1) % 4], letters[at - 1]) for at in range(20, 60)]
     )
-    assert "--swap-ref" in likely_cause(opened, table, hold_against(opened, table))
+    assert "--swap-ref" in explain_disagreement(opened, table, compare_with_genome(opened, table))
     assert isinstance(opened, Genome)

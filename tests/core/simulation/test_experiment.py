@@ -21,8 +21,17 @@ from chrombpnet_core.genome import (
     reverse_complement,
 )
 from chrombpnet_core.reads import estimate_shift, spill_reads
-from chrombpnet_core.simulation.planted_truth import Truth, read_truth
-from chrombpnet_core.simulation.simulate import TINY, Motif, Settings, Simulation, cut_scores, log_preference, simulate
+from chrombpnet_core.simulation import (
+    TINY,
+    GroundTruth,
+    PlantedMotif,
+    Simulation,
+    SimulationSettings,
+    cut_scores,
+    log_preference,
+    read_ground_truth,
+    simulate,
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +40,8 @@ def atac(tmp_path_factory) -> Simulation:
 
 
 @pytest.fixture(scope="module")
-def truth(atac) -> Truth:
-    return read_truth(atac.truth)
+def truth(atac) -> GroundTruth:
+    return read_ground_truth(atac.truth)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +142,7 @@ def test_fragments_are_five_sorted_columns(atac):
 @pytest.mark.parametrize(("assay", "plus", "minus"), [("ATAC", 4, -4), ("DNASE", 0, 1)])
 def test_insertions_fall_where_the_truth_says(tmp_path, assay, plus, minus):
     simulation = simulate(tmp_path, replace(TINY, assay=assay), formats=("fragments",))
-    truth = read_truth(tmp_path / "truth.json")
+    truth = read_ground_truth(tmp_path / "truth.json")
     rate = np.concatenate([truth.accessibility[chrom] * truth.bias[chrom] for chrom in truth.bias]).astype(float)
     counts = np.concatenate(list(insertions(simulation, plus, minus).values()))
     assert counts.sum() == pytest.approx(rate.sum(), rel=0.02)  # a few insertions per chromosome find no partner
@@ -187,10 +196,10 @@ def test_accessibility_is_hills_around_footprints_on_a_flat_ground(truth):
     alone = truth.sites[~truth.sites["locus"].duplicated(keep=False)]
     assert len(alone) > 3
     for site in alone.itertuples():
-        track, shape = truth.accessibility[site.chrom], Motif(**shapes[site.motif])
+        track, shape = truth.accessibility[site.chrom], PlantedMotif(**shapes[site.motif])
         middle = (site.start + site.end - 1) / 2
         at = np.arange(site.start - 150, site.end + 150)
-        np.testing.assert_allclose(track[at], background * (1 + shape.shape(at - middle)), rtol=1e-4)
+        np.testing.assert_allclose(track[at], background * (1 + shape.accessibility_added(at - middle)), rtol=1e-4)
         hill = int(track[at].argmax()) - 150
         assert track[int(middle)] < 0.6 * track[at].max()
         assert hill < 0 or hill >= site.end - site.start
@@ -261,14 +270,14 @@ def test_a_bgzip_genome_has_the_same_bases(atac, genome, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (Settings(assay="MNASE"), "expected ATAC or DNASE, found 'MNASE'"),
-        (Settings(spacing=500), "2000 bp or more"),
-        (Settings(size=50_000), "smallest chromosome"),
-        (Settings(background=0), "positive background"),
-        (Settings(sharpness=-1), "sharpness"),
-        (Settings(motifs=()), "at least one"),
-        (Settings(motifs=(Motif("x", "AC", 1, 50, 0.5, 9),)), "6 to 40 letters"),
-        (Settings(motifs=(Motif("x", "ACGTACGN", 1, 50, 0.5, 9),)), "6 to 40 letters"),
+        (SimulationSettings(assay="MNASE"), "expected ATAC or DNASE, found 'MNASE'"),
+        (SimulationSettings(spacing=500), "2000 bp or more"),
+        (SimulationSettings(size=50_000), "smallest chromosome"),
+        (SimulationSettings(background=0), "positive background"),
+        (SimulationSettings(sharpness=-1), "sharpness"),
+        (SimulationSettings(motifs=()), "at least one"),
+        (SimulationSettings(motifs=(PlantedMotif("x", "AC", 1, 50, 0.5, 9),)), "6 to 40 letters"),
+        (SimulationSettings(motifs=(PlantedMotif("x", "ACGTACGN", 1, 50, 0.5, 9),)), "6 to 40 letters"),
     ],
 )
 def test_settings_that_cannot_be_drawn_are_refused(tmp_path, settings, message):

@@ -16,8 +16,17 @@ from chrombpnet_core.genome import (
     regions_at,
     reverse_complement,
 )
-from chrombpnet_core.simulation.planted_truth import Check, Truth, check_models, profile_agreement, read_truth
-from chrombpnet_core.simulation.simulate import TINY, Motif, log_preference, simulate
+from chrombpnet_core.simulation import (
+    TINY,
+    GroundTruth,
+    ModelCheck,
+    PlantedMotif,
+    check_models,
+    log_preference,
+    profile_agreement,
+    read_ground_truth,
+    simulate,
+)
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +36,9 @@ def atac(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def truth(atac) -> Truth:
+def truth(atac) -> GroundTruth:
     """What it planted."""
-    return read_truth(atac.truth)
+    return read_ground_truth(atac.truth)
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +48,9 @@ def genome(atac, tmp_path_factory):
         yield opened
 
 
-def oracles(truth: Truth, width: int):
+def oracles(truth: GroundTruth, width: int):
     """The bias and the accessibility that were planted, as models would predict them from sequence."""
-    shapes = [Motif(**motif) for motif in truth.settings["motifs"]]
+    shapes = [PlantedMotif(**motif) for motif in truth.settings["motifs"]]
 
     def bias(codes):
         edge = (codes.shape[1] - width) // 2
@@ -57,7 +66,7 @@ def oracles(truth: Truth, width: int):
                 views = np.lib.stride_tricks.sliding_window_view(codes, letters.size, axis=1)
                 rows, starts = np.nonzero((views == strand).sum(axis=2) >= letters.size - 1)
                 for row, start in zip(rows, starts, strict=True):
-                    tracks[row] += shape.shape(np.arange(codes.shape[1]) - (start + (letters.size - 1) / 2))
+                    tracks[row] += shape.accessibility_added(np.arange(codes.shape[1]) - (start + (letters.size - 1) / 2))
         tracks = truth.settings["background"] * tracks[:, edge : edge + width]
         return np.log(tracks), np.log1p(tracks.sum(axis=1))
 
@@ -90,12 +99,12 @@ def test_profile_agreement_is_the_median_correlation():
 
 
 def test_a_check_reads_as_a_line_and_nan_never_passes():
-    assert str(Check("x", 0.5, 0.3, True, "why")) == "ok   x: 0.5000, to be at least 0.3 (why)"
-    assert str(Check("x", 0.5, 0.3, False)) == "FAIL x: 0.5000, to be below 0.3"
-    assert not Check("x", float("nan"), 0.3, True).passed
-    assert not Check("x", float("nan"), 0.3, False).passed
+    assert str(ModelCheck("x", 0.5, 0.3, True, "why")) == "ok   x: 0.5000, to be at least 0.3 (why)"
+    assert str(ModelCheck("x", 0.5, 0.3, False)) == "FAIL x: 0.5000, to be below 0.3"
+    assert not ModelCheck("x", float("nan"), 0.3, True).passed
+    assert not ModelCheck("x", float("nan"), 0.3, False).passed
 
 
 def test_a_file_that_is_absent_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"truth\.json: no such file"):
-        read_truth(tmp_path / "truth.json")
+        read_ground_truth(tmp_path / "truth.json")

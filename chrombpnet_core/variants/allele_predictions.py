@@ -11,14 +11,14 @@ import pandas as pd
 from chrombpnet_core.genome import Genome, dinucleotide_shuffles
 from chrombpnet_core.models import BothStrandsPredictor
 from chrombpnet_core.progress import bar
-from chrombpnet_core.variants.scores import Alleles, score_alleles
+from chrombpnet_core.variants.scores import AllelePredictions, score_alleles
 from chrombpnet_core.variants.windows import allele_lengths, allele_windows
 
-__all__ = ["ROWS", "background_rows", "predict_alleles", "predict_peak_counts", "score_shuffled"]
+__all__ = ["VARIANTS_AT_ONCE", "draw_background", "predict_alleles", "predict_peak_counts", "score_shuffled"]
 
 log = logging.getLogger(__name__)
 
-ROWS = 256
+VARIANTS_AT_ONCE = 256
 """Variants whose predictions are in memory at a time."""
 
 
@@ -27,12 +27,12 @@ def predict_alleles(
     sequence: np.ndarray,
     table: pd.DataFrame,
     change: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
-) -> Alleles:
+) -> AllelePredictions:
     """Predictions for both alleles of some variants of one chromosome; arguments as of ``allele_windows``."""
     first, second = allele_windows(sequence, table, predict.length, change)
     counts, logits = predict(np.concatenate([first, second]))
     n = len(table)
-    return Alleles(
+    return AllelePredictions(
         counts[:n], counts[n:], logits[:n], logits[n:], allele_lengths(table["allele1"]), allele_lengths(table["allele2"])
     )
 
@@ -47,14 +47,14 @@ def predict_peak_counts(
     """
     counts = np.empty(len(chroms))
     with bar("predicting peaks", len(chroms), "peaks") as progress:
-        for at in range(0, len(chroms), ROWS):
-            rows = slice(at, at + ROWS)
+        for at in range(0, len(chroms), VARIANTS_AT_ONCE):
+            rows = slice(at, at + VARIANTS_AT_ONCE)
             counts[rows], _ = predict(genome.windows(chroms[rows], centres[rows] - predict.length // 2 - 1, predict.length))
             progress.update(len(counts[rows]))
     return np.sort(counts)
 
 
-def background_rows(number: int, variants: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def draw_background(number: int, variants: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Which of ``variants`` are shuffled, ascending, and how often each, int64: ``number`` in all.
 
     Drawn without replacement where there are enough, else with it, as variant-scorer does.
@@ -76,18 +76,18 @@ def score_shuffled(
     Parameters
     ----------
     sequence, table
-        As of :func:`~chrombpnet_core.variants.windows.allele_windows`.
+        As of :func:`~chrombpnet_core.variants.allele_windows`.
     times
         Shuffles of each variant, ``(n,)``, 1 or more.
     seed
         Of the shuffles, with the window's own letters.
     peak_counts
-        As of :func:`~chrombpnet_core.variants.scores.score_alleles`.
+        As of :func:`~chrombpnet_core.variants.score_alleles`.
     """
     order = np.concatenate([np.arange(count) for count in times]) if len(times) else np.empty(0, np.int64)
     repeated = table.loc[table.index.repeat(times)].reset_index(drop=True)
-    for at in range(0, len(repeated), ROWS):
-        part, number = repeated.iloc[at : at + ROWS].reset_index(drop=True), order[at : at + ROWS]
+    for at in range(0, len(repeated), VARIANTS_AT_ONCE):
+        part, number = repeated.iloc[at : at + VARIANTS_AT_ONCE].reset_index(drop=True), order[at : at + VARIANTS_AT_ONCE]
 
         def shuffled(flanks: np.ndarray, rows: np.ndarray, number: np.ndarray = number) -> np.ndarray:
             which = number[rows]

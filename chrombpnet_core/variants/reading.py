@@ -1,9 +1,9 @@
 """Variants as files have them: VCF and BCF, and the five tab-separated schemas of variant-scorer, in blocks of a table.
 
-A variant table is a :class:`pandas.DataFrame` of :data:`COLUMNS`: ``chr``; ``pos``, the 1-based position of the first letter
-of allele 1; ``allele1``, the reference's, and ``allele2``, upper case, ``-`` for none; ``variant_id``; ``end`` as a BED had
-it, else 0; ``record``, the line of a text file or the number of a VCF's record, from 1; ``alt``, which of the record's
-alternative alleles, from 0. Files of millions are read in blocks: memory does not grow with them.
+A variant table is a :class:`pandas.DataFrame` of :data:`VARIANT_COLUMNS`: ``chr``; ``pos``, the 1-based position of the
+first letter of allele 1; ``allele1``, the reference's, and ``allele2``, upper case, ``-`` for none; ``variant_id``; ``end``
+as a BED had it, else 0; ``record``, the line of a text file or the number of a VCF's record, from 1; ``alt``, which of the
+record's alternative alleles, from 0. Files of millions are read in blocks: memory does not grow with them.
 """
 
 from __future__ import annotations
@@ -21,14 +21,23 @@ import pysam
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import check_complete, is_bgzip, is_gzip, numbered_lines, require_file
 
-__all__ = ["BLOCK", "COLUMNS", "SCHEMAS", "Duplicates", "allele_problems", "is_vcf", "output_columns", "read_variants"]
+__all__ = [
+    "VARIANTS_PER_BLOCK",
+    "VARIANT_COLUMNS",
+    "VARIANT_SCHEMAS",
+    "DuplicateVariants",
+    "allele_problems",
+    "is_vcf",
+    "read_variants",
+    "schema_columns",
+]
 
-BLOCK = 50_000
+VARIANTS_PER_BLOCK = 50_000
 """Variants of a block at most (a little more where a VCF's record has several alleles)."""
 
-COLUMNS = ["chr", "pos", "allele1", "allele2", "variant_id", "end", "record", "alt"]
+VARIANT_COLUMNS = ["chr", "pos", "allele1", "allele2", "variant_id", "end", "record", "alt"]
 
-SCHEMAS: dict[str, list[str]] = {
+VARIANT_SCHEMAS: dict[str, list[str]] = {
     "chrombpnet": ["chr", "pos", "allele1", "allele2", "variant_id"],
     "original": ["chr", "pos", "variant_id", "allele1", "allele2"],
     "plink": ["chr", "variant_id", "ignore1", "pos", "allele1", "allele2"],
@@ -44,9 +53,9 @@ _ID_OPTIONAL = ("snp_score",)  # its META_DATA
 _NONE = "-"
 
 
-def output_columns(schema: str) -> list[str]:
+def schema_columns(schema: str) -> list[str]:
     """The columns that stand first in a table of scores, in the order of the schema; VCF has that of ``chrombpnet``."""
-    return [name for name in SCHEMAS.get(schema, SCHEMAS["chrombpnet"]) if not name.startswith("ignore")]
+    return [name for name in VARIANT_SCHEMAS.get(schema, VARIANT_SCHEMAS["chrombpnet"]) if not name.startswith("ignore")]
 
 
 def is_vcf(path: str | os.PathLike) -> bool:
@@ -62,7 +71,7 @@ def is_vcf(path: str | os.PathLike) -> bool:
     return head.startswith((b"##fileformat=VCF", b"BCF\2"))
 
 
-def read_variants(path: str | os.PathLike, schema: str, block: int = BLOCK) -> Iterator[pd.DataFrame]:
+def read_variants(path: str | os.PathLike, schema: str, block: int = VARIANTS_PER_BLOCK) -> Iterator[pd.DataFrame]:
     """Read variants in blocks, in file order; a VCF's record has a row for each alternative allele.
 
     Parameters
@@ -70,7 +79,7 @@ def read_variants(path: str | os.PathLike, schema: str, block: int = BLOCK) -> I
     path
         VCF, bgzip or plain, or BCF, recognised by its content; else tab-separated text, plain or gzip.
     schema
-        One of :data:`SCHEMAS`, or ``vcf``; of no effect on a VCF.
+        One of :data:`VARIANT_SCHEMAS`, or ``vcf``; of no effect on a VCF.
     block
         Rows at a time.
 
@@ -92,15 +101,15 @@ def read_variants(path: str | os.PathLike, schema: str, block: int = BLOCK) -> I
         raise InputError(
             f"{path}: not VCF",
             expected="a first line that begins with ##fileformat=VCF",
-            remedy=f"of a table tell its columns: --schema {', '.join(SCHEMAS)}",
+            remedy=f"of a table tell its columns: --schema {', '.join(VARIANT_SCHEMAS)}",
         )
-    if schema not in SCHEMAS:
-        raise InputError(f"schema {schema}", expected=", ".join(SCHEMAS))
+    if schema not in VARIANT_SCHEMAS:
+        raise InputError(f"schema {schema}", expected=", ".join(VARIANT_SCHEMAS))
     yield from _read_text(found, schema, block)
 
 
 def _read_text(path: Path, schema: str, block: int) -> Iterator[pd.DataFrame]:
-    names, rows, some = SCHEMAS[schema], [], False
+    names, rows, some = VARIANT_SCHEMAS[schema], [], False
     place = {name: number for number, name in enumerate(names)}
     base = 1 if schema in _ZERO_BASED else 0
     for number, line in numbered_lines(path, "variants"):
@@ -126,10 +135,10 @@ def _read_text(path: Path, schema: str, block: int) -> Iterator[pd.DataFrame]:
         name = name or f"{chrom}:{at}:{one}:{two}"
         rows.append((chrom, at, one, two, name, int(end), number, 0))
         if len(rows) >= block:
-            yield pd.DataFrame(rows, columns=COLUMNS)
+            yield pd.DataFrame(rows, columns=VARIANT_COLUMNS)
             rows, some = [], True
     if rows:
-        yield pd.DataFrame(rows, columns=COLUMNS)
+        yield pd.DataFrame(rows, columns=VARIANT_COLUMNS)
     elif not some:
         raise InputError(f"{path}: no variants", expected=f"lines of {', '.join(names)}")
 
@@ -172,7 +181,7 @@ def _read_vcf(path: Path, block: int) -> Iterator[pd.DataFrame]:
                         )
                     )
                 if len(rows) >= block:
-                    yield pd.DataFrame(rows, columns=COLUMNS)
+                    yield pd.DataFrame(rows, columns=VARIANT_COLUMNS)
                     rows, some = [], True
     except (OSError, ValueError, EOFError) as error:
         raise InputError(
@@ -183,7 +192,7 @@ def _read_vcf(path: Path, block: int) -> Iterator[pd.DataFrame]:
     finally:
         pysam.set_verbosity(verbosity)
     if rows:
-        yield pd.DataFrame(rows, columns=COLUMNS)
+        yield pd.DataFrame(rows, columns=VARIANT_COLUMNS)
     elif not some:
         raise InputError(f"{path}: no variants", expected="VCF records")
 
@@ -201,7 +210,7 @@ def allele_problems(table: pd.DataFrame) -> np.ndarray:
     return problems
 
 
-class Duplicates:
+class DuplicateVariants:
     """Tells, block after block, which variants were there before; keeps 8 bytes of each."""
 
     def __init__(self) -> None:

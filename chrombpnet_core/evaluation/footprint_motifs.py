@@ -1,0 +1,120 @@
+"""Motifs for marginal footprints: those of the enzymes, those of transcription factors, and a user's own file.
+
+The built-in ones are in ``footprint_motifs.json``, which says under ``attribution`` where they come from:
+kundajelab/chrombpnet, MIT licence.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.formats import numbered_lines
+from chrombpnet_core.genome import require_assay
+
+__all__ = [
+    "CONTROL",
+    "enzyme_footprint_motifs",
+    "motif_file_name",
+    "name_motifs",
+    "read_footprint_motifs",
+    "tf_footprint_motifs",
+]
+
+CONTROL = "control"
+"""The name of the footprint without a motif."""
+
+_LONGEST_NAME = 100  # letters of a motif's name, which is part of a file's
+
+
+def enzyme_footprint_motifs(assay: str) -> dict[str, str]:
+    """Bias motifs of an assay's enzyme, name → sequence, for marginal footprints."""
+    return dict(_built_in()[require_assay(assay)])
+
+
+def tf_footprint_motifs() -> list[tuple[str, str]]:
+    """Name and sequence of transcription factor motifs for footprints; a list, as NRF1 has two."""
+    return [(name, sequence) for name, sequence in _built_in()["TF"]]
+
+
+def read_footprint_motifs(path: str | os.PathLike) -> list[tuple[str, str]]:
+    """Names and sequences of motifs for footprints (``-pwm_f``), in file order; a name may stand there twice.
+
+    Each line is a name, a tab and the letters A, C, G, T or N in either case; an N leaves the base masked.
+
+    Raises
+    ------
+    InputError
+        Naming file and line: where there are not two columns, or another letter.
+    """
+    motifs = []
+    for number, line in numbered_lines(path, "motifs"):
+        fields = [field.strip() for field in (line.split("\t") if "\t" in line else line.split())]
+        where = f"{path}, line {number}"
+        if len(fields) != 2 or not all(fields):
+            raise InputError(where, expected="a motif's name, a tab and its sequence", found=repr(line))
+        name, letters = fields[0], fields[1].upper()
+        wrong = sorted(set(letters) - set("ACGTN"))
+        if wrong:
+            raise InputError(
+                f"{where}: sequence of motif {name}",
+                expected="letters A, C, G, T or N",
+                found=f"{wrong[0]!r} in {fields[1][:40]}",
+            )
+        motifs.append((name, letters))
+    if not motifs:
+        raise InputError(f"{path}: no motifs", expected="lines of a name, a tab and a sequence")
+    return motifs
+
+
+def name_motifs(motifs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Name → sequence, each name one that a file can be told by.
+
+    A name that stands there again, as NRF1 does in the reference's list of transcription factors, becomes ``NRF1_2``.
+
+    Parameters
+    ----------
+    motifs
+        Names and sequences, as of :func:`~chrombpnet_core.evaluation.read_footprint_motifs`.
+
+    Raises
+    ------
+    InputError
+        Where a name is the control's or too long, or two differ in no letter, digit, ``.``, ``+``, ``-`` or ``_``,
+        or in case alone: their pictures would overwrite each other.
+    """
+    named: dict[str, str] = {}
+    taken = {CONTROL: CONTROL}
+    times: dict[str, int] = {}
+    for name, letters in motifs:
+        times[name] = times.get(name, 0) + 1
+        unique = name if times[name] == 1 else f"{name}_{times[name]}"
+        key = motif_file_name(unique).casefold()
+        if key in taken:
+            other = "the footprint without a motif" if taken[key] == CONTROL else f"motif {taken[key]}"
+            raise InputError(
+                f"motif {unique}: its picture would have the file name of that of {other}", remedy="give it another name"
+            )
+        if len(key) > _LONGEST_NAME:
+            raise InputError(
+                f"motif {unique[:40]}…: its name", expected=f"at most {_LONGEST_NAME} letters", found=f"{len(unique)}"
+            )
+        named[unique] = letters
+        taken[key] = unique
+    return named
+
+
+def motif_file_name(motif: str) -> str:
+    """A motif's name as part of a file name, an address and an HDF5 path: what may mean more there becomes ``_``."""
+    return re.sub(r"[^A-Za-z0-9_.+-]", "_", motif)
+
+
+@cache
+def _built_in() -> dict:
+    source = resources.files(__package__).joinpath("footprint_motifs.json")
+    return json.loads(source.read_text(encoding="utf-8"))["motifs"]
