@@ -1,14 +1,17 @@
-"""A function in a process of its own: its outcome, its log lines, its errors, its end from outside."""
+"""Threads are as many as were asked for; a function in a process of its own: its outcome, log lines, errors, end."""
 
 from __future__ import annotations
 
 import logging
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from chrombpnet_core.concurrency import in_own_process
+from chrombpnet_core.concurrency import in_own_process, set_threads
 from chrombpnet_core.errors import InputError
 
 
@@ -51,3 +54,80 @@ def test_a_fault_is_seen(capfd):
 def test_a_process_that_is_killed_is_told():
     with pytest.raises(InputError, match=r"sum was ended from outside \(exit code -9\); was memory short"):
         in_own_process(die, what="sum")
+
+
+_PREDICT = """
+import os, sys, time
+from chrombpnet_core.concurrency import set_threads, usable_threads
+set_threads(1)
+assert usable_threads() == 1 and usable_threads(3) == 3
+import numpy as np
+from chrombpnet_core.models import Architecture, Predictor, bpnet
+
+def ticks():
+    ticks = {}
+    for thread in os.listdir("/proc/self/task"):
+        name, numbers = open(f"/proc/self/task/{thread}/stat").read().split("(", 1)[1].rsplit(")", 1)
+        ticks[thread, name] = sum(map(int, numbers.split()[11:13]))
+    return ticks
+
+predict = Predictor(bpnet(Architecture(64, 4, 600, 200)), 64)
+codes = np.random.default_rng(1).integers(0, 4, (64, 600), dtype=np.uint8)
+predict(codes)
+before, wall, cpu = ticks(), time.perf_counter(), time.process_time()
+for _ in range(20):
+    predict(codes)
+wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+busy = {thread: after - before.get(thread, 0) for thread, after in ticks().items()}
+pools = [name for _, name in busy if name in ("tf_Compute", "tf_XLAEigen")]
+print(cpu / wall, len(pools), sorted(busy.values())[-2] / max(busy.values()))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_one_thread_is_one_thread_in_a_real_prediction(backend):
+    run = subprocess.run(
+        [sys.executable, "-c", _PREDICT],
+        env=os.environ | {"KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    load, pool, second = map(float, run.stdout.split())
+    assert load < 1.3
+    assert pool <= 1
+    assert second < 0.3  # what the second busiest thread does, of the busiest
+
+
+_LATER = """
+import subprocess, sys
+import numba
+import numpy as np
+from chrombpnet_core.concurrency import set_threads, usable_threads
+from chrombpnet_core.genome import dinucleotide_shuffles
+if sys.argv[1] == "late":
+    dinucleotide_shuffles(np.zeros((2, 30), np.uint8), 1, 1)
+set_threads(1)
+dinucleotide_shuffles(np.zeros((2, 30), np.uint8), 1, 1)
+child = "import numba, chrombpnet_core.concurrency as c; print(c.usable_threads(), numba.get_num_threads())"
+print(usable_threads(), numba.get_num_threads())
+subprocess.run([sys.executable, "-c", child], check=True)
+"""
+
+
+@pytest.mark.parametrize("when", ["early", "late"])
+def test_the_limit_holds_for_numba_and_processes_started_later(when):
+    run = subprocess.run([sys.executable, "-u", "-c", _LATER, when], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    first, second = run.stdout.splitlines()
+    assert first == "1 1"
+    assert second.startswith("1 ")
+    if when == "early":
+        assert second == "1 1"
+
+
+def test_threads_below_one_are_refused():
+    with pytest.raises(InputError, match="1 or more"):
+        set_threads(0)
