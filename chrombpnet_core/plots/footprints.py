@@ -56,7 +56,7 @@ def footprint(
     Figure
         One panel.
     """
-    threshold = bool(by_enzyme([title])) if threshold is None else threshold
+    threshold = bool(motifs_by_enzyme([title])) if threshold is None else threshold
     figure, axes = one_panel(*((5.6, 3.2) if legend else (3.0, 2.2)))
     _draw_curves(axes, curves, errors or {})
     if threshold:
