@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from chrombpnet_core._doors import lazy_door
 
 if TYPE_CHECKING:
+    from chrombpnet_core.formats.atomic import UNFINISHED, written_whole
     from chrombpnet_core.formats.bgzf import DamagedError, decompressed
-    from chrombpnet_core.formats.bigwig import Intervals, write_bigwig
+    from chrombpnet_core.formats.bigwig import Intervals, covered_bases, write_bigwig
     from chrombpnet_core.formats.cram import count_cram_records
     from chrombpnet_core.formats.hdf5 import open_hdf5
+    from chrombpnet_core.formats.hdf5_table import GrowingTable, TableColumn
     from chrombpnet_core.formats.tensorboard import write_scalars
     from chrombpnet_core.formats.text import (
         check_complete,
@@ -28,11 +30,15 @@ if TYPE_CHECKING:
 __all__ = [
     "RECORD_HEAD",
     "RECORD_TAIL",
+    "UNFINISHED",
     "DamagedError",
+    "GrowingTable",
     "Intervals",
+    "TableColumn",
     "as_tfrecord",
     "check_complete",
     "count_cram_records",
+    "covered_bases",
     "decompressed",
     "is_bgzip",
     "is_comment",
@@ -44,5 +50,6 @@ __all__ = [
     "require_file",
     "write_bigwig",
     "write_scalars",
+    "written_whole",
 ]
 __getattr__, __dir__ = lazy_door(__name__, __file__)

@@ -10,8 +10,8 @@ import os
 import struct
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
+from chrombpnet_core.formats.atomic import written_whole
 from chrombpnet_core.formats.tfrecord import as_tfrecord
 
 __all__ = ["write_scalars"]
@@ -34,12 +34,8 @@ def write_scalars(path: str | os.PathLike, steps: Sequence[Mapping[str, float]])
             _bytes(1, _bytes(1, tag.encode()) + b"\x15" + struct.pack("<f", value)) for tag, value in values.items()
         )
         events.append(_event(now) + b"\x10" + _varint(step) + _bytes(5, summary))
-    partial = Path(path).with_name(f".{Path(path).name}.partial")
-    try:
+    with written_whole(path) as partial:
         partial.write_bytes(b"".join(map(as_tfrecord, events)))
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _event(wall_time: float) -> bytes:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 
 from chrombpnet_core.devices import is_out_of_memory
 from chrombpnet_core.errors import InputError
+from chrombpnet_core.formats import GrowingTable, TableColumn, written_whole
 from chrombpnet_core.genome import Genome, dinucleotide_shuffles, one_hot
 from chrombpnet_core.interpret.deepshap import Explainer
 from chrombpnet_core.progress import bar
@@ -121,12 +121,8 @@ def explain_regions(
 
 
 def _write_part(path: Path, scores: dict[str, np.ndarray]) -> None:
-    partial = path.with_suffix(".partial.npz")
-    try:
+    with written_whole(path) as partial:
         np.savez(partial, **scores)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _read_part(path: Path, explainer: Explainer, regions: int) -> dict[str, np.ndarray] | None:
@@ -182,32 +178,20 @@ class ContributionsFile:
         Whether scores are float32; else float16, as the reference's.
     """
 
-    def __init__(self, path: str | os.PathLike, length: int, exact: bool = False) -> None:
-        self._file = h5py.File(path, "w")
-        kinds = {"raw": np.int8, "shap": np.float32 if exact else np.float16}
-        kinds["projected_shap"] = kinds["shap"]
-        self._sets = {
-            name: self._file.create_dataset(
-                f"{name}/seq",
-                (0, 4, length),
-                kind,
-                maxshape=(None, 4, length),
-                chunks=(_CHUNK, 4, length),
-                compression="gzip",
-                compression_opts=1,
-                shuffle=True,
-            )
-            for name, kind in kinds.items()
-        }
+    def __init__(self, path: str | os.PathLike[str], length: int, exact: bool = False) -> None:
+        scores = np.float32 if exact else np.float16
+        kinds = {"raw/seq": np.int8, "shap/seq": scores, "projected_shap/seq": scores}
+        filters = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+        self._table = GrowingTable(
+            path, {name: TableColumn(kind, (4, length), _CHUNK, filters) for name, kind in kinds.items()}
+        )
 
     def append(self, codes: np.ndarray, hypothetical: np.ndarray) -> None:
         """Add regions: base codes uint8 ``(m, L)`` and hypothetical contributions ``(m, L, 4)``."""
         present = one_hot(codes)
-        for name, values in (("raw", present), ("shap", hypothetical), ("projected_shap", present * hypothetical)):
-            at = len(self._sets[name])
-            self._sets[name].resize(at + len(values), axis=0)
-            self._sets[name][at:] = values.swapaxes(1, 2).astype(self._sets[name].dtype)
+        rows = {"raw/seq": present, "shap/seq": hypothetical, "projected_shap/seq": present * hypothetical}
+        self._table.append({name: values.swapaxes(1, 2) for name, values in rows.items()})
 
     def close(self) -> None:
         """Write what is left and close the file."""
-        self._file.close()
+        self._table.close()

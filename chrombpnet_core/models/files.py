@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from chrombpnet_core.errors import ModelFileError
-from chrombpnet_core.formats import require_file
+from chrombpnet_core.formats import require_file, written_whole
 from chrombpnet_core.models.architecture import ACCESSIBILITY_PREFIX, BIAS_PREFIX, Architecture, preflatten_name
 from chrombpnet_core.models.ensemble import average_models, members_of
 from chrombpnet_core.models.keras2 import bpnet_config, ensemble_config, main_config
@@ -296,16 +296,12 @@ def save_model(model: keras.Model, path: str | os.PathLike) -> None:
 
     A model of the user's own architecture is written in Keras 3's own legacy HDF5, which Keras 3 alone reads.
     """
-    partial = Path(path).with_name(f".{Path(path).stem}.partial.h5")
-    try:
-        described = _describe(model)
+    described = _describe(model)
+    with written_whole(path) as partial:
         if described is None:
             model.save(partial)
         else:
             partial.write_bytes(_image(*described))
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _describe(model: keras.Model) -> tuple[dict, dict[str, list]] | None:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
-import pyBigWig
 
 from chrombpnet_core.formats import Intervals, write_bigwig
 from chrombpnet_core.genome import Genome
@@ -83,15 +80,8 @@ def write_insertions(
     """
     reads = spilled.counts
     inside = dict.fromkeys(sizes, 0)
-    target = Path(path)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".bigwig-") as scratch:
-        unfinished = Path(scratch) / "bigwig"
-        intervals = _intervals(spilled, sizes, {"+": delta_plus, "-": delta_minus - 1}, inside)
-        covered = write_bigwig(unfinished, sizes, intervals, sum(reads.values()), threads)
-        with pyBigWig.open(str(unfinished)) as written:
-            if written.header()["nBasesCovered"] != covered or written.chroms() != sizes:
-                raise OSError(f"{target}: the bigWig was not written whole; is the disk full?")
-        os.replace(unfinished, target)
+    intervals = _intervals(spilled, sizes, {"+": delta_plus, "-": delta_minus - 1}, inside)
+    covered = write_bigwig(path, sizes, intervals, sum(reads.values()), threads)
     counted = sum(inside.values())
     outside = sum(reads.values()) - counted
     if outside:

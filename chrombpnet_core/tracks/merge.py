@@ -1,18 +1,16 @@
-"""Insertions that come as bigWig instead of reads (``-ibw``): checked against the genome, summed, written sparse."""
+"""Insertions that come as bigWig instead of reads: checked against the genome, summed, written sparse."""
 
 from __future__ import annotations
 
 import logging
 import os
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 import numpy as np
-import pyBigWig
 
 from chrombpnet_core.errors import InputError
+from chrombpnet_core.formats import Intervals, covered_bases, write_bigwig
 from chrombpnet_core.genome import Naming
 from chrombpnet_core.progress import track
 from chrombpnet_core.tracks.coverage import Coverage
@@ -61,7 +59,11 @@ def check_coverage_sizes(coverage: Coverage, sizes: dict[str, int]) -> list[str]
 
 
 def merge_bigwigs(
-    paths: Sequence[str | os.PathLike], sizes: dict[str, int], path: str | os.PathLike, naming: Naming | None = None
+    paths: Sequence[str | os.PathLike[str]],
+    sizes: dict[str, int],
+    path: str | os.PathLike[str],
+    naming: Naming | None = None,
+    threads: int | None = None,
 ) -> dict[str, object]:
     """Write the sum of bigWigs, base by base, one chromosome in memory at a time; whole or not at all.
 
@@ -75,6 +77,8 @@ def merge_bigwigs(
         Where the sum goes.
     naming
         How the bigWigs' chromosome names are read.
+    threads
+        That compress; one per core by default.
 
     Returns
     -------
@@ -88,27 +92,23 @@ def merge_bigwigs(
         Where the file could not be written whole.
     """
     totals: dict[str, float] = {}
-    covered = 0
-    target = Path(path)
     with ExitStack() as stack:
-        inputs = [stack.enter_context(Coverage(each, naming, sizes)) for each in paths]
+        inputs = [stack.enter_context(Coverage(bigwig, naming, sizes)) for bigwig in paths]
         for coverage in inputs:
             check_coverage_sizes(coverage, sizes)
-        scratch = stack.enter_context(tempfile.TemporaryDirectory(dir=target.parent, prefix=".bigwig-"))
-        unfinished = Path(scratch) / "bigwig"
-        with pyBigWig.open(str(unfinished), "w") as bigwig:
-            bigwig.addHeader(list(sizes.items()))
-            for chrom, size in track(sizes.items(), "reading the bigWig", unit="chromosomes"):
-                values = _summed(inputs, chrom, size)
-                totals[chrom] = float(values.sum(dtype=np.float64))
-                covered += _add_values(bigwig, chrom, values)
-        if not covered:
-            raise InputError(f"{', '.join(str(each) for each in paths)}: no insertions on the chromosomes in use")
-        with pyBigWig.open(str(unfinished)) as written:  # a full disk goes unnoticed while writing
-            if written.header()["nBasesCovered"] != covered:
-                raise OSError(f"{target}: the bigWig was not written whole; is the disk full?")
-        os.replace(unfinished, target)
+        expected = sum(covered_bases(coverage.path) for coverage in inputs)
+        covered = write_bigwig(path, sizes, _merged_intervals(inputs, sizes, totals), expected, threads)
     return {"insertions": sum(totals.values()), "positions": covered, "insertions_by_chromosome": totals}
+
+
+def _merged_intervals(inputs: list[Coverage], sizes: dict[str, int], totals: dict[str, float]) -> Iterator[Intervals]:
+    """Sums as intervals, chromosome by chromosome; ``totals`` is filled with the insertions of each."""
+    for chrom, size in track(sizes.items(), "reading the bigWig", unit="chromosomes"):
+        values = _summed(inputs, chrom, size)
+        totals[chrom] = float(values.sum(dtype=np.float64))
+        yield from _runs(chrom, values)
+    if not any(totals.values()):
+        raise InputError(f"{', '.join(coverage.path for coverage in inputs)}: no insertions on the chromosomes in use")
 
 
 def _summed(inputs: list[Coverage], chrom: str, size: int) -> np.ndarray:
@@ -127,13 +127,12 @@ def _summed(inputs: list[Coverage], chrom: str, size: int) -> np.ndarray:
     return values
 
 
-def _add_values(bigwig, chrom: str, values: np.ndarray) -> int:
-    """Append the longest runs of one value, zeros left out; the number of bases they cover."""
+def _runs(chrom: str, values: np.ndarray) -> Iterator[Intervals]:
+    """The longest runs of one value, zeros left out."""
     first = np.flatnonzero(np.diff(values, prepend=np.nan) != 0)
     ends = np.append(first[1:], len(values))
     kept = values[first] != 0
     first, ends = first[kept], ends[kept]
-    for at in range(0, len(first), _BLOCK):
-        part = slice(at, at + _BLOCK)
-        bigwig.addEntries(np.full(len(first[part]), chrom), first[part], ends=ends[part], values=values[first[part]])
-    return int((ends - first).sum())
+    for begin in range(0, len(first), _BLOCK):
+        block = slice(begin, begin + _BLOCK)
+        yield Intervals(chrom, first[block], ends[block], values[first[block]])

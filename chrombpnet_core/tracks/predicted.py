@@ -8,7 +8,6 @@ windows of some hundred: the rest is in a :class:`RowsOnDisk`.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,9 @@ from typing import NamedTuple
 
 import h5py
 import numpy as np
-import pyBigWig
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats import Intervals, write_bigwig
+from chrombpnet_core.formats import GrowingTable, Intervals, TableColumn, write_bigwig
 from chrombpnet_core.genome import Genome
 from chrombpnet_core.progress import bar
 
@@ -211,13 +209,7 @@ def write_track(
                 yield Intervals(chrom, positions, positions + 1, values)
                 progress.update(len(positions))
 
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".bigwig-") as scratch:
-        unfinished = Path(scratch) / "bigwig"
-        write_bigwig(unfinished, sizes, intervals(), placement.bases, threads)
-        with pyBigWig.open(str(unfinished)) as written:
-            if written.header()["nBasesCovered"] != placement.bases or written.chroms() != sizes:
-                raise OSError(f"{target}: the bigWig was not written whole; is the disk full?")
-        os.replace(unfinished, target)
+    write_bigwig(target, sizes, intervals(), placement.bases, threads)
 
 
 class RegionPredictionsFile:
@@ -232,39 +224,31 @@ class RegionPredictionsFile:
     """
 
     def __init__(self, path: str | os.PathLike, width: int) -> None:
-        self._file = h5py.File(path, "w")
         columns = {
-            "coords/coords_chrom": h5py.string_dtype(),
-            "coords/coords_center": np.int64,
-            "coords/coords_peak": np.int8,
-            "predictions/logcounts": np.float32,
+            "coords/coords_chrom": TableColumn(h5py.string_dtype()),
+            "coords/coords_center": TableColumn(np.int64),
+            "coords/coords_peak": TableColumn(np.int8),
+            "predictions/logcounts": TableColumn(np.float32),
+            "predictions/profs": TableColumn(np.float32, (width,), 64, {"compression": "gzip"}),
         }
-        self._sets = {
-            key: self._file.create_dataset(key, (0,), kind, maxshape=(None,), chunks=(4096,))
-            for key, kind in columns.items()
-        }
-        self._sets["predictions/profs"] = self._file.create_dataset(
-            "predictions/profs", (0, width), np.float32, maxshape=(None, width), chunks=(64, width), compression="gzip"
-        )
+        self._table = GrowingTable(path, columns)
 
     def append(
         self, chroms: np.ndarray, centres: np.ndarray, is_peak: np.ndarray, profiles: np.ndarray, log_counts: np.ndarray
     ) -> None:
         """Add regions: all ``(n,)`` but ``profiles``, probabilities ``(n, width)``."""
-        values = {
-            "coords/coords_chrom": np.asarray(chroms, dtype=object),
-            "coords/coords_center": centres,
-            "coords/coords_peak": is_peak,
-            "predictions/logcounts": log_counts,
-            "predictions/profs": profiles,
-        }
-        for key, value in values.items():
-            at = len(self._sets[key])
-            self._sets[key].resize(at + len(value), axis=0)
-            self._sets[key][at:] = value
+        self._table.append(
+            {
+                "coords/coords_chrom": np.asarray(chroms, dtype=object),
+                "coords/coords_center": centres,
+                "coords/coords_peak": is_peak,
+                "predictions/logcounts": log_counts,
+                "predictions/profs": profiles,
+            }
+        )
 
     def __enter__(self) -> RegionPredictionsFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._table.close()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from chrombpnet_core.formats import written_whole
+
 __all__ = ["Checkpoint"]
 
 
@@ -27,12 +29,8 @@ class Checkpoint:
 
     def save(self, state: dict[str, np.ndarray]) -> None:
         """Replace the file; where that fails, the one before stays."""
-        partial = self.path.with_suffix(".partial.npz")
-        try:
+        with written_whole(self.path) as partial:
             np.savez(partial, **state)
-            os.replace(partial, self.path)
-        finally:
-            partial.unlink(missing_ok=True)
         self._saved()
 
     def load(self) -> dict[str, np.ndarray] | None:

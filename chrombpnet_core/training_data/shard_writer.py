@@ -6,7 +6,6 @@ the number of regions. This module is all that a writing process imports.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -25,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import pyBigWig
 
-from chrombpnet_core.formats import RECORD_HEAD, RECORD_TAIL, as_tfrecord
+from chrombpnet_core.formats import RECORD_HEAD, RECORD_TAIL, UNFINISHED, as_tfrecord, written_whole
 from chrombpnet_core.genome import Genome, open_genome
 from chrombpnet_core.training_data.example_format import VERSION, ShardLayout, encode_records
 
@@ -34,7 +33,6 @@ __all__ = ["ShardContent", "ShardSources", "WrittenShard", "write_shard_files"]
 _SPAN = 1 << 21  # bp read at a time
 _GAP = 1 << 15  # bp without regions that are not read
 _AT_ONCE = 1 << 10  # regions encoded at a time
-_PARTIAL = ".partial"
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ def write_shard_files(
     OSError
         Where a writing process was killed.
     """
-    for left in resume.glob(f".*{_PARTIAL}") if resume else ():  # of an attempt that was killed
+    for left in resume.glob(UNFINISHED) if resume else ():  # of an attempt that was killed
         left.unlink()
     written = [_taken(part, folder, resume) for part in parts]
     for part, found in zip(parts, written, strict=True):
@@ -189,7 +187,7 @@ def _open_and_write(part: ShardContent, sources: ShardSources, folder: Path, res
 def _write(part: ShardContent, genome: Genome, bigwig, folder: Path, resume: Path | None) -> WrittenShard:
     """Write one shard, and keep it in ``resume``."""
     lengths, counts = [], []
-    with _whole(folder / part.name) as path, open(path, "wb") as file:
+    with written_whole(folder / part.name) as path, open(path, "wb") as file:
         for records, sums in _records(part, genome, bigwig):
             file.write(b"".join(map(as_tfrecord, records)))
             lengths += [len(record) for record in records]
@@ -200,7 +198,7 @@ def _write(part: ShardContent, genome: Genome, bigwig, folder: Path, resume: Pat
     if resume:
         _link(folder / part.name, resume / part.name)
         # last: its presence says that all is there
-        with _whole(resume / f"{part.name}.npz") as path, open(path, "wb") as file:
+        with written_whole(resume / f"{part.name}.npz") as path, open(path, "wb") as file:
             np.savez(file, fingerprint=np.array(part.fingerprint()), **vars(written))
     return written
 
@@ -221,20 +219,9 @@ def _taken(part: ShardContent, folder: Path, resume: Path | None) -> WrittenShar
     return written
 
 
-@contextlib.contextmanager
-def _whole(target: Path) -> Iterator[Path]:
-    """A path to write to, beside ``target``, that takes its place in the end; nothing stays behind otherwise."""
-    path = target.with_name(f".{target.name}.{os.getpid()}{_PARTIAL}")
-    try:
-        yield path
-        os.replace(path, target)
-    finally:
-        path.unlink(missing_ok=True)
-
-
 def _link(source: Path, target: Path) -> None:
     """The same file under another name, or a copy where the file system cannot."""
-    with _whole(target) as path:
+    with written_whole(target) as path:
         try:
             os.link(source, path)
         except OSError:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import h5py
 import numpy as np
 
+from chrombpnet_core.formats import GrowingTable, TableColumn
 from chrombpnet_core.variants.scores import AllelePredictions
 
 __all__ = []
@@ -27,43 +28,29 @@ class AllelePredictionsFile:
         Output length in bp.
     """
 
-    def __init__(self, path: str | os.PathLike, width: int) -> None:
-        self._file = h5py.File(path, "w")
-        self._sets = {
-            "variant_ids": self._file.create_dataset(
-                "variant_ids", (0,), h5py.string_dtype(), maxshape=(None,), chunks=(1024,)
-            )
-        }
+    def __init__(self, path: str | os.PathLike[str], width: int) -> None:
+        filters = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+        columns = {"variant_ids": TableColumn(h5py.string_dtype(), chunk=1024)}
         for allele in ("allele1", "allele2"):
-            for name, shape in ((f"{allele}_pred_counts", ()), (f"{allele}_pred_profiles", (width,))):
-                self._sets[name] = self._file.create_dataset(
-                    f"observed/{name}",
-                    (0, *shape),
-                    np.float32,
-                    maxshape=(None, *shape),
-                    chunks=(64, *shape) if shape else (4096,),
-                    compression="gzip",
-                    compression_opts=1,
-                    shuffle=True,
-                )
+            columns[f"observed/{allele}_pred_counts"] = TableColumn(np.float32, filters=filters)
+            columns[f"observed/{allele}_pred_profiles"] = TableColumn(np.float32, (width,), 64, filters)
+        self._table = GrowingTable(path, columns)
 
     def append(self, names: Iterable[str], alleles: AllelePredictions) -> None:
         """Add variants."""
-        values = {
-            "variant_ids": np.asarray(list(names), dtype=object),
-            "allele1_pred_counts": alleles.counts1,
-            "allele2_pred_counts": alleles.counts2,
-            "allele1_pred_profiles": alleles.logits1,
-            "allele2_pred_profiles": alleles.logits2,
-        }
-        for name, value in values.items():
-            at = len(self._sets[name])
-            self._sets[name].resize(at + len(value), axis=0)
-            self._sets[name][at:] = value
+        self._table.append(
+            {
+                "variant_ids": np.asarray(list(names), dtype=object),
+                "observed/allele1_pred_counts": alleles.counts1,
+                "observed/allele2_pred_counts": alleles.counts2,
+                "observed/allele1_pred_profiles": alleles.logits1,
+                "observed/allele2_pred_profiles": alleles.logits2,
+            }
+        )
 
     def close(self) -> None:
         """Write what is left and close the file."""
-        self._file.close()
+        self._table.close()
 
 
 class VariantContributionsFile:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chrombpnet_core.formats import Intervals, write_bigwig
-from chrombpnet_core.formats import bigwig as bigwig_writer
+from chrombpnet_core.formats import Intervals, _bigwig_index, _bigwig_sections, covered_bases, write_bigwig
+from chrombpnet_core.formats import bigwig as bigwig_writing
 
 GAPS = st.lists(st.tuples(st.integers(0, 400), st.integers(1, 300), st.integers(-3, 9)), max_size=40)
 
@@ -41,16 +41,16 @@ def test_readers_find_what_was_written(tmp_path_factory, chromosomes, size, item
     written = [intervals_of(f"chr{10 - at}", gaps) for at, gaps in enumerate(chromosomes)]
     sizes = {each.chrom: int(each.ends[-1]) + 7 if len(each.ends) else 3 for each in written}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bigwig_writer, "_ITEMS", items)
-        patch.setattr(bigwig_writer, "_SECTIONS", 2)
-        patch.setattr(bigwig_writer, "_FINEST", 16)
-        patch.setattr(bigwig_writer, "_NODE", 2 if deep else 256)
+        patch.setattr(_bigwig_sections, "_ITEMS", items)
+        patch.setattr(_bigwig_sections, "_SECTIONS", 2)
+        patch.setattr(bigwig_writing, "_FINEST", 16)
+        patch.setattr(_bigwig_index, "_NODE", 2 if deep else 256)
         covered = write_bigwig(
             folder / "x.bw", sizes, (part for each in written for part in parts(each, size)), 10**6, threads
         )
     lengths = np.concatenate([each.ends - each.starts for each in written])
     values = np.concatenate([each.values for each in written]).astype(float)
-    assert covered == lengths.sum()
+    assert covered == lengths.sum() == covered_bases(folder / "x.bw")
     with pyBigWig.open(str(folder / "x.bw")) as bigwig:
         assert bigwig.chroms() == sizes
         assert list(bigwig.chroms()) == list(sizes)
@@ -76,7 +76,7 @@ def check_zooms(bigwig, written, size):
 
 def test_zoom_levels_hold_what_their_bins_hold(tmp_path, monkeypatch):
     """Every record of every zoom level against the dense values, read without any library."""
-    monkeypatch.setattr(bigwig_writer, "_FINEST", 8)
+    monkeypatch.setattr(bigwig_writing, "_FINEST", 8)
     rng = np.random.default_rng(0)
     dense = rng.integers(0, 4, 3000).astype(np.float32) * (rng.random(3000) < 0.3)
     at = np.flatnonzero(dense)
@@ -88,7 +88,7 @@ def test_zoom_levels_hold_what_their_bins_hold(tmp_path, monkeypatch):
     for level in range(levels):
         width, _, data_at, index_at = struct.unpack_from("<IIQQ", raw, 64 + 24 * level)
         assert width == 8 * 4**level
-        records = np.frombuffer(zlib.decompressobj().decompress(raw[data_at + 4 : index_at]), bigwig_writer._BIN)
+        records = np.frombuffer(zlib.decompressobj().decompress(raw[data_at + 4 : index_at]), _bigwig_sections._BIN)
         assert struct.unpack_from("<I", raw, data_at)[0] == len(records)
         padded = np.pad(dense, (0, -len(dense) % width)).reshape(-1, width).astype(float)
         kept = np.flatnonzero(padded.any(axis=1))
@@ -147,3 +147,11 @@ def test_equal_tracks_are_equal_files_however_many_threads_write_them(tmp_path):
         write_bigwig(tmp_path / "x.bw", sizes, tracks, 45_000, threads=1 + turn % 4)
         written.add((tmp_path / "x.bw").read_bytes())
     assert len(written) == 1
+
+
+def test_a_bigwig_that_was_not_written_whole_does_not_appear(tmp_path, monkeypatch):
+    write = bigwig_writing._write
+    monkeypatch.setattr(bigwig_writing, "_write", lambda *given: write(*given) + 1)
+    with pytest.raises(OSError, match="not written whole"):
+        write_bigwig(tmp_path / "x.bw", {"a": 5}, [], 0)
+    assert not list(tmp_path.iterdir())

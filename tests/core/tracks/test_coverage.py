@@ -114,14 +114,6 @@ def test_nothing_half_written_stays(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fragments.tsv", "scratch"]
 
 
-def test_a_bigwig_that_lacks_intervals_is_not_published(tmp_path, monkeypatch):
-    write = insertions.write_bigwig
-    monkeypatch.setattr(insertions, "write_bigwig", lambda *given: write(*given) + 1)
-    with pytest.raises(OSError, match="not written whole"):
-        counted(tmp_path, [("chr1", 1, 5)], (0, 0))
-    assert not (tmp_path / "out.bw").exists()
-
-
 @pytest.mark.golden
 @pytest.mark.parametrize(("name", "deltas"), [("auto", (4, -4)), ("4_-4", (0, 0)), ("4_-5", (0, 1))])
 def test_insertions_of_the_reference(shared, yeast, tmp_path, name, deltas):
