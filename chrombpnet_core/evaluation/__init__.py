@@ -37,19 +37,21 @@ if TYPE_CHECKING:
         write_footprints,
     )
     from chrombpnet_core.evaluation.metrics import (
-        RegionScores,
         auprc,
         auroc,
-        evaluate_predictions,
         jensen_shannon,
         mean_squared_error,
         normalised_jsd,
         pearson,
+        spearman,
+        uniform_jsd,
+    )
+    from chrombpnet_core.evaluation.region_scores import (
+        RegionScores,
+        evaluate_predictions,
         quality_metric,
         score_regions,
-        spearman,
         summarise_scores,
-        uniform_jsd,
     )
     from chrombpnet_core.evaluation.thresholds import (
         FEWEST_READS,

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import numbered_lines
@@ -33,19 +34,51 @@ _LONGEST_NAME = 100  # letters of a motif's name, which is part of a file's
 
 
 def enzyme_footprint_motifs(assay: str) -> dict[str, str]:
-    """Bias motifs of an assay's enzyme, name → sequence, for marginal footprints."""
+    """List the motifs that an assay's enzyme prefers to cut.
+
+    Parameters
+    ----------
+    assay
+        ``ATAC`` or ``DNASE``.
+
+    Returns
+    -------
+    dict of str to str
+        Name → sequence.
+
+    Examples
+    --------
+    >>> enzyme_footprint_motifs("ATAC")["tn5_1"]
+    'GCACAGTACAGAGCTG'
+    """
     return dict(_built_in()[require_assay(assay)])
 
 
 def tf_footprint_motifs() -> list[tuple[str, str]]:
-    """Name and sequence of transcription factor motifs for footprints; a list, as NRF1 has two."""
+    """List transcription factor motifs for footprints.
+
+    Returns
+    -------
+    list of tuple of str
+        Name and sequence; not a dict, as NRF1 has two.
+    """
     return [(name, sequence) for name, sequence in _built_in()["TF"]]
 
 
-def read_footprint_motifs(path: str | os.PathLike) -> list[tuple[str, str]]:
-    """Names and sequences of motifs for footprints (``-pwm_f``), in file order; a name may stand there twice.
+def read_footprint_motifs(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
+    """Read names and sequences of motifs for footprints from a file.
 
     Each line is a name, a tab and the letters A, C, G, T or N in either case; an N leaves the base masked.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    list of tuple of str
+        Name and sequence, in file order; a name may stand there twice.
 
     Raises
     ------
@@ -73,20 +106,30 @@ def read_footprint_motifs(path: str | os.PathLike) -> list[tuple[str, str]]:
 
 
 def name_motifs(motifs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Name → sequence, each name one that a file can be told by.
+    """Give each motif a name of its own, whose files overwrite no other's.
 
     A name that stands there again, as NRF1 does in the reference's list of transcription factors, becomes ``NRF1_2``.
 
     Parameters
     ----------
     motifs
-        Names and sequences, as of :func:`~chrombpnet_core.evaluation.read_footprint_motifs`.
+        Names and sequences, as of :func:`read_footprint_motifs`.
+
+    Returns
+    -------
+    dict of str to str
+        Name → sequence.
 
     Raises
     ------
     InputError
         Where a name is the control's or too long, or two differ in no letter, digit, ``.``, ``+``, ``-`` or ``_``,
         or in case alone: their pictures would overwrite each other.
+
+    Examples
+    --------
+    >>> name_motifs([("NRF1", "TGCGCATGCGCA"), ("NRF1", "CTGCGCATGCGC")])
+    {'NRF1': 'TGCGCATGCGCA', 'NRF1_2': 'CTGCGCATGCGC'}
     """
     named: dict[str, str] = {}
     taken = {CONTROL: CONTROL}
@@ -110,11 +153,28 @@ def name_motifs(motifs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def motif_file_name(motif: str) -> str:
-    """A motif's name as part of a file name, an address and an HDF5 path: what may mean more there becomes ``_``."""
+    """Spell a motif's name as part of a file name, an address and an HDF5 path.
+
+    Parameters
+    ----------
+    motif
+        The motif's name.
+
+    Returns
+    -------
+    str
+        The same with ``_`` for every letter that may mean more there.
+
+    Examples
+    --------
+    >>> motif_file_name("AP-1 (FOS/JUN)")
+    'AP-1__FOS_JUN_'
+    """
     return re.sub(r"[^A-Za-z0-9_.+-]", "_", motif)
 
 
 @cache
-def _built_in() -> dict:
+def _built_in() -> dict[str, Any]:
     source = resources.files(__package__).joinpath("footprint_motifs.json")
-    return json.loads(source.read_text(encoding="utf-8"))["motifs"]
+    motifs: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))["motifs"]
+    return motifs

@@ -1,4 +1,4 @@
-"""Marginal footprints: what a model predicts, on average, around a motif put into background (REFERENCE.md 11).
+"""Marginal footprints: what a model predicts, on average, around a motif put into background sequence.
 
 A model that still answers to the enzyme's own motifs has not been freed of the enzyme's bias.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import h5py
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
+from chrombpnet_core._types import AnyArray, Codes, Floats
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation.footprint_motifs import CONTROL, motif_file_name
 from chrombpnet_core.genome import Genome, centres, codes_of, on_chromosomes, reverse_complement, windows_fit
@@ -31,13 +33,11 @@ __all__ = [
     "write_footprints",
 ]
 
-PredictFunction = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+PredictFunction: TypeAlias = Callable[[Codes], tuple[AnyArray, AnyArray]]
 """Base codes uint8 ``(n, L)`` to profile logits ``(n, W)`` and log counts ``(n,)`` or ``(n, 1)``."""
-
 
 STANDARD_ERRORS_95 = 1.96
 """Standard errors on either side of a mean that hold its 95 % confidence interval."""
-
 
 _READ_AT_ONCE = 1024  # sequences between two looks at the progress
 
@@ -56,13 +56,13 @@ class Footprint:
         float64 ``(W,)``: standard error of ``profile`` over the sequences; None where there are fewer than two.
     """
 
-    profile: np.ndarray
+    profile: Floats
     counts: float
-    error: np.ndarray | None = None
+    error: Floats | None = None
 
 
-def background_sequences(genome: Genome, regions: pd.DataFrame, chroms: Sequence[str], width: int) -> tuple[np.ndarray, int]:
-    """The sequences that motifs are put into: those of the regions on some chromosomes, at their centres.
+def background_sequences(genome: Genome, regions: pd.DataFrame, chroms: Sequence[str], width: int) -> tuple[Codes, int]:
+    """Read the sequences that motifs are put into: those of the regions on some chromosomes, at their centres.
 
     Parameters
     ----------
@@ -77,8 +77,10 @@ def background_sequences(genome: Genome, regions: pd.DataFrame, chroms: Sequence
 
     Returns
     -------
-    Base codes, uint8 ``(n, width)``, in the order of ``regions`` (211 MB for 100,000 of 2,114 bp); and how many regions
-    on these chromosomes were left out, as their window leaves the chromosome.
+    codes : numpy.ndarray
+        Base codes, uint8 ``(n, width)``, in the order of ``regions`` (211 MB for 100,000 of 2,114 bp).
+    left_out : int
+        How many regions on these chromosomes were left out, as their window leaves the chromosome.
 
     Raises
     ------
@@ -86,8 +88,8 @@ def background_sequences(genome: Genome, regions: pd.DataFrame, chroms: Sequence
         Where no region is left.
     """
     tested = regions[on_chromosomes(regions, list(chroms))]
-    kept = tested[windows_fit(tested, genome.sizes, width)]
-    if kept.empty:
+    whole = tested[windows_fit(tested, genome.sizes, width)]
+    if whole.empty:
         why = (
             f"all {len(tested):,} of them lie too near a chromosome end for the model's {width:,} bp"
             if len(tested)
@@ -95,19 +97,19 @@ def background_sequences(genome: Genome, regions: pd.DataFrame, chroms: Sequence
         )
         raise InputError(
             f"none of the {len(regions):,} regions can be used as background for footprints: {why}",
-            remedy="give regions (-r) on the test chromosomes of the fold (-fl)",
+            remedy="give `regions` on the test chromosomes of the `fold`",
         )
-    names, starts = kept["chrom"].to_numpy(dtype=object), centres(kept) - width // 2
-    codes = np.empty((len(kept), width), dtype=np.uint8)
-    parts = range(0, len(kept), _READ_AT_ONCE)
-    for at in track(parts, "reading background sequences", unit=f"x {_READ_AT_ONCE:,} regions"):
-        rows = slice(at, at + _READ_AT_ONCE)
+    names, starts = whole["chrom"].to_numpy(dtype=object), centres(whole) - width // 2
+    codes = np.empty((len(whole), width), dtype=np.uint8)
+    firsts = range(0, len(whole), _READ_AT_ONCE)
+    for first in track(firsts, "reading background sequences", unit=f"x {_READ_AT_ONCE:,} regions"):
+        rows = slice(first, first + _READ_AT_ONCE)
         codes[rows] = genome.windows(names[rows], starts[rows], width)
-    return codes, len(tested) - len(kept)
+    return codes, len(tested) - len(whole)
 
 
-def insert_motif(codes: np.ndarray, motif: str) -> np.ndarray:
-    """Copies of sequences with a motif written over their centre, from ``L // 2 - len(motif) // 2``.
+def insert_motif(codes: Codes, motif: str) -> Codes:
+    """Copy sequences with a motif written over their centre, from ``L // 2 - len(motif) // 2``.
 
     Parameters
     ----------
@@ -116,10 +118,21 @@ def insert_motif(codes: np.ndarray, motif: str) -> np.ndarray:
     motif
         Letters; one that is not A, C, G or T masks the base. Empty: no motif.
 
+    Returns
+    -------
+    numpy.ndarray
+        Base codes, uint8 ``(n, L)``.
+
     Raises
     ------
     InputError
         Where the motif is longer than the sequences.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> insert_motif(np.zeros((1, 8), dtype=np.uint8), "CGT")
+    array([[0, 0, 0, 1, 2, 3, 0, 0]], dtype=uint8)
     """
     length = codes.shape[-1]
     if len(motif) > length:
@@ -134,13 +147,13 @@ def insert_motif(codes: np.ndarray, motif: str) -> np.ndarray:
 
 def marginal_footprint(
     predict: PredictFunction,
-    codes: np.ndarray,
+    codes: Codes,
     motif: str = "",
     batch_size: int = 64,
     *,
     on_batch: Callable[[int], object] = lambda sequences: None,
 ) -> Footprint:
-    """The footprint of one motif over background sequences; without one, the control.
+    """Compute the footprint of one motif over background sequences; without a motif, the control.
 
     Track = softmax(logits) × (exp(log counts) − 1), forward plus the flipped one of the reverse complement, scaled to a
     sum of 1 per sequence, then the mean over sequences. A sequence whose two tracks cancel to 0 has no footprint and is
@@ -157,62 +170,97 @@ def marginal_footprint(
     batch_size
         Sequences predicted at a time.
     on_batch
-        Called with the number of sequences of each batch done, for progress.
+        Called with the number of sequences of each finished batch, for progress.
+
+    Returns
+    -------
+    Footprint
+        Profile, counts and standard error.
 
     Raises
     ------
     InputError
         Where there are no sequences, none with a footprint, or predictions are not finite.
+
+    Examples
+    --------
+    A model that cuts G twice as often as other bases, over one sequence:
+
+    >>> import numpy as np
+    >>> def predict(codes):
+    ...     return np.log(1.0 + (codes == 2)), np.full(len(codes), np.log(11))
+    >>> found = marginal_footprint(predict, np.zeros((1, 4), dtype=np.uint8), "GC")
+    >>> found.profile.round(3)
+    array([0.2, 0.3, 0.3, 0.2])
+    >>> round(found.counts, 3)
+    20.0
     """
     if len(codes) == 0:
         raise InputError(
             "no background sequences for the footprints", remedy="give nonpeaks on the test chromosomes of the fold"
         )
-    profile, squares, counts, used = 0.0, 0.0, 0.0, 0
+    profile_sum, square_sum, counts, used = 0.0, 0.0, 0.0, 0
     for start in range(0, len(codes), batch_size):
         batch = insert_motif(codes[start : start + batch_size], motif)
-        forward, backward = _tracks(predict, batch), _tracks(predict, reverse_complement(batch))
-        both = forward + backward[:, ::-1]
-        totals = both.sum(axis=1)
-        if not np.isfinite(totals).all():
-            raise InputError(
-                "the model predicts values that are not finite",
-                remedy="its training diverged; train it again with a lower learning rate (-l)",
-            )
-        valid = totals != 0
-        shares = both[valid] / totals[valid, None]
-        profile = profile + shares.sum(axis=0)
-        squares = squares + np.square(shares).sum(axis=0)
+        shares, totals = _shares_of_cuts(predict, batch)
+        profile_sum = profile_sum + shares.sum(axis=0)
+        square_sum = square_sum + np.square(shares).sum(axis=0)
         counts += float(totals.sum())
-        used += int(valid.sum())
+        used += len(shares)
         on_batch(len(batch))
     if not used:
         raise InputError("the model predicts no cuts on any background sequence", remedy="check that the model is trained")
-    mean = np.asarray(profile) / used
-    variance = np.maximum(squares / used - np.square(mean), 0) / (used - 1) if used > 1 else None
+    mean: Floats = np.asarray(profile_sum) / used
+    variance = np.maximum(square_sum / used - np.square(mean), 0) / (used - 1) if used > 1 else None
     return Footprint(mean, counts / len(codes), None if variance is None else np.sqrt(variance))
 
 
-def _tracks(predict: PredictFunction, codes: np.ndarray) -> np.ndarray:
+def _shares_of_cuts(predict: PredictFunction, codes: Codes) -> tuple[Floats, Floats]:
+    """Shares of both strands' cuts at each base, ``(m, W)``, of sequences that have any; predicted cuts of all, ``(n,)``."""
+    forward, backward = _cuts(predict, codes), _cuts(predict, reverse_complement(codes))
+    both = forward + backward[:, ::-1]
+    totals = both.sum(axis=1)
+    if not np.isfinite(totals).all():
+        raise InputError(
+            "the model predicts values that are not finite",
+            remedy="its training diverged; train it again with a lower `learning_rate`",
+        )
+    cut = totals != 0
+    return both[cut] / totals[cut, None], totals
+
+
+def _cuts(predict: PredictFunction, codes: Codes) -> Floats:
     """Predicted cuts per base, float64 ``(n, W)``."""
     logits, logcounts = predict(np.ascontiguousarray(codes))
     totals = np.expm1(np.asarray(logcounts, dtype=np.float64).reshape(-1, 1))
-    return softmax(np.asarray(logits, dtype=np.float64), axis=-1) * totals
+    cuts: Floats = softmax(np.asarray(logits, dtype=np.float64), axis=-1) * totals
+    return cuts
 
 
 def marginal_footprints(
     predict: PredictFunction,
-    codes: np.ndarray,
+    codes: Codes,
     motifs: Mapping[str, str],
     batch_size: int = 64,
     *,
     on_done: Callable[[str], object] = lambda name: None,
     on_batch: Callable[[int], object] = lambda sequences: None,
 ) -> dict[str, Footprint]:
-    """Footprints by name: the control first, then every motif of ``motifs`` (name to letters).
+    """Compute footprints of several motifs, the control first.
 
-    ``on_done`` is called with each name, for progress. Other arguments as in :func:`marginal_footprint`; a motif that is
-    longer than the sequences is refused before any is done.
+    Parameters
+    ----------
+    predict, codes, batch_size, on_batch
+        As for :func:`marginal_footprint`.
+    motifs
+        Name → letters; one that is longer than the sequences is refused before any is computed.
+    on_done
+        Called with the name of each finished footprint, for progress.
+
+    Returns
+    -------
+    dict of str to Footprint
+        By name; the control's is :data:`CONTROL`.
     """
     for name, motif in motifs.items():
         if len(motif) > codes.shape[-1]:
@@ -228,12 +276,19 @@ def marginal_footprints(
     return footprints
 
 
-def write_footprints(footprints: Mapping[str, Footprint], path: str | os.PathLike) -> None:
-    """Write HDF5: a group for each name with ``footprint``, float32 ``(W,)``, and ``counts``, float32 ``(1,)``.
+def write_footprints(footprints: Mapping[str, Footprint], path: str | os.PathLike[str]) -> None:
+    """Write footprints as HDF5: a group for each name with ``footprint``, float32 ``(W,)``, and ``counts``, ``(1,)``.
 
     Both have a second name, ``i0`` and ``i1``, under which programs made for the reference's files look them up;
     deepdish loads each group as a list of the two. ``standard_error``, float32 ``(W,)``, is there where it is known, and
     those programs do not look at it.
+
+    Parameters
+    ----------
+    footprints
+        By name, of which :func:`motif_file_name` becomes the group's.
+    path
+        Where the file goes.
     """
     with h5py.File(path, "w") as file:
         for name, footprint in footprints.items():
@@ -245,8 +300,19 @@ def write_footprints(footprints: Mapping[str, Footprint], path: str | os.PathLik
                 group.create_dataset("standard_error", data=footprint.error.astype(np.float32))
 
 
-def read_footprints(path: str | os.PathLike) -> dict[str, Footprint]:
-    """What :func:`write_footprints` wrote, by :func:`motif_file_name`."""
+def read_footprints(path: str | os.PathLike[str]) -> dict[str, Footprint]:
+    """Read what :func:`write_footprints` wrote.
+
+    Parameters
+    ----------
+    path
+        The HDF5 file.
+
+    Returns
+    -------
+    dict of str to Footprint
+        By the name of the group, see :func:`motif_file_name`.
+    """
     with h5py.File(path, "r") as file:
         return {
             name: Footprint(

@@ -23,7 +23,7 @@ _LINE = 60  # bp of a line of FASTA
 
 def write_genome(genome: dict[str, Codes], path: Path, bgzip: bool) -> None:
     """Write FASTA, plain or compressed."""
-    with pysam.BGZFile(str(path), "wb") if bgzip else open(path, "wb") as out:
+    with pysam.BGZFile(str(path), "wb", None) if bgzip else open(path, "wb") as out:
         for chrom, codes in genome.items():
             letters = letters_of(codes)
             lines = b"\n".join(letters[i : i + _LINE] for i in range(0, len(letters), _LINE))
@@ -33,7 +33,7 @@ def write_genome(genome: dict[str, Codes], path: Path, bgzip: bool) -> None:
 def write_fragments(fragments: pd.DataFrame, _sizes: dict[str, int], path: Path) -> None:
     """Write a fragments TSV of five columns, bgzip."""
     table = fragments.assign(count=1)
-    with pysam.BGZFile(str(path), "wb") as out:
+    with pysam.BGZFile(str(path), "wb", None) as out:
         out.write(table.to_csv(sep="\t", header=False, index=False).encode())
 
 

@@ -1,4 +1,4 @@
-"""Marginal footprints: of models whose answer is known, their motifs, files and verdicts. Golden: test_backends.py."""
+"""Marginal footprints: of models whose answer is known, background and files. Golden: test_backends.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.evaluation import Footprint, bias_correction, footprint_motifs, footprints
+from chrombpnet_core.evaluation import Footprint, footprints
 from chrombpnet_core.genome import codes_of, open_genome, regions_at, reverse_complement
 
 LENGTH, WIDTH = 40, 20
@@ -110,37 +110,6 @@ def test_model_without_cuts_is_refused():
 # --- motifs and background --------------------------------------------------------------------------------------
 
 
-def test_a_name_that_comes_again_is_numbered():
-    assert footprint_motifs.name_motifs([("NRF1", "GC"), ("AP1", "T"), ("NRF1", "CC")]) == {
-        "NRF1": "GC",
-        "AP1": "T",
-        "NRF1_2": "CC",
-    }
-
-
-@pytest.mark.parametrize(
-    ("names", "message"),
-    [
-        (["control"], "motif control: .* that of the footprint without a motif"),
-        (["a/b", "a_b"], "motif a_b: .* that of motif a/b"),
-        (["ctcf", "CTCF"], "motif CTCF: .* that of motif ctcf"),
-        (["x", "x", "x_2"], "motif x_2: .* that of motif x_2"),
-        (["n" * 101], "at most 100 letters, found 101"),
-    ],
-)
-def test_names_whose_files_would_be_one_are_refused(names, message):
-    with pytest.raises(InputError, match=message):
-        footprint_motifs.name_motifs((name, "ACGT") for name in names)
-
-
-def test_enzymes_are_told_by_the_motifs_names():
-    assert bias_correction.motifs_by_enzyme(["CTCF", "Tn5_1", "my_dnase", "tn5_2"]) == {
-        "tn5": ["Tn5_1", "tn5_2"],
-        "dnase": ["my_dnase"],
-    }
-    assert bias_correction.motifs_by_enzyme(["CTCF"]) == {}
-
-
 @settings(max_examples=60, deadline=None)
 @given(LETTERS, LETTERS, PLACES, st.integers(1, 30))
 def test_background_is_the_letters_around_the_centres_that_lie_inside(tmp_path_factory, first, second, places, width):
@@ -174,36 +143,6 @@ def test_a_footprint_is_mirrored_on_the_other_strand(text, motif):
     other = footprints.marginal_footprint(predict, reverse_complement(codes), mirrored)
     np.testing.assert_allclose(one.profile, other.profile[::-1], atol=1e-12)
     assert one.counts == pytest.approx(other.counts)
-
-
-# --- verdict -----------------------------------------------------------------------------------------------------
-
-
-def test_response_is_the_maximum_and_leaves_the_control_out():
-    found = {"control": np.array([9.0, 1]), "a": Footprint(np.array([0.1, 0.5]), 3.0), "b": np.array([0.2, 0.1])}
-    assert bias_correction.bias_response(found) == {"a": 0.5, "b": 0.2}
-    assert bias_correction.bias_response(found, ["b"]) == {"b": 0.2}
-
-
-@pytest.mark.parametrize(
-    ("maxima", "text"),
-    [
-        ((0.0024, 0.0021), "corrected_0.002_0.002/0.002"),
-        ((0.0012, 0.0024), "corrected_0.002_0.001/0.002"),
-        ((0.0026, 0.001), "uncorrected_0.002_0.003/0.001"),
-        ((0.003, 0.012), "uncorrected_0.008_0.003/0.012"),
-        ((0.0004,), "corrected_0.0_0.0"),
-    ],
-)
-def test_verdict_is_on_rounded_maxima(maxima, text):
-    verdict = bias_correction.bias_verdict({f"tn5_{i}": value for i, value in enumerate(maxima)})
-    assert verdict.text == text
-    assert verdict.corrected == text.startswith("corrected")
-
-
-def test_verdict_needs_a_motif():
-    with pytest.raises(InputError, match="no enzyme motifs"):
-        bias_correction.bias_verdict({})
 
 
 def test_file_holds_what_was_written(tmp_path):
