@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         read_aliases,
         same_chromosome,
     )
+    from chrombpnet_core.genome.chromosome_sizes import read_chrom_sizes
     from chrombpnet_core.genome.enzyme import (
         ASSAYS,
         MATRIX_WIDTH,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
         read_enzyme_matrices,
         require_assay,
     )
-    from chrombpnet_core.genome.fasta import Genome, open_genome, read_chrom_sizes
+    from chrombpnet_core.genome.fasta import Genome, open_genome
     from chrombpnet_core.genome.folds import SPLITS, Fold, make_fold, make_folds, read_fold, read_fold_chromosomes
     from chrombpnet_core.genome.regions import (
         REGION_COLUMNS,

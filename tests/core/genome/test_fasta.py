@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 
 import numpy as np
 import pysam
@@ -131,3 +132,60 @@ def test_sizes_are_checked_against_the_genome(tmp_path):
             genome.check_sizes({"chr1": 5}, "s")
         with pytest.raises(InputError, match="chromosome chr9 is not in the genome"):
             genome.check_sizes({"chr9": 5}, "s")
+
+
+LINES = st.integers(1, 7)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.text(alphabet=BASES, min_size=1, max_size=60), min_size=1, max_size=3),
+    LINES,
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from(["", "\n", "\n\n\n"]),
+    st.integers(-5, 60),
+    st.integers(0, 70),
+)
+def test_plain_and_compressed_give_the_bases_that_htslib_gives(tmp_path_factory, texts, line, ending, tail, start, width):
+    folder = tmp_path_factory.mktemp("genome")
+    plain, packed = folder / "genome.fa", folder / "genome.fa.gz"
+    records = []
+    for number, text in enumerate(texts):
+        pieces = [text[first : first + line] for first in range(0, len(text), line)]
+        records.append(f">c{number} what follows a blank{ending}" + "".join(piece + ending for piece in pieces))
+    plain.write_bytes(("".join(records) + tail).encode())
+    pysam.tabix_compress(str(plain), str(packed))
+    with (
+        open_genome(plain, folder / "a") as one,
+        open_genome(packed, folder / "b") as two,
+        pysam.FastaFile(str(plain), filepath_index=str(folder / "a" / "genome.fai")) as htslib,
+    ):
+        assert one.sizes == two.sizes == {f"c{number}": len(text) for number, text in enumerate(texts)}
+        for chrom in one.sizes:
+            np.testing.assert_array_equal(one.codes(chrom), codes_of(htslib.fetch(chrom)))
+            np.testing.assert_array_equal(two.codes(chrom), one.codes(chrom))
+            np.testing.assert_array_equal(one.codes(chrom, start, start + width), two.codes(chrom, start, start + width))
+
+
+def test_a_copy_younger_than_the_index_of_its_content_is_read_without_a_warning(tmp_path, recwarn):
+    fasta = write_fasta(tmp_path / "genome.fa", {"chr1": "ACGT" * 5})
+    open_genome(fasta, tmp_path / "cache").close()
+    later = fasta.stat().st_mtime + 3600
+    os.utime(fasta, (later, later))
+    index = (tmp_path / "cache" / "genome.fai").read_bytes()
+    with open_genome(fasta, tmp_path / "cache") as genome:
+        np.testing.assert_array_equal(genome.codes("chr1", 1, 4), [1, 2, 3])
+    assert (tmp_path / "cache" / "genome.fai").read_bytes() == index
+    assert not [str(warning.message) for warning in recwarn if "older" in str(warning.message)]
+
+
+def test_the_users_cache_keeps_the_index_of_one_state_of_a_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHROMBPNET_CACHE", str(tmp_path / "cache"))
+    fasta = write_fasta(tmp_path / "genome.fa", {"chr1": "ACGT" * 5})
+    for _ in range(2):
+        with open_genome(fasta) as genome:
+            assert genome.sizes == {"chr1": 20}
+    assert len(list((tmp_path / "cache" / "genomes").iterdir())) == 1
+    write_fasta(fasta, {"chr1": "ACGT" * 6})
+    with open_genome(fasta) as genome:
+        assert genome.sizes == {"chr1": 24}
