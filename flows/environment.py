@@ -15,8 +15,6 @@ from typing import ParamSpec, TypeVar
 import psutil
 from tqdm import tqdm
 
-from chrombpnet_core.errors import InputError
-
 __all__ = ["end_orphans", "interruptible", "prepare", "show_log", "stoppable"]
 
 _DEFAULTS = {
@@ -42,11 +40,11 @@ _OWNER = "CHROMBPNET_OWNER"
 
 def prepare(backend: str | None = None, device: str = "auto", threads: int | None = None) -> None:
     """Set the process's environment; what the user has set stands."""
-    if threads is not None:
-        if threads < 1:
-            raise InputError(f"--threads {threads}", expected="1 or more")
-        os.environ["CHROMBPNET_THREADS"] = str(threads)
+    from chrombpnet_core.concurrency import set_threads
     from chrombpnet_core.devices import configure
+
+    if threads is not None:
+        set_threads(threads)
 
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)

@@ -14,6 +14,7 @@ __all__ = [
     "add_chromosome_flags",
     "add_command",
     "add_command_group",
+    "add_compute_flags",
     "add_dataset_flags",
     "add_dry_run_flag",
     "add_file_prefix_flags",
@@ -65,6 +66,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "store": ("--store",),
     "stride": ("--stride",),
     "template": ("--template",),
+    "threads": ("--threads",),
     "threshold_factor": ("--bias-threshold-factor",),
     "top": ("--top",),
 }
@@ -204,12 +206,17 @@ def add_runtime_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("where and how it runs")
     add_store_flag(group)
     group.add_argument(
-        "--threads", type=int, metavar="N", help="CPU threads for reading, training and prediction (default: one per core)"
-    )
-    group.add_argument(
         "--device",
         choices=["auto", "cpu", "gpu"],
-        help="default auto: a GPU if there is one; full-size models run on a CPU only with --device cpu",
+        help="default auto: a GPU if there is one; full-size models are trained on a CPU only with --device cpu",
+    )
+    add_compute_flags(group)
+
+
+def add_compute_flags(group: FlagGroup) -> None:
+    """Add threads and backend."""
+    group.add_argument(
+        "--threads", type=int, metavar="N", help="CPU threads to compute with, in all processes (default: one per core)"
     )
     group.add_argument("--backend", choices=["tensorflow", "jax"], help="backend of Keras (default tensorflow)")
 

@@ -61,10 +61,7 @@ def add_encode_run(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--retry-failed", action="store_true", help="also start data sets that failed before")
     group.add_argument("--price", type=float, metavar="MONEY", help="price of a GPU hour, for the catalogue")
     add_store_flag(group)
-    group.add_argument(
-        "--threads", type=int, metavar="N", help="CPU threads for reading, training and prediction (default: one per core)"
-    )
-    group.add_argument("--backend", choices=["tensorflow", "jax"], help="backend of Keras (default tensorflow)")
+    add_compute_flags(group)
 
 
 def _add_experiment_flags(group: FlagGroup) -> None:
