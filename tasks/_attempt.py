@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import importlib.metadata
 import logging
@@ -19,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from tasks.storage import StorageError, Store, cache_folder, digest_of_file
+from tasks.storage import StorageError, Store, cache_folder, digest_of_file, locked
 
 log = logging.getLogger("tasks.runner")
 
@@ -33,14 +32,8 @@ def alone(store: Store, step: str, key: str) -> Iterator[None]:
     if not store.local:
         yield
         return
-    folder = Path(store.path("locks"))
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / f"{step}-{key}", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.info("%s: another run is at it; waiting", step)
-            fcntl.flock(file, fcntl.LOCK_EX)
+    path = Path(store.path("locks", f"{step}-{key}"))
+    with locked(path, on_wait=lambda: log.info("%s: another run computes it; waiting", step)):
         yield
 
 

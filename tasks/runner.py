@@ -42,7 +42,7 @@ from tasks.results import (
     localised,
     sources_of,
 )
-from tasks.storage import Store, is_transient
+from tasks.storage import TASK_RETRIES, Store
 
 __all__ = [
     "MANIFEST",
@@ -56,7 +56,6 @@ __all__ = [
     "outlining",
     "planning",
     "prefect_task",
-    "should_retry",
 ]
 
 log = logging.getLogger(__name__)
@@ -171,25 +170,15 @@ def prefect_task(title: str, retried: bool = True) -> Callable[[Callable[..., An
     title
         The task's name.
     retried
-        Whether faults of network and storage are tried again; errors of the user's never are.
+        Whether faults of the network are tried again, but for those of a store, which are tried again where they occur; errors
+        of the user's never are.
 
     Returns
     -------
     callable
         The decorator; ``task.fn`` is the function itself, which needs no server.
     """
-    again: dict[str, Any] = {
-        "retries": 3,
-        "retry_delay_seconds": [5, 20, 60],
-        "retry_jitter_factor": 0.5,
-        "retry_condition_fn": should_retry,
-    }
-    return task(name=title, cache_policy=NO_CACHE, persist_result=False, **(again if retried else {}))
-
-
-def should_retry(_task: Any, _run: Any, state: Any) -> bool:
-    """Tell Prefect to retry faults of network and storage."""
-    return isinstance(state.data, BaseException) and is_transient(state.data)
+    return task(name=title, cache_policy=NO_CACHE, persist_result=False, **(TASK_RETRIES if retried else {}))
 
 
 # --- plans -------------------------------------------------------------------------------------------------------

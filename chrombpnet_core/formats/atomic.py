@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     Yields
     ------
     Path
-        A hidden name with the suffix of ``path``, told apart by the process.
+        A hidden name with the suffix of ``path``, told apart by process and thread.
 
     Examples
     --------
@@ -39,7 +40,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     ['numbers.txt']
     """
     target = Path(path)
-    partial = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
+    partial = target.with_name(f".{target.stem}.{os.getpid()}-{threading.get_ident()}.partial{target.suffix}")
     try:
         yield partial
         os.replace(partial, target)

@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 
 from chrombpnet_core.errors import InputError
 from tasks.encode import Portal, Search
-from tasks.runner import should_retry
+from tasks.storage import TASK_RETRIES
 
 __all__ = ["find_deployment", "find_experiments", "look_at_runs", "start_run"]
 
@@ -18,9 +18,7 @@ _AT_ONCE = 100  # runs that are asked for at once
 _OPTIONS: dict[str, Any] = {
     "cache_policy": NO_CACHE,
     "persist_result": False,
-    "retries": 3,
-    "retry_delay_seconds": [5, 20, 60],
-    "retry_condition_fn": should_retry,
+    **TASK_RETRIES,
 }
 
 

@@ -6,7 +6,6 @@ The file is written whole, on the condition that nobody has written it since it 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import io
 import logging
 import re
@@ -21,7 +20,7 @@ import pyarrow.parquet as pq
 from chrombpnet_core.errors import InputError
 from tasks.runner import MANIFEST
 from tasks.runs import is_running, parts_of, run_id
-from tasks.storage import Overtaken, StorageError, Store, place_files, redact
+from tasks.storage import Overtaken, StorageError, Store, locked, place_files, redact
 
 __all__ = ["CATALOGUE", "METRICS", "PAGE", "STATES", "Catalogue", "Entry", "gpu_hours", "now", "outcome"]
 
@@ -188,9 +187,7 @@ class Catalogue:
             yield
             return
         folder = Path(self._store.url)
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / f".{CATALOGUE}.lock", "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with locked(folder / f".{CATALOGUE}.lock"):
             yield
 
 

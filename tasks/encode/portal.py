@@ -7,7 +7,6 @@ list, wherever a redirect leads.
 from __future__ import annotations
 
 import email.utils
-import fcntl
 import http.client
 import importlib.metadata
 import json
@@ -15,16 +14,15 @@ import logging
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from chrombpnet_core.errors import InputError
 from tasks.encode.experiment_files import ASSAYS, FIELDS, PortalFile, Refused
-from tasks.storage import Damaged, cache_folder, persistently, redact
+from tasks.storage import Damaged, cache_folder, locked, persistently, redact
 
 __all__ = ["BUCKETS", "PORTAL", "Portal", "RateLimiter", "Search"]
 
@@ -48,40 +46,29 @@ class RateLimiter:
 
     def __init__(self, rate: float, path: Path) -> None:
         self._pause, self._path = 1 / rate, path
-        path.parent.mkdir(parents=True, exist_ok=True)
 
     def wait(self) -> None:
         """Return when it is this caller's turn."""
-        with self._file() as file:
-            ahead = self._next(file) - time.monotonic()
+        with locked(self._path):
+            ahead = self._next() - time.monotonic()
             if ahead > 0:
                 time.sleep(ahead)
-            self._set(file, time.monotonic() + self._pause)
+            self._set(time.monotonic() + self._pause)
 
     def hold(self, seconds: float) -> None:
         """Let nobody go on for a while."""
-        with self._file() as file:
-            self._set(file, max(self._next(file), time.monotonic() + min(seconds, LONGEST_HOLD)))
+        with locked(self._path):
+            self._set(max(self._next(), time.monotonic() + min(seconds, LONGEST_HOLD)))
 
-    @contextmanager
-    def _file(self) -> Iterator[TextIO]:
-        with open(self._path, "a+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield file
-
-    def _next(self, file: TextIO) -> float:
-        file.seek(0)
+    def _next(self) -> float:
         try:
-            told = float(file.read() or 0)
+            moment = float(self._path.read_text() or 0)
         except ValueError:
             return 0.0
-        return told if told < time.monotonic() + LONGEST_HOLD + 1 else 0.0  # of before the machine was started anew
+        return moment if moment < time.monotonic() + LONGEST_HOLD + 1 else 0.0  # of before the machine was started anew
 
-    def _set(self, file: TextIO, at: float) -> None:
-        file.seek(0)
-        file.truncate()
-        file.write(repr(at))
-        file.flush()
+    def _set(self, moment: float) -> None:
+        self._path.write_text(repr(moment))
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect import task
 from prefect.artifacts import create_link_artifact
-from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext, TaskRunContext
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation import quality_metric
-from tasks.runner import Result, Work, run_step, should_retry
+from tasks.runner import Result, Work, prefect_task, run_step
 from tasks.steps.evaluation import QUALITY_METRIC
 from tasks.storage import Store, cache_folder, checksums, place_files, redact, require_place
 
@@ -54,14 +52,7 @@ _SELECTED = "selected regions for predicted signal and sequence contribution sco
 _PERFORMANCE = "model performance metrics"
 
 
-@task(
-    name="Publish the bundle",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=3,
-    retry_delay_seconds=[5, 20, 60],
-    retry_condition_fn=should_retry,
-)
+@prefect_task("Publish the bundle")
 def publish_bundle(
     store: str,
     name: str,

@@ -8,13 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation import bias_response, read_footprints
 from chrombpnet_core.models import BIAS, CORRECTED, FULL
-from tasks.runner import Result, Work, run_step, should_retry, step_task
+from tasks.runner import Result, Work, prefect_task, run_step, step_task
 from tasks.steps.ensemble import AGREEMENT
 from tasks.storage import Store, place_files, redact, require_place
 
@@ -84,14 +81,7 @@ def report_folds(
     )
 
 
-@task(
-    name="Publish the report over the folds",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=3,
-    retry_delay_seconds=[5, 20, 60],
-    retry_condition_fn=should_retry,
-)
+@prefect_task("Publish the report over the folds")
 def publish_folds(report: Result, output: str) -> str:
     """Copy the files of :func:`report_folds` to ``output``, the page last; its address."""
     return place_files({name: report.file(name) for name in sorted(report.manifest["files"], reverse=True)}, {}, output)[-1]

@@ -14,11 +14,11 @@ from prefect.cache_policies import NO_CACHE
 
 from chrombpnet_core.evaluation import quality_metric
 from tasks.reports.layout import _LAYOUT
-from tasks.runner import Result, should_retry
+from tasks.runner import Result
 from tasks.steps.contributions import EXAMPLES
 from tasks.steps.ensemble import AGREEMENT
 from tasks.steps.evaluation import QUALITY_METRIC
-from tasks.storage import Store, place_files, prefixed_path
+from tasks.storage import TASK_RETRIES, Store, place_files, prefixed_path
 
 if TYPE_CHECKING:
     from chrombpnet_core.report import BrowserGenome
@@ -35,9 +35,7 @@ _SESSION, _SESSION_XML, _HUB = "igv_session.json", "igv_session.xml", "hub.txt"
     name="Publish results",
     cache_policy=NO_CACHE,
     persist_result=False,
-    retries=3,
-    retry_delay_seconds=[5, 20, 60],
-    retry_condition_fn=should_retry,
+    **TASK_RETRIES,
 )
 def publish_run(
     kind: str, done: dict[str, Result], asked: dict[str, Any], output: str, prefix: str = "", assembly: str | None = None
@@ -118,9 +116,7 @@ def _best_locus(done: dict[str, Result]) -> str:
     name="Publish the quality metric",
     cache_policy=NO_CACHE,
     persist_result=False,
-    retries=3,
-    retry_delay_seconds=[5, 20, 60],
-    retry_condition_fn=should_retry,
+    **TASK_RETRIES,
 )
 def publish_quality_metric(evaluated: list[Result], output: str) -> None:
     """Write ENCODE's quality metric, medians over the evaluations of all folds, to ``output``."""

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 
 from chrombpnet_core.errors import InputError
-from tasks.runs.run_record import is_held, is_running, parts_of, run_id
-from tasks.storage import Store, cache_folder, redact
+from tasks.runs.run_record import is_running, parts_of, run_id
+from tasks.storage import Store, cache_folder, is_locked, redact
 
 __all__ = ["Removable", "find_removable", "remove"]
 
@@ -117,7 +117,7 @@ def _outputs(place: Store, records: dict[str, dict], run: str) -> Iterator[Remov
 
 def _is_free(place: Store, step: str, key: str) -> bool:
     """Whether no process of this machine holds the step's lock."""
-    return not (place.local and is_held(place.path("locks", f"{step}-{key}")))
+    return not (place.local and is_locked(place.path("locks", f"{step}-{key}")))
 
 
 def _size(folder: Path) -> int:

@@ -7,7 +7,6 @@ its folds share, and each fold. A run is its output: the same data set with the 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import importlib.metadata
 import json
@@ -23,12 +22,11 @@ from typing import Any
 
 from chrombpnet_core.errors import InputError, Stopped
 from tasks.runner import MANIFEST, Result
-from tasks.storage import StorageError, Store, cache_folder, redact, redact_all
+from tasks.storage import StorageError, Store, cache_folder, is_locked, locked, redact, redact_all
 
 __all__ = [
     "RUN",
     "Record",
-    "is_held",
     "is_running",
     "parts_of",
     "read_run",
@@ -114,19 +112,7 @@ def is_running(run: str, part: str, record: dict[str, Any]) -> bool:
         return False
     if record["host"] != platform.node():
         return True
-    return is_held(_lock(run, part))
-
-
-def is_held(lock: str | os.PathLike) -> bool:
-    """Whether a process of this machine holds the file's lock."""
-    try:
-        with open(lock) as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
+    return is_locked(_lock(run, part))
 
 
 class Record:
@@ -207,10 +193,7 @@ def recording(store: str, output: str, part: str, asked: dict[str, Any]) -> Iter
 
     ``asked`` is what the part computes: the steps of an earlier attempt at the same are still known.
     """
-    path = _lock(run_id(output), part)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a") as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
+    with locked(_lock(run_id(output), part), shared=True):
         record = Record(store, output, part, asked)
         try:
             yield record

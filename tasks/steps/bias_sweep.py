@@ -11,8 +11,8 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from chrombpnet_core.report import FactorCandidate, choose_factor, read_candidate
-from tasks.runner import Result, should_retry
-from tasks.storage import place_files
+from tasks.runner import Result
+from tasks.storage import TASK_RETRIES, place_files
 
 __all__ = ["SWEEP", "compare_factors"]
 
@@ -26,9 +26,7 @@ SWEEP = "bias_sweep.json"
     name="Choose the bias threshold factor",
     cache_policy=NO_CACHE,
     persist_result=False,
-    retries=3,
-    retry_delay_seconds=[5, 20, 60],
-    retry_condition_fn=should_retry,
+    **TASK_RETRIES,
 )
 def compare_factors(reports: dict[str, Result | str], output: str) -> float:
     """Choose by the report of each factor, or by the error that kept it from having one; the factor that is taken.

@@ -11,15 +11,27 @@ from chrombpnet_core._doors import lazy_door
 if TYPE_CHECKING:
     from tasks.storage.addresses import is_local, local_path, redact, redact_all, redact_text, split_prefix
     from tasks.storage.digests import checksums, digest_of_file
-    from tasks.storage.faults import Damaged, Overtaken, StorageError, is_transient, persistently
+    from tasks.storage.faults import (
+        TASK_RETRIES,
+        Damaged,
+        Mismatch,
+        Overtaken,
+        StorageError,
+        is_transient,
+        persistently,
+        should_retry,
+    )
     from tasks.storage.folders import cache_folder, default_store
+    from tasks.storage.locks import is_locked, locked
     from tasks.storage.placing import place_files, prefixed_path
     from tasks.storage.staging import Artifact, is_staged, require, require_place, stage
     from tasks.storage.store import Store
 
 __all__ = [
+    "TASK_RETRIES",
     "Artifact",
     "Damaged",
+    "Mismatch",
     "Overtaken",
     "StorageError",
     "Store",
@@ -28,9 +40,11 @@ __all__ = [
     "default_store",
     "digest_of_file",
     "is_local",
+    "is_locked",
     "is_staged",
     "is_transient",
     "local_path",
+    "locked",
     "persistently",
     "place_files",
     "prefixed_path",
@@ -39,6 +53,7 @@ __all__ = [
     "redact_text",
     "require",
     "require_place",
+    "should_retry",
     "split_prefix",
     "stage",
 ]

@@ -1,11 +1,13 @@
-"""Folders of this machine: the cache, and the store that is used where none is given."""
+"""Folders and files of this machine: the cache, the store that is used where none is given, small files written whole."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-__all__ = ["cache_folder", "default_store"]
+from chrombpnet_core.formats import written_whole
+
+__all__ = ["cache_folder", "default_store", "write_whole"]
 
 
 def cache_folder() -> Path:
@@ -16,3 +18,10 @@ def cache_folder() -> Path:
 def default_store() -> str:
     """Store used without ``--store``: ``$CHROMBPNET_STORE``, else a folder of the cache."""
     return os.environ.get("CHROMBPNET_STORE") or str(cache_folder() / "store")
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Write a small file whole or not at all; its folder is made where it is not there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(target) as partial:
+        partial.write_bytes(content)

@@ -12,15 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tasks.storage.faults import Damaged, Overtaken, StorageError
+from tasks.storage.faults import CONNECT, SILENCE, UPLOAD_PATIENCE, Damaged, Overtaken, StorageError
 from tasks.storage.objects import Information
 
 __all__ = ["GcsObjects"]
 
 _PART = 32 << 20  # bytes of a resumable upload that are sent, and perhaps sent again, at once
 _SINGLE = 8 << 20  # bytes that the client uploads in one request
-_PATIENCE = 60.0  # seconds that one part of a resumable upload is tried
-_TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two bytes
+_TIMEOUT = (CONNECT, SILENCE)
 
 
 @functools.lru_cache(maxsize=4)
@@ -116,7 +115,7 @@ class GcsObjects:
             blob = self._bucket().blob(path, chunk_size=_PART)
             options = {"if_generation_match": match, "timeout": _TIMEOUT, "checksum": "crc32c"}
             if isinstance(source, Path):
-                retry = DEFAULT_RETRY.with_timeout(_PATIENCE) if source.stat().st_size > _SINGLE else None
+                retry = DEFAULT_RETRY.with_timeout(UPLOAD_PATIENCE) if source.stat().st_size > _SINGLE else None
                 blob.upload_from_filename(str(source), retry=retry, **options)
             else:
                 blob.upload_from_string(source, "application/octet-stream", retry=None, **options)

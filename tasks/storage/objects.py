@@ -1,4 +1,4 @@
-"""TODO."""
+"""What an object store must do for us: the protocol that Google's client and fsspec's stand behind."""
 
 from __future__ import annotations
 

@@ -1,12 +1,11 @@
-"""TODO."""
+"""Results where the user wants them: files and texts, each whole, in a folder or a bucket."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import uuid
 from pathlib import Path
 
+from chrombpnet_core.formats import written_whole
 from tasks.storage.store import Store
 
 __all__ = ["place_files", "prefixed_path"]
@@ -37,6 +36,5 @@ def prefixed_path(relative: str, prefix: str) -> list[str]:
 
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{uuid.uuid4().hex}")
-    shutil.copyfile(source, partial)
-    os.replace(partial, target)
+    with written_whole(target) as partial:
+        shutil.copyfile(source, partial)

@@ -17,11 +17,10 @@ from chrombpnet_core.formats import require_file
 from tasks.storage.addresses import is_local, local_path, redact, split_conditions
 from tasks.storage.digests import digest_of_file
 from tasks.storage.faults import Mismatch, persistently
-from tasks.storage.folders import cache_folder
+from tasks.storage.folders import cache_folder, write_whole
 from tasks.storage.objects import Information
 from tasks.storage.opening import objects_of
 from tasks.storage.transfer import Copy, download
-from tasks.storage.writing import write_whole
 
 __all__ = ["Artifact", "is_staged", "require", "require_place", "stage"]
 

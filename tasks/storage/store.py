@@ -14,10 +14,9 @@ from typing import TypeVar
 from chrombpnet_core.errors import InputError
 from tasks.storage.addresses import is_local, local_path, redact
 from tasks.storage.faults import Overtaken, StorageError, persistently
-from tasks.storage.folders import cache_folder
+from tasks.storage.folders import cache_folder, write_whole
 from tasks.storage.opening import objects_of
 from tasks.storage.transfer import Copy, download
-from tasks.storage.writing import write_whole
 
 __all__ = ["Store"]
 

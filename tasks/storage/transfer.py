@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tasks.storage.addresses import redact
 from tasks.storage.digests import checksums
 from tasks.storage.faults import Mismatch, persistently
+from tasks.storage.locks import locked
 from tasks.storage.objects import Information, Objects
 
 __all__ = ["Copy", "download"]
@@ -54,7 +52,7 @@ def download(copy: Copy, target: Path, scratch: Path) -> str:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = scratch / hashlib.sha256(str(target).encode()).hexdigest()[:32]
     journal = part.with_suffix(".ranges")
-    with _held(part):
+    with locked(part):
         if target.exists() and copy.information.mark:  # of a process that was faster
             part.unlink()
             return checksums(target)["sha256"]
@@ -76,17 +74,6 @@ def download(copy: Copy, target: Path, scratch: Path) -> str:
             os.truncate(part, 0)
         part.unlink()
     raise Mismatch(f"{redact(copy.address)}: what arrives has another {wrong.upper()} than the store tells")
-
-
-@contextlib.contextmanager
-def _held(part: Path) -> Iterator[None]:
-    """Hold the file alone, made where it is not there; one that was renamed or removed while we waited is none to hold."""
-    while True:
-        with open(part, "ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            if part.exists() and os.path.samestat(os.fstat(file.fileno()), os.stat(part)):
-                yield
-                return
 
 
 def _fill(copy: Copy, part: Path, journal: Path) -> None:

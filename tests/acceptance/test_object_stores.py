@@ -281,7 +281,7 @@ def test_a_lasting_fault_ends_with_one_clear_error(inputs, undisturbed, emulator
     errors = [line for line in run.stderr.splitlines() if line.startswith("chrombpnet: ")]
     assert len(errors) == 1
     assert re.search(
-        r"gs://data/lasting/store/\w+/\w+/manifest\.json: .*503.*; tried 6 times; the same command goes on", errors[0]
+        r"gs://data/lasting/store/\w+/\w+/manifest\.json: .*503.*; tried 9 times; the same command goes on", errors[0]
     )
     assert not [name for name in Store(f"{place}/store").sizes() if name.endswith(MANIFEST)]
     assert Store(f"{place}/out").sizes().keys() == {"run.json"}  # what was asked

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from tasks.storage import faults
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -85,3 +91,36 @@ def _running(command: list[str], **options: Any) -> Iterator[subprocess.Popen]:
             yield process
         finally:
             process.kill()
+
+
+def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses after faults that a test can wait for, and no store that another test gave up."""
+    for name, seconds in (("FIRST_PAUSE", 0.001), ("LONGEST_PAUSE", 0.01), ("JITTER", 0.001)):
+        monkeypatch.setattr(faults, name, seconds)
+    monkeypatch.setattr(faults, "_given_up", {})
+
+
+@contextlib.contextmanager
+def dead_store() -> Iterator[tuple[str, list[str]]]:
+    """Serve ``host:port`` that answers every request with 503; the list grows by an entry for each."""
+    requests: list[str] = []
+
+    class Unavailable(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # S3 clients wait for "100 Continue" before they send a body
+
+        def answer(self) -> None:
+            requests.append(f"{self.command} {self.path}")
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(503)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Unavailable) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}", requests
+        server.shutdown()

@@ -18,7 +18,7 @@ from flows.cli.main import build_parser
 from flows.encode import EncodeRequest, encode, reprocess
 from flows.spec import make_spec, read_spec
 from tasks.encode import Catalogue
-from tasks.storage import faults
+from tests.emulators import without_pauses
 from tests.emulators.encode_experiments import ALLOWED, Maker
 from tests.emulators.portal import Bucket, Fault, PortalSite, Site, busiest_second, serving
 
@@ -29,9 +29,7 @@ TEMPLATE = {"genome": "/data/hg38.fa.gz", "folds": 5, "model": {"filters": 64}}
 def apart(monkeypatch, tmp_path):
     """Short pauses after faults; a cache, and with it a rate, of the test's own."""
     monkeypatch.setenv("CHROMBPNET_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(faults, "FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(faults, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(faults, "JITTER", 0.001)
+    without_pauses(monkeypatch)
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ from tasks.encode import (
     outcome,
 )
 from tasks.runner import MANIFEST
-from tasks.storage import StorageError, Store, faults, stage
-from tests.emulators import gcs_emulator
+from tasks.storage import StorageError, Store, stage
+from tests.emulators import gcs_emulator, without_pauses
 from tests.emulators.encode_experiments import Maker
 from tests.emulators.portal import Bucket, Fault, PortalSite, Site, serving
 
@@ -39,9 +39,7 @@ from tests.emulators.portal import Bucket, Fault, PortalSite, Site, serving
 def apart(monkeypatch, tmp_path):
     """Short pauses after faults; a cache, and with it a rate, of the test's own."""
     monkeypatch.setenv("CHROMBPNET_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(faults, "FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(faults, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(faults, "JITTER", 0.001)
+    without_pauses(monkeypatch)
 
 
 @pytest.fixture
@@ -102,7 +100,7 @@ def test_retry_after_holds_all_requests(world, told):
 
 def test_a_portal_that_stays_down_is_given_up(world):
     world[0].faults.append(Fault("GET", "500", times=100))
-    with pytest.raises(StorageError, match=r"/search/: HTTPError .*500.*tried 6 times"):
+    with pytest.raises(StorageError, match=r"/search/: HTTPError .*500.*tried 9 times"):
         _client(world).experiments(Search(["ATAC-seq"]))
 
 
