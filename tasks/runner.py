@@ -170,8 +170,7 @@ def prefect_task(title: str, retried: bool = True) -> Callable[[Callable[..., An
     title
         The task's name.
     retried
-        Whether faults of the network are tried again, but for those of a store, which are tried again where they occur; errors
-        of the user's never are.
+        Whether faults of the network are tried again; those of a store are where they occur, errors of the user's never.
 
     Returns
     -------
