@@ -11,6 +11,7 @@ from flows.cli.common import (
     Subcommands,
     add_command,
     add_command_group,
+    add_compute_flags,
     add_store_flag,
     flags_of,
     read_mapping,
