@@ -11,6 +11,7 @@ from rich_argparse import RawDescriptionRichHelpFormatter
 
 __all__ = [
     "FLAGS",
+    "HelpFormatter",
     "add_chromosome_flags",
     "add_command",
     "add_command_group",
@@ -72,6 +73,16 @@ FLAGS: dict[str, tuple[str, ...]] = {
 }
 """Argument of the core, or key of a data set file → the flags that set it; the first that the command has is meant."""
 
+
+class HelpFormatter(RawDescriptionRichHelpFormatter):
+    """Help in colour, titles of groups as they are written but for a capital first letter."""
+
+    @staticmethod
+    def group_name_formatter(name: str) -> str:
+        """Show a group's title."""
+        return name[:1].upper() + name[1:]
+
+
 _ARGUMENT = re.compile(r"`([a-z_]+(?:\.[a-z_]+)*)(?:=([^`]*))?`")
 
 
@@ -127,12 +138,12 @@ def add_command(
 
 def add_command_group(commands: Subcommands, name: str, summary: str) -> Subcommands:
     """Add a word that begins several commands, such as ``prep``."""
-    return _add_parser(commands, name, summary).add_subparsers(metavar="COMMAND", required=True)
+    return _add_parser(commands, name, summary).add_subparsers(title="commands", metavar="COMMAND", required=True)
 
 
 def _add_parser(commands: Subcommands, name: str, summary: str) -> argparse.ArgumentParser:
     description = f"{summary[0].upper()}{summary[1:]}."
-    return commands.add_parser(name, help=summary, description=description, formatter_class=RawDescriptionRichHelpFormatter)
+    return commands.add_parser(name, help=summary, description=description, formatter_class=HelpFormatter)
 
 
 def add_genome_flags(group: FlagGroup) -> None:

@@ -47,7 +47,7 @@ def add_encode_run(parser: argparse.ArgumentParser) -> None:
         "--contact", required=True, metavar="EMAIL", help="your address, sent to the portal with each request"
     )
     _add_experiment_flags(parser.add_argument_group("which experiments"))
-    group = parser.add_argument_group("what is started, and where: give one of --deployment, --here, --dry-run")
+    group = parser.add_argument_group("what is started, and where", "Give one of --deployment, --here, --dry-run.")
     group.add_argument("--start", type=int, metavar="N", help="start N data sets at most (default 10)")
     group.add_argument(
         "--deployment", metavar="NAME", help="run each data set as a run of this Prefect deployment of the flow 'dataset'"

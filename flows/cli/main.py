@@ -11,10 +11,8 @@ import functools
 import sys
 from collections.abc import Sequence
 
-from rich_argparse import RawDescriptionRichHelpFormatter
-
 from flows.cli import apply, check, demo, deploy, encode, prep, runs, train, variants
-from flows.cli.common import flags_of, with_flags
+from flows.cli.common import HelpFormatter, flags_of, with_flags
 
 __all__ = ["build_parser", "main"]
 
@@ -67,11 +65,11 @@ def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands; the chosen one sets ``run``, the function that does it, and ``parser``, its own."""
     parser = argparse.ArgumentParser(
         prog="chrombpnet",
-        formatter_class=RawDescriptionRichHelpFormatter,
+        formatter_class=HelpFormatter,
         description="Base-resolution, bias-corrected models of chromatin accessibility from ATAC-seq and DNase-seq.",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for group in (train, prep, apply, variants, check, runs, encode, deploy, demo):
         group.add_commands(commands)
     return parser

@@ -165,14 +165,14 @@ def check_inputs_of(spec: DatasetSpec, store: str) -> DatasetSpec:
     return spec
 
 
-def say_plan(spec: DatasetSpec, store: str, kinds: list[str], judge: bool = True) -> None:
+def say_plan(spec: DatasetSpec, store: str, kinds: list[str], judged: bool = True) -> None:
     """Print what ``--dry-run`` asks for: the steps, whether the store has them, and what the run needs."""
     from flows.dataset.flows import plan
 
-    steps, needs, refusal = plan(spec, store, kinds, judge)
+    steps, needs, refusal = plan(spec, store, kinds, judged)
     for step, in_store in steps:
         print(f"{step:<16} {'in the store' if in_store else 'would run'}")
-    print(f"{'report':<16} would be written to {spec.output}" if judge else f"files would go to {spec.output}")
+    print(f"{'report':<16} would be written to {spec.output}" if judged else f"files would go to {spec.output}")
     print(f"needs at most: {needs}")
     if refusal:
         print(f"would be refused here: {refusal}")

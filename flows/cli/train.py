@@ -31,19 +31,19 @@ __all__ = ["add_commands"]
 def add_commands(commands: Subcommands) -> None:
     """Add ``pipeline``, ``train``, ``qc`` and those below ``bias``."""
     add_pipeline(add_command(commands, "pipeline", pipeline, "train a ChromBPNet model, evaluate it, write a report"))
-    add_pipeline(add_command(commands, "train", train, "train a ChromBPNet model"))
+    add_pipeline(add_command(commands, "train", train, "train a ChromBPNet model"), judged=False)
     add_qc(add_command(commands, "qc", qc, "evaluate a trained ChromBPNet model and write a report"))
     bias = add_command_group(commands, "bias", "train or evaluate the bias model")
     add_bias_pipeline(add_command(bias, "pipeline", bias_pipeline, "train a bias model, evaluate it, write a report"))
-    add_bias_pipeline(add_command(bias, "train", bias_train, "train a bias model"))
+    add_bias_pipeline(add_command(bias, "train", bias_train, "train a bias model"), judged=False)
     add_bias_qc(add_command(bias, "qc", bias_qc, "evaluate a trained bias model and write a report"))
 
 
-def add_pipeline(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of ``pipeline`` and ``train``."""
+def add_pipeline(parser: argparse.ArgumentParser, judged: bool = True) -> None:
+    """Add the flags of ``pipeline``, or of ``train`` where the model is not judged."""
     inputs = _add_input_flags(parser)
     inputs.add_argument("-b", "--bias-model-path", required=True, metavar="H5", help="trained bias model, bias.h5")
-    training = _add_training_flags(parser, filters=512, layers=8)
+    training = _add_training_flags(parser, judged, filters=512, layers=8)
     training.add_argument(
         "-j", "--max-jitter", type=int, default=500, metavar="BP", help="largest shift of a peak each epoch (default 500)"
     )
@@ -63,8 +63,8 @@ def add_pipeline(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def pipeline(arguments: argparse.Namespace, judge: bool = True) -> None:
-    """Train the main model; evaluate it and write the report where ``judge`` is true."""
+def pipeline(arguments: argparse.Namespace, judged: bool = True) -> None:
+    """Train the main model; evaluate it and write the report where it is to be judged."""
     model = _size(arguments) | {
         "jitter": arguments.max_jitter,
         "negative_sampling_ratio": arguments.negative_sampling_ratio,
@@ -72,21 +72,21 @@ def pipeline(arguments: argparse.Namespace, judge: bool = True) -> None:
     }
     spec = _training_spec(arguments, {"bias": {"model": arguments.bias_model_path}, "model": model})
     if arguments.dry_run:
-        return say_plan(spec, store_of(arguments), ["main"], judge)
+        return say_plan(spec, store_of(arguments), ["main"], judged)
     from flows.dataset.flows import main_pipeline
 
     store = store_of(arguments)
-    result = main_pipeline(check_inputs_of(spec, store), store, arguments.file_prefix, judge)
-    return say_result(result, "report" if judge else "results")
+    result = main_pipeline(check_inputs_of(spec, store), store, arguments.file_prefix, judged)
+    return say_result(result, "report" if judged else "results")
 
 
 def train(arguments: argparse.Namespace) -> None:
     """Train the main model, no more."""
-    pipeline(arguments, judge=False)
+    pipeline(arguments, judged=False)
 
 
-def add_bias_pipeline(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of ``bias pipeline`` and ``bias train``."""
+def add_bias_pipeline(parser: argparse.ArgumentParser, judged: bool = True) -> None:
+    """Add the flags of ``bias pipeline``, or of ``bias train`` where the model is not judged."""
     inputs = _add_input_flags(parser)
     inputs.add_argument(
         "-b",
@@ -97,27 +97,27 @@ def add_bias_pipeline(parser: argparse.ArgumentParser) -> None:
         help="train on nonpeaks with fewer reads than FACTOR × the 1 %% quantile of reads in peaks; "
         "begin with 0.5 for ATAC, 0.8 for DNASE",
     )
-    training = _add_training_flags(parser, filters=128, layers=4)
+    training = _add_training_flags(parser, judged, filters=128, layers=4)
     training.add_argument(
         "-j", "--max-jitter", type=int, default=0, metavar="BP", help="no effect: nonpeaks are never jittered"
     )
 
 
-def bias_pipeline(arguments: argparse.Namespace, judge: bool = True) -> None:
-    """Train the bias model; evaluate it and write the report where ``judge`` is true."""
+def bias_pipeline(arguments: argparse.Namespace, judged: bool = True) -> None:
+    """Train the bias model; evaluate it and write the report where it is to be judged."""
     spec = _training_spec(arguments, {"bias": _size(arguments) | {"threshold_factor": arguments.bias_threshold_factor}})
     if arguments.dry_run:
-        return say_plan(spec, store_of(arguments), ["bias"], judge)
+        return say_plan(spec, store_of(arguments), ["bias"], judged)
     from flows.dataset.flows import bias_pipeline as flow
 
     store = store_of(arguments)
-    result = flow(check_inputs_of(spec, store), store, arguments.file_prefix, judge)
-    return say_result(result, "report" if judge else "results")
+    result = flow(check_inputs_of(spec, store), store, arguments.file_prefix, judged)
+    return say_result(result, "report" if judged else "results")
 
 
 def bias_train(arguments: argparse.Namespace) -> None:
     """Train the bias model, no more."""
-    bias_pipeline(arguments, judge=False)
+    bias_pipeline(arguments, judged=False)
 
 
 def add_qc(parser: argparse.ArgumentParser) -> None:
@@ -237,7 +237,7 @@ def _add_input_flags(parser: argparse.ArgumentParser) -> FlagGroup:
 
 
 def _add_shift_flags(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("shift of the reads' 5' ends (estimated unless given)")
+    group = parser.add_argument_group("shift of the reads' 5' ends", "Estimated unless given.")
     group.add_argument("-ps", "--plus-shift", type=int, metavar="BP", help="shift of + reads that the input already has")
     group.add_argument("-ms", "--minus-shift", type=int, metavar="BP", help="shift of − reads that the input already has")
     group.add_argument("--ATAC-ref-path", metavar="TXT", help="Tn5 matrices in place of the built-in ones")
@@ -248,7 +248,7 @@ def _add_shift_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_filter_flags(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("read filters (default: every mapped alignment counts)")
+    group = parser.add_argument_group("read filters", "Without any, every mapped alignment counts.")
     group.add_argument(
         "--min-mapq", type=int, default=0, metavar="Q", help="lowest mapping quality that counts (BAM; default 0)"
     )
@@ -263,7 +263,7 @@ def _add_filter_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--use-counts", action="store_true", help="count a fragment as often as its column 5 says")
 
 
-def _add_training_flags(parser: argparse.ArgumentParser, filters: int, layers: int) -> FlagGroup:
+def _add_training_flags(parser: argparse.ArgumentParser, judged: bool, filters: int, layers: int) -> FlagGroup:
     """Add the flags of training, explanation, place and files; the group of training."""
     group = parser.add_argument_group("training")
 
@@ -292,7 +292,7 @@ def _add_training_flags(parser: argparse.ArgumentParser, filters: int, layers: i
     group.add_argument(
         "--gpus", type=int, default=1, metavar="N", help="GPUs of this host that share each batch (default 1)"
     )
-    _add_explanation_flags(parser)
+    _add_explanation_flags(parser, None if judged else "No effect: this command stops after training.")
     add_runtime_flags(parser)
     add_dry_run_flag(parser)
     add_file_prefix_flags(parser)
@@ -308,8 +308,8 @@ def _add_batch_size_flag(group: FlagGroup) -> None:
     group.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N", help="batch size (default 64)")
 
 
-def _add_explanation_flags(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("contributions and motifs")
+def _add_explanation_flags(parser: argparse.ArgumentParser, description: str | None = None) -> None:
+    group = parser.add_argument_group("contributions and motifs", description)
     group.add_argument(
         "--explain",
         type=int,
