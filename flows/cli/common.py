@@ -74,13 +74,14 @@ FLAGS: dict[str, tuple[str, ...]] = {
 """Argument of the core, or key of a data set file → the flags that set it; the first that the command has is meant."""
 
 
+def _title(name: str) -> str:
+    return name[:1].upper() + name[1:]
+
+
 class HelpFormatter(RawDescriptionRichHelpFormatter):
     """Help in colour, titles of groups as they are written but for a capital first letter."""
 
-    @staticmethod
-    def group_name_formatter(name: str) -> str:
-        """Show a group's title."""
-        return name[:1].upper() + name[1:]
+    group_name_formatter = _title
 
 
 _ARGUMENT = re.compile(r"`([a-z_]+(?:\.[a-z_]+)*)(?:=([^`]*))?`")
@@ -88,6 +89,11 @@ _ARGUMENT = re.compile(r"`([a-z_]+(?:\.[a-z_]+)*)(?:=([^`]*))?`")
 
 def flags_of(parser: argparse.ArgumentParser) -> dict[str, str]:
     """List the arguments that this command sets by flags.
+
+    Parameters
+    ----------
+    parser
+        The command's own.
 
     Returns
     -------

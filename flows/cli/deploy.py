@@ -172,6 +172,16 @@ def bridge(arguments: argparse.Namespace) -> None:
 def prefect_client(api: str | None) -> Iterator[SyncPrefectClient]:
     """Open a client of the Prefect server at ``api``, or of the one that Prefect's own settings name.
 
+    Parameters
+    ----------
+    api
+        The server's address, such as ``http://127.0.0.1:4200/api``.
+
+    Yields
+    ------
+    SyncPrefectClient
+        Open within the ``with`` statement; Prefect's own calls use the same server there.
+
     Raises
     ------
     InputError
