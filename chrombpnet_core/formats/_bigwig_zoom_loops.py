@@ -1,22 +1,27 @@
-"""TODO."""
+"""Loops that summarise intervals by the bins of zoom levels, compiled by numba."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from chrombpnet_core._numba import compiled
+from chrombpnet_core._types import AnyArray
 
 __all__ = ["zoom_intervals", "zoom_summaries"]
 
 
 @compiled
-def zoom_intervals(starts, ends, values, width, bins, sums):
+def zoom_intervals(starts: AnyArray, ends: AnyArray, values: AnyArray, width: int, bins: AnyArray, sums: AnyArray) -> int:
     """Summarise sorted intervals by bins of ``width`` bp.
 
     Parameters
     ----------
-    starts, ends, values
-        Intervals, ``(n,)``.
+    starts
+        First positions of the intervals, ``(n,)``.
+    ends
+        Behind their last positions, ``(n,)``.
+    values
+        Of the intervals, ``(n,)``.
     width
         Of a bin in bp.
     bins
@@ -26,15 +31,16 @@ def zoom_intervals(starts, ends, values, width, bins, sums):
 
     Returns
     -------
-    Bins filled.
+    int
+        Bins filled.
     """
     filled = -1
-    for at in range(len(starts)):
-        value = np.float64(values[at])
-        first = starts[at]
-        while first < ends[at]:
+    for interval in range(len(starts)):
+        value = np.float64(values[interval])
+        first = starts[interval]
+        while first < ends[interval]:
             number = first // width
-            last = min(ends[at], (number + 1) * width)
+            last = min(ends[interval], (number + 1) * width)
             if filled < 0 or bins[filled] != number:
                 filled += 1
                 bins[filled] = number
@@ -46,24 +52,43 @@ def zoom_intervals(starts, ends, values, width, bins, sums):
 
 
 @compiled
-def zoom_summaries(bins, sums, factor, coarse, coarse_sums):
-    """Summarise ``factor`` bins in one; arrays as in :func:`zoom_intervals`. Returns the bins filled."""
+def zoom_summaries(bins: AnyArray, sums: AnyArray, factor: int, coarse: AnyArray, coarse_sums: AnyArray) -> int:
+    """Summarise bins by wider bins.
+
+    Parameters
+    ----------
+    bins
+        Numbers of the bins, int64 ``(n,)``.
+    sums
+        Their sums as :func:`zoom_intervals` has them.
+    factor
+        Bins that make a wider one.
+    coarse
+        Output: numbers of the wider bins.
+    coarse_sums
+        Output: their sums.
+
+    Returns
+    -------
+    int
+        Wider bins filled.
+    """
     filled = -1
-    for at in range(len(bins)):
-        number = bins[at] // factor
+    for row in range(len(bins)):
+        number = bins[row] // factor
         if filled < 0 or coarse[filled] != number:
             filled += 1
             coarse[filled] = number
-            coarse_sums[filled] = sums[at]
+            coarse_sums[filled] = sums[row]
         else:
-            _add_summary(coarse_sums, filled, sums[at, 0], sums[at, 1], sums[at, 2], sums[at, 3], sums[at, 4])
+            _add_summary(coarse_sums, filled, sums[row, 0], sums[row, 1], sums[row, 2], sums[row, 3], sums[row, 4])
     return filled + 1
 
 
 @compiled
-def _add_summary(sums, at, covered, least, most, total, squares):
-    sums[at, 0] += covered
-    sums[at, 1] = min(sums[at, 1], least)
-    sums[at, 2] = max(sums[at, 2], most)
-    sums[at, 3] += total
-    sums[at, 4] += squares
+def _add_summary(sums: AnyArray, row: int, covered: float, least: float, most: float, total: float, squares: float) -> None:
+    sums[row, 0] += covered
+    sums[row, 1] = min(sums[row, 1], least)
+    sums[row, 2] = max(sums[row, 2], most)
+    sums[row, 3] += total
+    sums[row, 4] += squares

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Protocol, cast
 
 from isal import igzip, igzip_lib
 
@@ -22,12 +22,10 @@ from chrombpnet_core.formats.text import is_bgzip, is_gzip
 
 __all__ = ["DamagedError", "decompressed"]
 
-T = TypeVar("T")
-R = TypeVar("R")
-
 _WINDOW = 1 << 22  # bytes read from a file at a time
 _BLOCKS = 64  # bgzip blocks handed to a thread at a time: 4 MiB of content at most
 _BLOCK_CONTENT = 1 << 16
+_IsalError = cast("type[Exception]", igzip_lib.IsalError)  # its stub does not say that it is one
 _PLAIN_HEADER = bytes.fromhex("1f8b0804")
 
 
@@ -35,8 +33,16 @@ class DamagedError(Exception):
     """Compressed data is truncated or damaged; the message says where and how."""
 
 
-def decompressed(path: str | os.PathLike, threads: int | None = None) -> Iterator[tuple[list[bytes], int]]:
-    """The content of a file from its beginning to its end.
+class _Readable(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class _Positioned(_Readable, Protocol):
+    def tell(self) -> int: ...
+
+
+def decompressed(path: str | os.PathLike[str], threads: int | None = None) -> Generator[tuple[list[bytes], int], None, None]:
+    """Read the content of a file from its beginning to its end.
 
     Parameters
     ----------
@@ -47,7 +53,8 @@ def decompressed(path: str | os.PathLike, threads: int | None = None) -> Iterato
 
     Yields
     ------
-    Pieces of the content, to be joined, and the bytes of the file read so far.
+    tuple
+        Pieces of the content, to be joined, and the bytes of the file read so far.
 
     Raises
     ------
@@ -57,72 +64,73 @@ def decompressed(path: str | os.PathLike, threads: int | None = None) -> Iterato
     path = Path(path)
     with open(path, "rb") as handle:
         if is_bgzip(path):
-            for pieces, done, error in in_order(_inflate_blocks, _block_runs(handle), usable_threads(threads)):
-                yield pieces, done
+            for pieces, read, error in in_order(_inflate_blocks, _block_runs(handle), usable_threads(threads)):
+                yield pieces, read
                 if error:
                     raise error
         elif is_gzip(path):
-            yield from _stream(igzip.GzipFile(fileobj=handle, mode="rb"), handle)
+            content = igzip.GzipFile(fileobj=handle, mode="rb")  # type: ignore[no-untyped-call]  # its stub has no types
+            yield from _stream(content, handle)
         else:
             yield from _stream(handle, handle)
 
 
-def _stream(content: BinaryIO, handle: BinaryIO) -> Iterator[tuple[list[bytes], int]]:
+def _stream(content: _Readable, handle: _Positioned) -> Iterator[tuple[list[bytes], int]]:
     """Pieces of a stream, read one ahead in a thread."""
     with ThreadPoolExecutor(1) as pool:
         ahead = pool.submit(content.read, _WINDOW)
         while True:
             try:
                 piece = ahead.result()
-            except (EOFError, igzip.BadGzipFile, igzip_lib.IsalError) as error:
+            except (EOFError, igzip.BadGzipFile, _IsalError) as error:
                 raise DamagedError(f"gzip data is truncated or damaged: {error}") from error
             if not piece:
                 return
-            done = handle.tell()
+            read = handle.tell()
             ahead = pool.submit(content.read, _WINDOW)
-            yield [piece], done
+            yield [piece], read
 
 
-def _block_runs(handle: BinaryIO) -> Iterator[tuple[bytes, list[int], int]]:
-    """Runs of whole bgzip blocks: bytes that hold them, the borders of the blocks in these, offset of these in the file."""
-    data, offset, at = b"", 0, 0
+def _block_runs(handle: _Readable) -> Iterator[tuple[bytes, list[int], int]]:
+    """Read runs of whole bgzip blocks: bytes that hold them, borders of the blocks in these, offset of these in the file."""
+    data, offset, position = b"", 0, 0
     while True:
         read = handle.read(_WINDOW)
-        data, offset, at = data[at:] + read, offset + at, 0
+        data, offset, position = data[position:] + read, offset + position, 0
         borders = [0]
-        while (size := _block_size(data, at, offset)) and at + size <= len(data):
-            at += size
-            borders.append(at)
+        while (size := _block_size(data, position, offset)) and position + size <= len(data):
+            position += size
+            borders.append(position)
             if len(borders) > _BLOCKS:
                 yield data, borders, offset
-                borders = [at]
+                borders = [position]
         if len(borders) > 1:
             yield data, borders, offset
         if not read:
-            if at < len(data):
-                raise DamagedError(f"the bgzip block at byte {offset + at:,} is truncated")
+            if position < len(data):
+                raise DamagedError(f"the bgzip block at byte {offset + position:,} is truncated")
             return
 
 
-def _block_size(data: bytes, at: int, offset: int) -> int:
-    """Compressed size of the block that begins at ``at``; 0 where its header is not all there."""
-    if len(data) - at < 18:
+def _block_size(data: bytes, start: int, offset: int) -> int:
+    """Compressed size of the block that begins at ``start``; 0 where its header is not all there."""
+    if len(data) - start < 18:
         return 0
-    extra = int.from_bytes(data[at + 10 : at + 12], "little")
-    if data[at : at + 4] != _PLAIN_HEADER:
-        raise DamagedError(f"no bgzip block at byte {offset + at:,}")
-    if len(data) - at < 12 + extra:
+    extra = int.from_bytes(data[start + 10 : start + 12], "little")
+    if data[start : start + 4] != _PLAIN_HEADER:
+        raise DamagedError(f"no bgzip block at byte {offset + start:,}")
+    if len(data) - start < 12 + extra:
         return 0
-    field = at + 12
-    while field + 4 <= at + 12 + extra:
+    field = start + 12
+    while field + 4 <= start + 12 + extra:
         name, length = data[field : field + 2], int.from_bytes(data[field + 2 : field + 4], "little")
         if name == b"BC" and length == 2:
-            size = struct.unpack_from("<H", data, field + 4)[0] + 1
+            size = int.from_bytes(data[field + 4 : field + 6], "little") + 1
             if size < 20 + extra:
                 break
             return size
         field += 4 + length
-    raise DamagedError(f"no bgzip block at byte {offset + at:,}")
+    raise DamagedError(f"no bgzip block at byte {offset + start:,}")
 
 
 def _inflate_blocks(run: tuple[bytes, list[int], int]) -> tuple[list[bytes], int, DamagedError | None]:
@@ -133,7 +141,7 @@ def _inflate_blocks(run: tuple[bytes, list[int], int]) -> tuple[list[bytes], int
     for first, last in pairwise(borders):
         try:
             piece = igzip_lib.decompress(view[first:last], flag=igzip_lib.DECOMP_GZIP, bufsize=_BLOCK_CONTENT)
-        except (EOFError, ValueError, igzip_lib.IsalError) as error:
+        except (EOFError, ValueError, _IsalError) as error:
             why = str(error)
         else:
             if len(piece) == struct.unpack_from("<I", data, last - 4)[0]:

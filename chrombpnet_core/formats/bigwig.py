@@ -162,7 +162,7 @@ class _Level:
         self.places.append(places)
 
     def index(self, position: int, shift: int) -> bytes:
-        """The R tree over the sections, to be written at byte ``position``; offsets grow by ``shift``."""
+        """Build the R tree over the sections, to be written at byte ``position``; offsets grow by ``shift``."""
         places = np.concatenate(self.places) if self.places else np.empty(0, dtype=SECTION_PLACE)
         places["offset"] += np.uint64(shift)
         return section_tree(places, position, longest_section()[0])

@@ -21,8 +21,18 @@ _END = 0x454F46  # "EOF", the start position of the end marker
 _LONGEST_HEADER = 1 << 16  # bytes: landmarks of some 10,000 slices
 
 
-def count_cram_records(path: str | os.PathLike) -> int:
-    """How many records the containers of a CRAM hold by their headers; all checksums are verified.
+def count_cram_records(path: str | os.PathLike[str]) -> int:
+    """Count the records that the containers of a CRAM hold by their headers, and verify all checksums.
+
+    Parameters
+    ----------
+    path
+        A CRAM 3 file.
+
+    Returns
+    -------
+    int
+        Records.
 
     Raises
     ------
@@ -30,29 +40,30 @@ def count_cram_records(path: str | os.PathLike) -> int:
         Where a header or block is damaged, a container or the end marker is not whole, or bytes follow it; and for
         CRAM 2, which has no checksums.
     """
-    size, records, start = os.path.getsize(path), 0, None
+    size, records = os.path.getsize(path), 0
+    start: int | None = None
     with open(path, "rb") as file:
         definition = file.read(_DEFINITION)
         if len(definition) < _DEFINITION or definition[:5] != b"CRAM\x03":
             raise DamagedError("its beginning is not that of CRAM 3")
-        at = _DEFINITION
-        while at < size:
+        position = _DEFINITION
+        while position < size:
             if start == _END:
-                raise DamagedError(f"bytes follow the end marker at byte {at:,}")
-            body, length, blocks, start, held = _container(file, at)
+                raise DamagedError(f"bytes follow the end marker at byte {position:,}")
+            body, length, blocks, start, in_container = _container(file, position)
             if body + length > size:
-                raise DamagedError(f"the container at byte {at:,} is truncated")
+                raise DamagedError(f"the container at byte {position:,} is truncated")
             file.seek(body)
             _check_blocks(file.read(length), blocks, body)
-            records, at = records + held, body + length
+            records, position = records + in_container, body + length
     if start != _END:
         raise DamagedError(f"it has no end marker after {size:,} bytes")
     return records
 
 
-def _container(file: BinaryIO, at: int) -> tuple[int, int, int, int, int]:
+def _container(file: BinaryIO, position: int) -> tuple[int, int, int, int, int]:
     """Where the blocks of a container begin, their bytes and number, its start on the reference, its records."""
-    file.seek(at)
+    file.seek(position)
     data = file.read(_LONGEST_HEADER)
     try:
         length = struct.unpack_from("<i", data)[0]
@@ -65,44 +76,44 @@ def _container(file: BinaryIO, at: int) -> tuple[int, int, int, int, int]:
         landmarks, end = _integer(data, end)
         for _ in range(landmarks):
             _, end = _integer(data, end)
-        whole = struct.unpack_from("<I", data, end)[0] == zlib.crc32(data[:end])
+        intact = struct.unpack_from("<I", data, end)[0] == zlib.crc32(data[:end])
     except (IndexError, struct.error) as error:
-        raise DamagedError(f"the container header at byte {at:,} is truncated or damaged") from error
-    if not whole or length < 0:
-        raise DamagedError(f"the container header at byte {at:,} is damaged")
-    return at + end + 4, length, blocks, start, records
+        raise DamagedError(f"the container header at byte {position:,} is truncated or damaged") from error
+    if not intact or length < 0:
+        raise DamagedError(f"the container header at byte {position:,} is damaged")
+    return position + end + 4, length, blocks, start, records
 
 
 def _check_blocks(data: bytes, blocks: int, offset: int) -> None:
     """Verify the checksums of all blocks of a container, whose body lies at ``offset`` in the file."""
-    at = 0
+    position = 0
     try:
         for _ in range(blocks):
-            _, end = _integer(data, at + 2)  # content id, behind method and kind
+            _, end = _integer(data, position + 2)  # content id, behind method and kind
             size, end = _integer(data, end)
             _, end = _integer(data, end)  # size once decompressed
-            if struct.unpack_from("<I", data, end + size)[0] != zlib.crc32(data[at : end + size]):
-                raise DamagedError(f"the block at byte {offset + at:,} is damaged")
-            at = end + size + 4
+            if struct.unpack_from("<I", data, end + size)[0] != zlib.crc32(data[position : end + size]):
+                raise DamagedError(f"the block at byte {offset + position:,} is damaged")
+            position = end + size + 4
     except (IndexError, struct.error) as error:
-        raise DamagedError(f"the block at byte {offset + at:,} is damaged") from error
+        raise DamagedError(f"the block at byte {offset + position:,} is damaged") from error
 
 
 def _leading_ones(byte: int) -> int:
     return 8 - (byte ^ 0xFF).bit_length()
 
 
-def _integer(data: bytes, at: int) -> tuple[int, int]:
-    """An ITF8 number, unsigned, and where it ends: leading ones of the first byte tell how many bytes follow."""
-    more = min(_leading_ones(data[at]), 4)
-    read = data[at : at + more + 1]
+def _integer(data: bytes, start: int) -> tuple[int, int]:
+    """Read an ITF8 number, unsigned, and where it ends: leading ones of the first byte tell how many bytes follow."""
+    more = min(_leading_ones(data[start]), 4)
+    read = data[start : start + more + 1]
     if len(read) <= more:
         raise IndexError("the number is cut")
     if more == 4:  # 4 bits of the first byte, 24, and 4 of the last
-        return (read[0] & 15) << 28 | int.from_bytes(read[1:4], "big") << 4 | read[4] & 15, at + 5
-    return int.from_bytes(read, "big") & (1 << 7 * (more + 1)) - 1, at + more + 1
+        return (read[0] & 15) << 28 | int.from_bytes(read[1:4], "big") << 4 | read[4] & 15, start + 5
+    return int.from_bytes(read, "big") & (1 << 7 * (more + 1)) - 1, start + more + 1
 
 
-def _after_long(data: bytes, at: int) -> int:
-    """Where an LTF8 number ends."""
-    return at + 1 + _leading_ones(data[at])
+def _after_long(data: bytes, start: int) -> int:
+    """Find where an LTF8 number ends."""
+    return start + 1 + _leading_ones(data[start])

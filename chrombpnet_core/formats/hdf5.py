@@ -1,4 +1,4 @@
-"""TODO."""
+"""HDF5 files of ours and of others, opened for reading with errors that a user understands."""
 
 from __future__ import annotations
 
@@ -15,8 +15,20 @@ __all__ = ["open_hdf5"]
 
 
 @contextlib.contextmanager
-def open_hdf5(path: str | os.PathLike, what: str) -> Iterator[h5py.File]:
-    """Open HDF5 for reading, blosc (the reference's compression) included; damage found within the block is told.
+def open_hdf5(path: str | os.PathLike[str], what: str) -> Iterator[h5py.File]:
+    """Open HDF5 for reading, blosc (the reference's compression) included; errors of reads within the block are told.
+
+    Parameters
+    ----------
+    path
+        An HDF5 file.
+    what
+        What it holds, for messages.
+
+    Yields
+    ------
+    h5py.File
+        The open file.
 
     Raises
     ------

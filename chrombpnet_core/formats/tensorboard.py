@@ -17,7 +17,7 @@ from chrombpnet_core.formats.tfrecord import as_tfrecord
 __all__ = ["write_scalars"]
 
 
-def write_scalars(path: str | os.PathLike, steps: Sequence[Mapping[str, float]]) -> None:
+def write_scalars(path: str | os.PathLike[str], steps: Sequence[Mapping[str, float]]) -> None:
     """Write an event file whole or not at all.
 
     Parameters

@@ -1,4 +1,4 @@
-"""TODO."""
+"""TFRecord, the framing of records in the shards of training data and in TensorBoard's event files."""
 
 from __future__ import annotations
 
@@ -14,12 +14,34 @@ RECORD_HEAD, RECORD_TAIL = 12, 4
 
 
 def masked_crc32c(data: bytes) -> int:
-    """TFRecord's masked CRC32C."""
-    crc = google_crc32c.value(data)
+    """Compute the masked CRC32C of TFRecord.
+
+    Parameters
+    ----------
+    data
+        Any bytes.
+
+    Returns
+    -------
+    int
+        32 bits.
+    """
+    crc = int(google_crc32c.value(data))
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def as_tfrecord(data: bytes) -> bytes:
-    """A TFRecord: length, masked CRC32C of the length, data, masked CRC32C of the data."""
+    """Frame data as a TFRecord: length, masked CRC32C of the length, data, masked CRC32C of the data.
+
+    Parameters
+    ----------
+    data
+        The record.
+
+    Returns
+    -------
+    bytes
+        :data:`RECORD_HEAD` and :data:`RECORD_TAIL` bytes longer than the data.
+    """
     length = struct.pack("<Q", len(data))
     return length + struct.pack("<I", masked_crc32c(length)) + data + struct.pack("<I", masked_crc32c(data))

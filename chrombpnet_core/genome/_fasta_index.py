@@ -27,8 +27,10 @@ def build_index(source: Path, fasta: Path, fai: Path, gzi: Path | None) -> None:
         The user's file, plain, gzip or bgzip.
     fasta
         The file to be read: ``source``, or where its bgzip copy goes.
-    fai, gzi
-        Where the indexes go, the second of a compressed file alone; ``fai`` appears last and says that all is there.
+    fai
+        Where the index goes; it appears last and says that all is there.
+    gzi
+        Where the index of blocks of a compressed file goes.
 
     Raises
     ------

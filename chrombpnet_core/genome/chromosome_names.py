@@ -1,4 +1,4 @@
-"""What chromosomes are called: the genome's names, other files' names for them, and those to leave out.
+"""Chromosome names: the genome's, other files' names for them, and those to leave out.
 
 The genome decides. Every other input may use other names, by the rules of :func:`same_chromosome` or a table of the user's.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import numbered_lines
@@ -21,21 +22,31 @@ _MITOCHONDRION = ("chrM", "chrMT", "M", "MT", "Mito", "chrMito", "mitochondrion"
 
 
 def same_chromosome(name: str, known: Iterable[str]) -> str | None:
-    """The one name in ``known`` that means the same chromosome: chr1 and 1, chrM and MT, ChrI and chrI; else None.
+    """Find the one name that means the same chromosome: chr1 and 1, chrM and MT, ChrI and chrI.
 
     Parameters
     ----------
     name
         As one file has it.
     known
-        As another has them; ``name`` itself is found too.
+        Names that another file has; ``name`` itself may be among them.
+
+    Returns
+    -------
+    str or None
+        The other file's name; None where no name, or more than one, means the same.
+
+    Examples
+    --------
+    >>> same_chromosome("MT", ["chr1", "chrM"])
+    'chrM'
     """
     known = set(known)
     if name in known:
         return name
     plain = _plain(name)
-    found = [other for other in known if _plain(other) == plain]
-    return found[0] if len(found) == 1 else None
+    others = [other for other in known if _plain(other) == plain]
+    return others[0] if len(others) == 1 else None
 
 
 def _plain(name: str) -> str:
@@ -44,8 +55,18 @@ def _plain(name: str) -> str:
     return name.lower().removeprefix("chromosome").removeprefix("chr").lstrip("_")
 
 
-def read_aliases(path: str | os.PathLike) -> dict[str, str]:
+def read_aliases(path: str | os.PathLike[str]) -> dict[str, str]:
     """Read a table of two columns: a name as other files have it, and the genome's name for it.
+
+    Parameters
+    ----------
+    path
+        Columns are separated by tabs or blanks.
+
+    Returns
+    -------
+    dict
+        Other files' name → the genome's name.
 
     Raises
     ------
@@ -70,7 +91,7 @@ def read_aliases(path: str | os.PathLike) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Naming:
-    """How names in other files are read.
+    """Rules by which chromosome names in other files are read.
 
     Attributes
     ----------
@@ -87,23 +108,31 @@ class Naming:
     excluded: frozenset[str] = frozenset()
 
     @classmethod
-    def from_json(cls, content: Mapping[str, object] | None) -> Naming:
-        """The inverse of :meth:`to_json`; None: names are taken as they are."""
+    def from_json(cls, content: Mapping[str, Any] | None) -> Naming:
+        """Make of JSON types what :meth:`to_json` gave; of None, names that are taken as they are."""
         content = content or {}
         return cls(
-            dict(content.get("aliases", {})),
-            bool(content.get("auto", False)),  # type: ignore[call-overload]
-            frozenset(content.get("excluded", ())),
-        )  # type: ignore[call-overload]
+            dict(content.get("aliases", {})), bool(content.get("auto", False)), frozenset(content.get("excluded", ()))
+        )
 
     def to_json(self) -> dict[str, object] | None:
-        """As JSON types, or None where it changes nothing."""
+        """Give the rules as JSON types, or None where they change nothing."""
         if self == Naming():
             return None
         return {"aliases": dict(self.aliases), "auto": self.auto, "excluded": sorted(self.excluded)}
 
     def sizes(self, sizes: Mapping[str, int]) -> dict[str, int]:
-        """Chromosome sizes without those left out.
+        """Drop the chromosomes that are to be left out.
+
+        Parameters
+        ----------
+        sizes
+            Chromosome → length in bp.
+
+        Returns
+        -------
+        dict
+            The same without those that are excluded.
 
         Raises
         ------
@@ -117,13 +146,25 @@ class Naming:
                     found=", ".join([*sizes][:5]) + ", …",
                     remedy=_advice(name, sizes),
                 )
-        kept = {name: size for name, size in sizes.items() if name not in self.excluded}
-        if not kept:
+        remaining = {name: size for name, size in sizes.items() if name not in self.excluded}
+        if not remaining:
             raise InputError("all chromosomes are to be left out", remedy="leave out fewer")
-        return kept
+        return remaining
 
     def translate(self, names: Iterable[str], sizes: Mapping[str, int]) -> dict[str, str]:
-        """Name → the genome's name, for those of ``names`` that change; names the genome has stay.
+        """Find the genome's names for the names of one file.
+
+        Parameters
+        ----------
+        names
+            As the file has them.
+        sizes
+            The genome's chromosomes.
+
+        Returns
+        -------
+        dict
+            Name → the genome's name, of those that differ; names that the genome has stay.
 
         Raises
         ------
@@ -154,7 +195,7 @@ def _advice(name: str, sizes: Mapping[str, int]) -> str:
 
 @dataclass(frozen=True)
 class NameMismatch:
-    """What one input and the genome do not share.
+    """Chromosomes that one input and the genome do not share.
 
     Attributes
     ----------
@@ -177,7 +218,7 @@ class NameMismatch:
 def name_mismatches(
     sizes: Mapping[str, int], inputs: Mapping[str, Mapping[str, int]], naming: Naming | None = None
 ) -> list[NameMismatch]:
-    """Hold the names of every input against the genome's.
+    """Compare the names of every input with the genome's.
 
     Parameters
     ----------
@@ -187,13 +228,18 @@ def name_mismatches(
         Input → name → number of reads or regions, or any number where that is not known.
     naming
         How names are read.
+
+    Returns
+    -------
+    list of NameMismatch
+        One of each input, in their order.
     """
     naming = naming or Naming()
-    lacks = []
+    mismatches = []
     for what, counts in inputs.items():
         changed = naming.translate(counts, sizes)
         read = {changed.get(name, name): count for name, count in counts.items()}
         unknown = {name: count for name, count in read.items() if name not in sizes and name not in naming.excluded}
         twins = {name: other for name in unknown if (other := same_chromosome(name, sizes))}
-        lacks.append(NameMismatch(what, unknown, twins, [name for name in sizes if name not in read]))
-    return lacks
+        mismatches.append(NameMismatch(what, unknown, twins, [name for name in sizes if name not in read]))
+    return mismatches

@@ -11,7 +11,7 @@ __all__ = ["read_chrom_sizes"]
 
 
 def read_chrom_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
-    """Read a table of chromosome sizes.
+    r"""Read a table of chromosome sizes.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def read_chrom_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "chrom.sizes")
-    ...     _ = path.write_text("chrI\\t230218\\nchrII\\t813184\\n")
+    ...     _ = path.write_text("chrI\t230218\nchrII\t813184\n")
     ...     read_chrom_sizes(path)
     {'chrI': 230218, 'chrII': 813184}
     """

@@ -13,6 +13,7 @@ from importlib import resources
 
 import numpy as np
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import numbered_lines
 
@@ -20,6 +21,7 @@ __all__ = ["ASSAYS", "MATRIX_WIDTH", "EnzymeMatrices", "enzyme_matrices", "read_
 
 
 ASSAYS = ("ATAC", "DNASE")
+"""Assays, and so enzymes (Tn5, DNase I), that there are matrices of."""
 
 
 MATRIX_WIDTH = 20
@@ -29,46 +31,83 @@ MATRIX_WIDTH = 20
 _STRANDS = {"_plus": "+", "_minus": "-"}
 
 
-EnzymeMatrices = dict[str, dict[str, np.ndarray]]
+EnzymeMatrices = dict[str, dict[str, AnyArray]]
 """Strand (``+``, ``-``) → name → base frequencies ``(20, 4)``."""
 
 
 @cache
-def _content(name: str) -> dict:
-    return json.loads(resources.files(__package__).joinpath(name).read_text(encoding="utf-8"))
+def _built_in() -> dict[str, dict[str, dict[str, list[list[float]]]]]:
+    """Assay → strand → name → rows."""
+    file = resources.files(__package__).joinpath("enzyme_matrices.json")
+    matrices: dict[str, dict[str, dict[str, list[list[float]]]]] = json.loads(file.read_text(encoding="utf-8"))["matrices"]
+    return matrices
 
 
 def enzyme_matrices(assay: str) -> EnzymeMatrices:
-    """Reference matrices of an assay's enzyme: strand (``+``, ``-``) → name → base frequencies ``(20, 4)``.
+    """Read the built-in reference matrices of an assay's enzyme.
 
     Parameters
     ----------
     assay
         ``ATAC`` (Tn5, 3 data sets) or ``DNASE`` (DNase I, 6 data sets).
+
+    Returns
+    -------
+    dict
+        Strand (``+``, ``-``) → name → base frequencies ``(20, 4)``.
+
+    Examples
+    --------
+    >>> [*enzyme_matrices("ATAC")["+"].values()][0].shape
+    (20, 4)
     """
-    strands = _content("enzyme_matrices.json")["matrices"][require_assay(assay)]
+    strands = _built_in()[require_assay(assay)]
     return {strand: {name: np.array(rows) for name, rows in matrices.items()} for strand, matrices in strands.items()}
 
 
 def require_assay(assay: str) -> str:
-    """Return ``assay`` if it is one of :data:`ASSAYS`, else raise :class:`InputError`."""
+    """Check the name of an assay.
+
+    Parameters
+    ----------
+    assay
+        The user's.
+
+    Returns
+    -------
+    str
+        The name, one of :data:`ASSAYS`.
+
+    Raises
+    ------
+    InputError
+        For any other name.
+    """
     if assay not in ASSAYS:
         raise InputError(f"assay {assay!r}", expected=" or ".join(ASSAYS))
     return assay
 
 
-def read_enzyme_matrices(path: str | os.PathLike) -> EnzymeMatrices:
-    """The user's reference matrices (``--ATAC-ref-path``, ``--DNASE-ref-path``), shaped as :func:`enzyme_matrices`.
+def read_enzyme_matrices(path: str | os.PathLike[str]) -> EnzymeMatrices:
+    """Read reference matrices of the user's.
 
-    The file holds for each matrix a line ``>name_plus`` or ``>name_minus`` and 20 lines of the frequencies of
-    A, C, G, T, separated by blanks or tabs.
+    Parameters
+    ----------
+    path
+        A file that holds for each matrix a line ``>name_plus`` or ``>name_minus`` and 20 lines of the frequencies of
+        A, C, G, T, separated by blanks or tabs.
+
+    Returns
+    -------
+    dict
+        As of :func:`enzyme_matrices`.
 
     Raises
     ------
     InputError
         Naming file and line: for another name, row count or number, and where a strand has no matrix.
     """
-    matrices: EnzymeMatrices = {"+": {}, "-": {}}
+    matrices: dict[str, dict[str, list[list[float]]]] = {"+": {}, "-": {}}
     rows: list[list[float]] = []
     number = 0
     for number, line in numbered_lines(path, "reference matrices"):
@@ -107,6 +146,6 @@ def _row(line: str, where: str) -> list[float]:
     return row
 
 
-def _check_rows(rows: list[list[float]], matrices: EnzymeMatrices, where: str) -> None:
+def _check_rows(rows: list[list[float]], matrices: dict[str, dict[str, list[list[float]]]], where: str) -> None:
     if any(matrices.values()) and len(rows) != MATRIX_WIDTH:
         raise InputError(f"{where}: the matrix that ends here", expected=f"{MATRIX_WIDTH} rows", found=str(len(rows)))

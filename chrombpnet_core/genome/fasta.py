@@ -74,8 +74,10 @@ class Genome:
     ----------
     fasta
         Plain or bgzip FASTA.
-    fai, gzi
-        Its indexes, the second of bgzip alone; :func:`open_genome` makes them.
+    fai
+        Its index; :func:`open_genome` makes it.
+    gzi
+        The index of a bgzip file's blocks.
 
     Attributes
     ----------
@@ -99,8 +101,10 @@ class Genome:
         ----------
         chrom
             Chromosome name.
-        start, end
-            0-based, half-open; by default the whole chromosome. They may lie beyond its ends.
+        start
+            First position, 0-based; negative ones lie before the chromosome.
+        end
+            Behind the last position; by default the chromosome's end, beyond which it may lie.
 
         Returns
         -------
@@ -130,8 +134,10 @@ class Genome:
 
         Parameters
         ----------
-        chroms, starts
-            Chromosome names and first positions, ``(n,)``.
+        chroms
+            Chromosome names, ``(n,)``.
+        starts
+            First positions, ``(n,)``.
         width
             Of every window in bp.
 
@@ -173,7 +179,7 @@ class Genome:
 
 
 def open_genome(fasta: str | os.PathLike[str], cache: str | os.PathLike[str] | None = None) -> Genome:
-    """Open a plain, bgzip or gzip FASTA; indexes and, for plain gzip, a bgzip copy are made in ``cache``.
+    r"""Open a plain, bgzip or gzip FASTA; indexes and, for plain gzip, a bgzip copy are made in ``cache``.
 
     The user's own folder is never written to, and indexes found there are not trusted: one of an older file
     silently shifts every base.
@@ -201,7 +207,7 @@ def open_genome(fasta: str | os.PathLike[str], cache: str | os.PathLike[str] | N
     >>> import pathlib, tempfile
     >>> folder = tempfile.TemporaryDirectory()
     >>> fasta = pathlib.Path(folder.name, "genome.fa")
-    >>> _ = fasta.write_text(">chrI\\nACGTN\\nACG\\n")
+    >>> _ = fasta.write_text(">chrI\nACGTN\nACG\n")
     >>> with open_genome(fasta, cache=folder.name) as genome:
     ...     print(genome.sizes, genome.codes("chrI", 2, 6))
     {'chrI': 8} [2 3 4 0]

@@ -1,4 +1,4 @@
-"""The region table (narrowPeak): schema, reading, checks, centring, edge filter, interval operations.
+"""Region tables (narrowPeak): columns, reading, checks, centres, edges, overlaps.
 
 A region table is a :class:`pandas.DataFrame` with the ten narrowPeak columns of :data:`REGION_COLUMNS`; coordinates
 are 0-based, half-open. Columns 4 to 9 are text, carried through unchanged. The centre of a region is ``start + summit``.
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable
 
 import bioframe
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from chrombpnet_core._types import Bools, Ints
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import numbered_lines
 from chrombpnet_core.genome.chromosome_names import Naming, same_chromosome
@@ -33,12 +36,13 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 REGION_COLUMNS = ["chrom", "start", "end", "name", "score", "strand", "signal", "pvalue", "qvalue", "summit"]
+"""Columns of a region table, those of narrowPeak."""
 
 
 def read_regions(
-    path: str | os.PathLike, what: str = "peaks", sizes: dict[str, int] | None = None, naming: Naming | None = None
+    path: str | os.PathLike[str], what: str = "peaks", sizes: dict[str, int] | None = None, naming: Naming | None = None
 ) -> pd.DataFrame:
-    """Read narrowPeak; a BED of fewer columns, or a summit of -1, takes the middle of the interval, said aloud.
+    r"""Read narrowPeak; a BED of fewer columns, or a summit of -1, takes the middle of the interval, said aloud.
 
     Parameters
     ----------
@@ -53,12 +57,23 @@ def read_regions(
 
     Returns
     -------
-    Region table with a fresh index from 0, in file order.
+    DataFrame
+        Region table with the columns :data:`REGION_COLUMNS` and a fresh index from 0, in file order.
 
     Raises
     ------
     InputError
         Naming file and line.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "peaks.narrowPeak")
+    ...     _ = path.write_text("chrI\t100\t300\tpeak1\t7\t.\t2.5\t3.1\t1.9\t80\n")
+    ...     peaks = read_regions(path)
+    >>> peaks[["chrom", "start", "end", "summit"]].values.tolist(), centres(peaks).tolist()
+    ([['chrI', 100, 300, 80]], [180])
     """
     table, line_of = _read_table(path, what)
     absent = (table["summit"] < 0).to_numpy()
@@ -72,26 +87,45 @@ def read_regions(
         )
         table.loc[absent, "summit"] = ((table["end"] - table["start"]) // 2)[absent]
     if sizes is not None:
-        kept = _renamed(table, sizes, naming or Naming(), path, what)
-        table, line_of = table[kept].reset_index(drop=True), line_of[kept]
+        in_use = _rename(table, sizes, naming or Naming(), path, what)
+        table, line_of = table[in_use].reset_index(drop=True), line_of[in_use]
         _check_chromosomes(table, path, line_of, what, sizes)
     return table
 
 
 def read_bed3(
-    path: str | os.PathLike, what: str = "blacklist", sizes: dict[str, int] | None = None, naming: Naming | None = None
+    path: str | os.PathLike[str], what: str = "blacklist", sizes: dict[str, int] | None = None, naming: Naming | None = None
 ) -> pd.DataFrame:
-    """The first three columns of a BED file, ``chrom, start, end``; other arguments as in :func:`read_regions`.
+    """Read the first three columns of a BED file; regions on chromosomes that ``sizes`` lacks stay.
 
-    Regions on chromosomes that ``sizes`` lacks stay: they do no harm.
+    Parameters
+    ----------
+    path
+        BED of three or more columns, plain or gzip.
+    what
+        How messages call it.
+    sizes
+        The genome's chromosomes, by which names are read, if given.
+    naming
+        How chromosome names are read; needs ``sizes``.
+
+    Returns
+    -------
+    DataFrame
+        ``chrom``, ``start``, ``end``, in file order.
+
+    Raises
+    ------
+    InputError
+        Naming file and line.
     """
     table = _read_table(path, what)[0][REGION_COLUMNS[:3]].copy()
     if sizes is not None:
-        _renamed(table, sizes, naming or Naming(), path, what)
+        _rename(table, sizes, naming or Naming(), path, what)
     return table
 
 
-def _renamed(table: pd.DataFrame, sizes: dict[str, int], naming: Naming, path: str | os.PathLike, what: str) -> np.ndarray:
+def _rename(table: pd.DataFrame, sizes: dict[str, int], naming: Naming, path: str | os.PathLike[str], what: str) -> Bools:
     """Give chromosomes the genome's names, in place; which regions are not on one that is left out, bool ``(n,)``."""
     changed = naming.translate(table["chrom"].unique(), sizes)
     if changed:
@@ -101,14 +135,14 @@ def _renamed(table: pd.DataFrame, sizes: dict[str, int], naming: Naming, path: s
             ", ".join(f"{old} → {new}" for old, new in [*changed.items()][:5]) + (", …" if len(changed) > 5 else ""),
         )
         table["chrom"] = table["chrom"].replace(changed)
-    kept = ~table["chrom"].isin(naming.excluded).to_numpy()
-    if not kept.all():
-        log.info("%s: %s %s lie on chromosomes that are left out", path, f"{(~kept).sum():,}", what)
-    return kept
+    in_use: Bools = ~table["chrom"].isin(naming.excluded).to_numpy()
+    if not in_use.all():
+        log.info("%s: %s %s lie on chromosomes that are left out", path, f"{(~in_use).sum():,}", what)
+    return in_use
 
 
-def _read_table(path: str | os.PathLike, what: str) -> tuple[pd.DataFrame, np.ndarray]:
-    """The table, with a summit of -1 where the file has none, and each row's line number."""
+def _read_table(path: str | os.PathLike[str], what: str) -> tuple[pd.DataFrame, Ints]:
+    """Read the table, with a summit of -1 where the file has none, and each row's line number."""
     rows, lines = [], []
     for number, line in numbered_lines(path, what):
         fields = line.split("\t")
@@ -131,7 +165,7 @@ def _read_table(path: str | os.PathLike, what: str) -> tuple[pd.DataFrame, np.nd
     return table, line_of
 
 
-def _integers(column: pd.Series, name: str, path: str | os.PathLike, line_of: np.ndarray) -> np.ndarray:
+def _integers(column: pd.Series, name: str, path: str | os.PathLike[str], line_of: Ints) -> Ints:
     values = pd.to_numeric(column, errors="coerce")
     bad = np.flatnonzero(values.isna() | (values % 1 != 0))
     if bad.size:
@@ -139,29 +173,29 @@ def _integers(column: pd.Series, name: str, path: str | os.PathLike, line_of: np
     return values.to_numpy(dtype=np.int64)
 
 
-def _refuse(bad: pd.Series, table: pd.DataFrame, path: str | os.PathLike, line_of: np.ndarray, why: str) -> None:
+def _refuse(bad: pd.Series, table: pd.DataFrame, path: str | os.PathLike[str], line_of: Ints, why: str) -> None:
     if bad.any():
-        at = int(np.flatnonzero(bad)[0])
-        row = table.iloc[at]
-        raise InputError(f"{path}, line {line_of[at]}: {why}", found=f"{row['chrom']}:{row['start']}-{row['end']}")
+        first = int(np.flatnonzero(bad)[0])
+        row = table.iloc[first]
+        raise InputError(f"{path}, line {line_of[first]}: {why}", found=f"{row['chrom']}:{row['start']}-{row['end']}")
 
 
 def _check_chromosomes(
-    table: pd.DataFrame, path: str | os.PathLike, line_of: np.ndarray, what: str, sizes: dict[str, int]
+    table: pd.DataFrame, path: str | os.PathLike[str], line_of: Ints, what: str, sizes: dict[str, int]
 ) -> None:
     """Refuse regions on chromosomes that ``sizes`` lacks, or that end beyond their chromosome."""
     unknown = ~table["chrom"].isin(sizes)
     if unknown.any():
-        at = int(np.flatnonzero(unknown)[0])
-        name = table["chrom"].iloc[at]
+        first = int(np.flatnonzero(unknown)[0])
+        name = table["chrom"].iloc[first]
         other = same_chromosome(name, sizes)
         hint = (
-            f"the genome calls it {other}: give --alias auto, or rename one of them"
+            f'the genome calls it {other}: give `alias="auto"`, or rename one of them'
             if other
             else "leave these lines out, or add the chromosome to the genome and the sizes file"
         )
         raise InputError(
-            f"{path}, line {line_of[at]}: chromosome {name} of the {what} is not in the genome "
+            f"{path}, line {line_of[first]}: chromosome {name} of the {what} is not in the genome "
             f"({int(unknown.sum()):,} lines)",
             remedy=hint,
         )
@@ -169,7 +203,21 @@ def _check_chromosomes(
 
 
 def without_blacklisted(peaks: pd.DataFrame, blacklist: pd.DataFrame | None, width: int) -> pd.DataFrame:
-    """Peaks that share no base with the blacklist widened by ``width // 2`` on each side; how many do not is told.
+    """Drop the peaks that share a base with the blacklist widened by ``width // 2`` on each side; a log line counts them.
+
+    Parameters
+    ----------
+    peaks
+        Region table.
+    blacklist
+        ``chrom``, ``start``, ``end``; None drops nothing.
+    width
+        In bp.
+
+    Returns
+    -------
+    DataFrame
+        The other peaks, with a fresh index from 0.
 
     Raises
     ------
@@ -194,13 +242,41 @@ def without_blacklisted(peaks: pd.DataFrame, blacklist: pd.DataFrame | None, wid
     return peaks[~near].reset_index(drop=True)
 
 
-def write_regions(table: pd.DataFrame, path: str | os.PathLike) -> None:
-    """Write the ten columns, tab-separated, without a header."""
+def write_regions(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write a region table as narrowPeak.
+
+    Parameters
+    ----------
+    table
+        Region table.
+    path
+        Where it goes; compressed where its name ends in ``.gz``.
+    """
     table[REGION_COLUMNS].to_csv(path, sep="\t", header=False, index=False)
 
 
-def regions_at(chroms: np.ndarray, starts: np.ndarray, width: int) -> pd.DataFrame:
-    """A region table of windows of ``width`` bp whose summit is their middle; columns 4 to 9 are ``.``."""
+def regions_at(chroms: npt.ArrayLike, starts: npt.ArrayLike, width: int) -> pd.DataFrame:
+    """Make a region table of windows whose summit is their middle; columns 4 to 9 are ``.``.
+
+    Parameters
+    ----------
+    chroms
+        Chromosome names, ``(n,)``.
+    starts
+        First positions, ``(n,)``.
+    width
+        Of the windows in bp.
+
+    Returns
+    -------
+    DataFrame
+        Region table.
+
+    Examples
+    --------
+    >>> regions_at(["chrI", "chrII"], [100, 250], 40)[["chrom", "start", "end", "summit"]].values.tolist()
+    [['chrI', 100, 140, 20], ['chrII', 250, 290, 20]]
+    """
     table = pd.DataFrame({"chrom": chroms, "start": starts, "end": np.asarray(starts) + width})
     for column in REGION_COLUMNS[3:9]:
         table[column] = "."
@@ -208,27 +284,85 @@ def regions_at(chroms: np.ndarray, starts: np.ndarray, width: int) -> pd.DataFra
     return table
 
 
-def centres(table: pd.DataFrame) -> np.ndarray:
-    """Centre positions, int64 of shape ``(n,)``."""
+def centres(table: pd.DataFrame) -> Ints:
+    """Compute the centre of each region, its summit.
+
+    Parameters
+    ----------
+    table
+        Region table.
+
+    Returns
+    -------
+    ndarray
+        Positions, int64 ``(n,)``.
+    """
     return (table["start"] + table["summit"]).to_numpy(dtype=np.int64)
 
 
-def windows_fit(table: pd.DataFrame, sizes: dict[str, int], width: int) -> np.ndarray:
-    """Whether the window ``[centre - width // 2, centre - width // 2 + width)`` lies in the chromosome: bool ``(n,)``."""
+def windows_fit(table: pd.DataFrame, sizes: dict[str, int], width: int) -> Bools:
+    """Tell which windows ``[centre - width // 2, centre - width // 2 + width)`` lie inside their chromosome.
+
+    Parameters
+    ----------
+    table
+        Region table.
+    sizes
+        Chromosome → length in bp.
+    width
+        Of the windows in bp.
+
+    Returns
+    -------
+    ndarray
+        bool ``(n,)``; False on chromosomes that ``sizes`` lacks.
+
+    Examples
+    --------
+    >>> windows_fit(regions_at(["chrI", "chrI"], [0, 50], 20), {"chrI": 100}, 40).tolist()
+    [False, True]
+    """
     starts = centres(table) - width // 2
     lengths = table["chrom"].map(sizes).fillna(-1).to_numpy()
     return (starts >= 0) & (starts + width <= lengths)
 
 
-def on_chromosomes(table: pd.DataFrame, chroms: tuple[str, ...] | list[str]) -> np.ndarray:
-    """Whether each region lies on one of ``chroms``: bool ``(n,)``."""
+def on_chromosomes(table: pd.DataFrame, chroms: Iterable[str]) -> Bools:
+    """Tell which regions lie on some chromosomes.
+
+    Parameters
+    ----------
+    table
+        Region table.
+    chroms
+        Chromosome names.
+
+    Returns
+    -------
+    ndarray
+        bool ``(n,)``.
+    """
     return table["chrom"].isin(list(chroms)).to_numpy()
 
 
-def overlapping(table: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
-    """Whether each interval of ``table`` shares at least one base with any of ``others``: bool ``(n,)``."""
+def overlapping(table: pd.DataFrame, others: pd.DataFrame) -> Bools:
+    """Tell which intervals share at least one base with any of some others.
+
+    Parameters
+    ----------
+    table
+        ``chrom``, ``start``, ``end``, and more columns if any.
+    others
+        The same.
+
+    Returns
+    -------
+    ndarray
+        bool ``(n,)``, of the intervals of ``table``.
+    """
     if table.empty or others.empty:
         return np.zeros(len(table), dtype=bool)
     columns = REGION_COLUMNS[:3]
     counted = bioframe.count_overlaps(table[columns].reset_index(drop=True), others[columns].reset_index(drop=True))
-    return counted["count"].to_numpy() > 0
+    overlap: Bools = counted["count"].to_numpy() > 0
+    return overlap

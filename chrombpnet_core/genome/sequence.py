@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from chrombpnet_core._types import AnyArray, Codes, Floats
+
 __all__ = ["OTHER_BASE", "codes_of", "one_hot", "reverse_complement"]
 
 
@@ -25,17 +27,67 @@ _ONE_HOT = np.vstack([np.eye(4, dtype=np.float32), np.zeros((1, 4), dtype=np.flo
 _COMPLEMENT = np.array([3, 2, 1, 0, OTHER_BASE], dtype=np.uint8)
 
 
-def codes_of(sequence: str | bytes) -> np.ndarray:
-    """Base codes, uint8 of shape ``(length,)``, of a sequence of letters."""
+def codes_of(sequence: str | bytes) -> Codes:
+    """Encode letters as base codes.
+
+    Parameters
+    ----------
+    sequence
+        Letters in either case.
+
+    Returns
+    -------
+    ndarray
+        uint8 ``(length,)``: 0, 1, 2, 3 for A, C, G, T, and :data:`OTHER_BASE`.
+
+    Examples
+    --------
+    >>> codes_of("ACgtN").tolist()
+    [0, 1, 2, 3, 4]
+    """
     raw = sequence.encode("ascii", "replace") if isinstance(sequence, str) else sequence
     return _CODE_OF_BYTE[np.frombuffer(raw, dtype=np.uint8)]
 
 
-def one_hot(codes: np.ndarray) -> np.ndarray:
-    """One-hot float32 of shape ``(..., length, 4)`` of base codes ``(..., length)``; other letters are all zeros."""
-    return _ONE_HOT[codes]
+def one_hot(codes: AnyArray) -> Floats:
+    """Encode base codes as one-hot.
+
+    Parameters
+    ----------
+    codes
+        Base codes ``(..., length)``.
+
+    Returns
+    -------
+    ndarray
+        float32 ``(..., length, 4)`` in the order A, C, G, T; all zeros for other letters.
+
+    Examples
+    --------
+    >>> one_hot(codes_of("CN")).tolist()
+    [[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]
+    """
+    encoded: Floats = _ONE_HOT[codes]
+    return encoded
 
 
-def reverse_complement(codes: np.ndarray) -> np.ndarray:
-    """Reverse complement of base codes along the last axis."""
-    return _COMPLEMENT[codes][..., ::-1]
+def reverse_complement(codes: AnyArray) -> Codes:
+    """Reverse and complement base codes along the last axis.
+
+    Parameters
+    ----------
+    codes
+        Base codes ``(..., length)``.
+
+    Returns
+    -------
+    ndarray
+        uint8 of the same shape.
+
+    Examples
+    --------
+    >>> reverse_complement(codes_of("AACN")).tolist()
+    [4, 2, 3, 3]
+    """
+    complement: Codes = _COMPLEMENT[codes][..., ::-1]
+    return complement

@@ -13,12 +13,15 @@ import hashlib
 import numba
 import numpy as np
 
+from chrombpnet_core._numba import compiled
+from chrombpnet_core._types import AnyArray, Codes
+
 __all__ = ["dinucleotide_shuffles"]
 
 _LETTERS = 5
 
 
-def dinucleotide_shuffles(codes: np.ndarray, number: int, seed: int) -> np.ndarray:
+def dinucleotide_shuffles(codes: AnyArray, number: int, seed: int) -> Codes:
     """Shuffle each sequence ``number`` times, its dinucleotide counts kept.
 
     What a sequence becomes depends on itself and the seed alone, not on the sequences beside it.
@@ -30,11 +33,17 @@ def dinucleotide_shuffles(codes: np.ndarray, number: int, seed: int) -> np.ndarr
     number
         Shuffles of each.
     seed
-        Of them.
+        Of the shuffles.
 
     Returns
     -------
-    uint8 ``(n, number, L)``.
+    ndarray
+        Base codes, uint8 ``(n, number, L)``.
+
+    Examples
+    --------
+    >>> dinucleotide_shuffles(np.array([[0, 1, 2, 3, 2, 1, 0]]), 3, seed=1).shape
+    (1, 3, 7)
     """
     codes = np.minimum(np.ascontiguousarray(codes, dtype=np.uint8), _LETTERS - 1)
     seeds = np.array([_seed_of(row, seed) for row in codes], dtype=np.uint64)
@@ -44,14 +53,14 @@ def dinucleotide_shuffles(codes: np.ndarray, number: int, seed: int) -> np.ndarr
     return shuffled
 
 
-def _seed_of(row: np.ndarray, seed: int) -> int:
+def _seed_of(row: AnyArray, seed: int) -> int:
     digest = hashlib.blake2b(row.tobytes(), digest_size=8, key=str(seed).encode())
     return int.from_bytes(digest.digest(), "little")
 
 
-@numba.njit(cache=True)
-def _next(state):
-    """One step of SplitMix64 (Steele, Lea and Flood 2014): the new state and 64 random bits."""
+@compiled
+def _next(state: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """Step SplitMix64 (Steele, Lea and Flood 2014): the new state and 64 random bits."""
     state += np.uint64(0x9E3779B97F4A7C15)
     z = state
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -59,31 +68,32 @@ def _next(state):
     return state, z ^ (z >> np.uint64(31))
 
 
-@numba.njit(cache=True)
-def _below(state, limit):
-    """The new state and a number from 0 to ``limit - 1``, from the upper 32 of 64 random bits."""
+@compiled
+def _below(state: np.uint64, limit: int) -> tuple[np.uint64, np.int64]:
+    """Draw a number from 0 to ``limit - 1`` from the upper 32 of 64 random bits; the new state comes first."""
     state, bits = _next(state)
     return state, np.int64(((bits >> np.uint64(32)) * np.uint64(limit)) >> np.uint64(32))
 
 
-@numba.njit(cache=True)
-def _leads_home(last, home, letters, counts):
-    """Whether the last ways out of all letters that have any lead to ``home``."""
+@compiled
+def _leads_home(last: AnyArray, home: int, letters: int, counts: AnyArray) -> bool:
+    """Tell whether the last ways out of all letters that have any lead to ``home``."""
     for letter in range(letters):
         if letter == home or counts[letter] == 0:
             continue
-        at = letter
+        reached = letter
         for _ in range(letters):
-            at = last[at]
-            if at == home:
+            reached = last[reached]
+            if reached == home:
                 break
-        if at != home:
+        if reached != home:
             return False
     return True
 
 
 @numba.njit(cache=True, parallel=True)
-def _shuffle(codes, seeds, shuffled):
+def _shuffle(codes: AnyArray, seeds: AnyArray, shuffled: AnyArray) -> None:
+    """Shuffle each sequence of ``codes`` as often as ``shuffled`` has room, each on its own."""
     length = codes.shape[1]
     for row in numba.prange(codes.shape[0]):
         sequence = codes[row]

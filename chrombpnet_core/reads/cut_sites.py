@@ -118,10 +118,10 @@ def _stored(path: Path, kind: type[np.generic], bounds: np.ndarray, at: int) -> 
 
 
 def spill_reads(
-    paths: Sequence[str | os.PathLike],
+    paths: Sequence[str | os.PathLike[str]],
     kind: str,
     sizes: dict[str, int],
-    scratch: str | os.PathLike,
+    scratch: str | os.PathLike[str],
     num_samples: int = 10_000,
     seed: int = 1234,
     *,
@@ -188,7 +188,7 @@ def spill_reads(
     return spilled
 
 
-def read_chromosome_names(path: str | os.PathLike, kind: str, threads: int | None = None) -> dict[str, int]:
+def read_chromosome_names(path: str | os.PathLike[str], kind: str, threads: int | None = None) -> dict[str, int]:
     """Chromosome names of a file of reads: those in the header of a BAM or CRAM, else those of its lines.
 
     Returns

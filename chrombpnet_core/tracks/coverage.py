@@ -43,7 +43,7 @@ class Coverage:
     """
 
     def __init__(
-        self, path: str | os.PathLike, naming: Naming | None = None, sizes: Mapping[str, int] | None = None
+        self, path: str | os.PathLike[str], naming: Naming | None = None, sizes: Mapping[str, int] | None = None
     ) -> None:
         self.path = str(require_file(path, "bigWig"))
         try:

@@ -50,7 +50,7 @@ def write_insertions(
     sizes: dict[str, int],
     delta_plus: int,
     delta_minus: int,
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     threads: int | None = None,
 ) -> dict[str, object]:
     """Write insertions per base; the file appears whole or not at all.

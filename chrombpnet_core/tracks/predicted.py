@@ -179,7 +179,11 @@ def track_values(profiles: np.ndarray, log_counts: np.ndarray) -> np.ndarray:
 
 
 def write_track(
-    path: str | os.PathLike, sizes: dict[str, int], placement: TrackPlacement, read: ReadRows, threads: int | None = None
+    path: str | os.PathLike[str],
+    sizes: dict[str, int],
+    placement: TrackPlacement,
+    read: ReadRows,
+    threads: int | None = None,
 ) -> None:
     """Write a track as bigWig, whole or not at all; bases of no region have no value.
 
@@ -223,7 +227,7 @@ class RegionPredictionsFile:
         Output length in bp.
     """
 
-    def __init__(self, path: str | os.PathLike, width: int) -> None:
+    def __init__(self, path: str | os.PathLike[str], width: int) -> None:
         columns = {
             "coords/coords_chrom": TableColumn(h5py.string_dtype()),
             "coords/coords_center": TableColumn(np.int64),

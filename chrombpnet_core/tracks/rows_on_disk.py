@@ -16,7 +16,7 @@ class RowsOnDisk:
     It is written and read, not mapped: a full disk then raises :class:`OSError` instead of ending the process.
     """
 
-    def __init__(self, folder: str | os.PathLike, width: int) -> None:
+    def __init__(self, folder: str | os.PathLike[str], width: int) -> None:
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 (closed by close)
         self._width, self._stride = width, 4 * width
 

@@ -70,6 +70,6 @@ def _between(first: float, second: float, share: float) -> float:
     return first + (second - first) * share
 
 
-def write_track_statistics(statistics: dict[str, float], path: str | os.PathLike) -> None:
+def write_track_statistics(statistics: dict[str, float], path: str | os.PathLike[str]) -> None:
     """Write a line ``name, tab, value`` for each."""
     Path(path).write_text("".join(f"{name}\t{value:.9g}\n" for name, value in statistics.items()))

@@ -153,7 +153,7 @@ def test_a_genome_of_chromosomes_and_thousands_of_scaffolds():
 def test_uneven_folds_are_said(caplog):
     with caplog.at_level(logging.WARNING):
         make_folds({"big": 1000, "b": 300, "c": 100, "small": 10}, None, 3)
-        assert "test parts hold 8% to 71% of the bases" in caplog.text
+        assert "test chromosomes hold 8% to 71% of the bases" in caplog.text
         caplog.clear()
         make_folds(SIZES, None, 4)
     assert not caplog.records
@@ -162,10 +162,10 @@ def test_uneven_folds_are_said(caplog):
 @pytest.mark.parametrize(
     ("sizes", "peaks", "k", "message"),
     [
-        (SIZES, None, 1, r"^1 folds; expected 2 or more; .*prep splits"),
-        (SIZES, None, 5, r"expected 5 or more chromosomes, found 4 \(chr1, chr2, chr3, chr4\); ask for --k 4 or less"),
-        (SIZES, {"chr1": 5, "chr3": 1, "chr4": 9}, 4, r"4 or more chromosomes with peaks, found 3 .*--k 3 or less"),
-        (SIZES, {"chr1": 5, "chr3": 1, "chr4": 9}, 2, r"4 or more chromosomes with peaks, found 3 .*--k 3$"),
+        (SIZES, None, 1, r"^1 folds; expected 2 or more; .*name its test"),
+        (SIZES, None, 5, r"expected 5 or more chromosomes, found 4 \(chr1, chr2, chr3, chr4\); give `k=4` or less"),
+        (SIZES, {"chr1": 5, "chr3": 1, "chr4": 9}, 4, r"4 or more chromosomes with peaks, found 3 .*`k=3` or less"),
+        (SIZES, {"chr1": 5, "chr3": 1, "chr4": 9}, 2, r"4 or more chromosomes with peaks, found 3 .*`k=3`$"),
         (SIZES, {"chr1": 5, "chr2": 0}, 3, r"found 1 \(chr1\); no fold can be made"),
         (SIZES, {}, 3, "found 0; no fold can be made"),
         (SIZES, {"chr9": 1}, 3, "chr9 of the peaks is not in"),
