@@ -71,7 +71,7 @@ def side(seconds: float, xla: bool, path: Path | None, regions: int) -> dict:
             **{f"weights_{i}": weights for i, weights in enumerate(model.get_weights())},
         )
         return {}
-    at_once = explain.at_once
+    at_once = explain.batch.size
     if regions:
         for _ in explain_codes(explain, drawn_codes(regions), REFERENCES, SEED):
             pass

@@ -1,20 +1,36 @@
-"""Backend and device of a run: chosen before Keras is imported, named aloud, refused where hopeless."""
+"""Backend and device that models run on: chosen before Keras computes, named aloud, refused where hopeless; their memory."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
+import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-import psutil
-
-from chrombpnet_core.concurrency import cores
+from chrombpnet_core.concurrency import usable_threads
 from chrombpnet_core.errors import InputError
 
-__all__ = ["BACKENDS", "Device", "backend_name", "configure", "find_device", "is_out_of_memory", "require_fast_enough"]
+__all__ = [
+    "BACKENDS",
+    "BatchSize",
+    "Device",
+    "available_memory",
+    "backend_name",
+    "configure",
+    "find_device",
+    "in_fitting_batches",
+    "is_out_of_memory",
+    "require_fast_enough",
+    "with_less_memory",
+]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 BACKENDS = ("tensorflow", "jax")
 CPU_FLOPS_PER_CORE = 4e10
@@ -25,13 +41,32 @@ LONGEST_CPU_HOURS = 24.0
 
 @dataclass(frozen=True)
 class Device:
-    """Where models run: ``kind`` is cpu or gpu; memory in bytes (0 = not known)."""
+    """Where models run.
+
+    Attributes
+    ----------
+    kind
+        ``cpu`` or ``gpu``.
+    name
+        Of the card, or how many cores there are.
+    count
+        Number of GPUs; 1 for a CPU.
+    memory
+        In bytes, of one GPU or of the host; 0 where it is not known.
+    backend
+        Of Keras.
+    """
 
     kind: str
     name: str
     count: int
     memory: int
     backend: str
+
+    @property
+    def gpus(self) -> int:
+        """Number of GPUs; 0 for a CPU."""
+        return self.count if self.kind == "gpu" else 0
 
     def __str__(self) -> str:
         number = f"{self.count} × " if self.count > 1 else ""
@@ -40,37 +75,61 @@ class Device:
 
 
 def backend_name() -> str:
-    """Keras backend of this process: ``KERAS_BACKEND``, else tensorflow."""
+    """Name the Keras backend of this process: Keras' own once it is imported, else ``KERAS_BACKEND``, else tensorflow."""
+    keras: Any = sys.modules.get("keras")
+    if keras is not None and hasattr(keras, "backend"):
+        return str(keras.backend.backend())
     return os.environ.get("KERAS_BACKEND") or "tensorflow"
 
 
 def configure(backend: str | None = None, device: str = "auto") -> None:
-    """Choose backend and device; must come before the first import of Keras.
+    """Choose Keras' backend and the device.
+
+    The backend must be chosen before Keras is imported, which happens when the first model is opened or built; modules of
+    this package may be imported before or after. The CPU may be chosen until the first computation.
+
+    Parameters
+    ----------
+    backend
+        ``tensorflow`` or ``jax``; by default ``KERAS_BACKEND``, else tensorflow.
+    device
+        ``cpu``, or ``auto`` and ``gpu`` for a GPU where the backend sees one (:func:`require_fast_enough` tells them apart).
 
     Raises
     ------
     InputError
-        Where Keras is imported already with another backend.
+        Where Keras is imported already with another backend, or the backend is unknown or not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_DEPRECATION_WARNINGS", "0")
-    if backend:
-        if "keras" in sys.modules and backend_name() != backend:
-            raise InputError(
-                f"Keras runs on {backend_name()} already", expected=backend, remedy="start a new process with --backend"
-            )
-        os.environ["KERAS_BACKEND"] = backend
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    if backend_name() not in BACKENDS:
-        raise InputError(f"KERAS_BACKEND {backend_name()}", expected=" or ".join(BACKENDS))
-    if importlib.util.find_spec(backend_name()) is None:
+    chosen = backend or backend_name()
+    if chosen not in BACKENDS:
+        raise InputError(f"Keras backend {chosen}", expected=" or ".join(BACKENDS))
+    if "keras" in sys.modules and backend_name() != chosen:
         raise InputError(
-            f"the {backend_name()} backend is not installed",
-            remedy="pip install 'chrombpnet-flows[jax]'" if backend_name() == "jax" else "",
+            f"Keras runs on {backend_name()} already",
+            expected=chosen,
+            remedy=f'choose `backend="{chosen}"` before anything imports Keras, or in a new process',
         )
+    if importlib.util.find_spec(chosen) is None:
+        raise InputError(
+            f"the {chosen} backend is not installed",
+            remedy="pip install 'chrombpnet-flows[jax]'" if chosen == "jax" else "",
+        )
+    os.environ["KERAS_BACKEND"] = chosen
     if device == "cpu":
-        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-        os.environ["JAX_PLATFORMS"] = "cpu"
+        _hide_gpus()
+
+
+def _hide_gpus() -> None:
+    """Leave GPUs alone, in a backend that is imported already too."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    if "jax" in sys.modules:
+        sys.modules["jax"].config.update("jax_platforms", "cpu")
+    if "tensorflow" in sys.modules:
+        with contextlib.suppress(RuntimeError):  # it computes already
+            sys.modules["tensorflow"].config.set_visible_devices([], "GPU")
 
 
 @contextlib.contextmanager
@@ -88,16 +147,21 @@ def _quiet() -> Iterator[None]:
 
 
 def find_device() -> Device:
-    """The device that models will run on: the first kind of GPU the backend sees, else the CPU.
+    """Find the device that models will run on: the GPUs that the backend sees, else the CPU.
 
     Imports Keras, quietly, and is the first to do so in every command.
+
+    Returns
+    -------
+    Device
+        The first kind of GPU, or the CPU.
     """
     with _quiet():
         import keras  # noqa: F401
     found = _jax_gpus() if backend_name() == "jax" else _tensorflow_gpus()
     if found:
         return found
-    return Device("cpu", f"{cores()} cores", 1, psutil.virtual_memory().total, backend_name())
+    return Device("cpu", f"{usable_threads()} cores", 1, _host_memory(), backend_name())
 
 
 def _tensorflow_gpus() -> Device | None:
@@ -126,9 +190,112 @@ def _jax_gpus() -> Device | None:
     return Device("gpu", gpus[0].device_kind, len(gpus), int(statistics.get("bytes_limit", 0)), "jax")
 
 
+def _host_memory() -> int:
+    """Count the bytes of memory that this machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def available_memory(device: Device | None) -> int:
+    """Tell how much memory a computation may count on.
+
+    Parameters
+    ----------
+    device
+        Where it runs; the CPU by default.
+
+    Returns
+    -------
+    int
+        Bytes: the GPU's, where it is known; else what is free on the host, or all it has where psutil is not installed.
+    """
+    if device and device.kind == "gpu" and device.memory:
+        return device.memory
+    try:
+        import psutil
+    except ImportError:
+        return _host_memory()
+    return int(psutil.virtual_memory().available)
+
+
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error of a backend says that the device's memory is full."""
+    """Tell whether an error of a backend means that the device's memory is full.
+
+    TensorFlow has an error class for it; JAX has one for everything, whose text begins with XLA's status.
+    """
     return "RESOURCE_EXHAUSTED" in str(error) or type(error).__name__ == "ResourceExhaustedError"
+
+
+@dataclass
+class BatchSize:
+    """How many examples go to the device at once; halved for good when its memory turns out too small."""
+
+    size: int
+
+    def halve(self) -> None:
+        """Take half as many from now on; :class:`InputError` where it is one already."""
+        if self.size <= 1:
+            raise InputError(
+                "the device's memory is too small for a single sequence",
+                remedy="use a larger device, a smaller model, or close what else runs on it",
+            )
+        self.size //= 2
+        log.warning("the device's memory is too small: %d sequences at once from now on", self.size)
+
+
+def with_less_memory(work: Callable[[], T], halve: Callable[[], None]) -> T:
+    """Compute; whenever the device's memory is too small, take less at once and compute again.
+
+    Parameters
+    ----------
+    work
+        The computation.
+    halve
+        Makes it need less, or raises where it needs the least already.
+
+    Returns
+    -------
+    object
+        What the computation returns.
+    """
+    while True:
+        try:
+            return work()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        halve()
+
+
+def in_fitting_batches(number: int, batch: BatchSize, compute: Callable[[slice], T]) -> Iterator[tuple[slice, T]]:
+    """Compute over rows in batches that fit into the device's memory.
+
+    Parameters
+    ----------
+    number
+        Rows in all.
+    batch
+        How many to begin with; it becomes smaller where memory is short.
+    compute
+        From a slice of rows to their result.
+
+    Yields
+    ------
+    Slices, in order and without gaps, with their results.
+    """
+    first = 0
+
+    def compute_next() -> tuple[slice, T]:
+        rows = slice(first, min(first + batch.size, number))
+        return rows, compute(rows)
+
+    def halve() -> None:
+        batch.size = min(batch.size, number - first)
+        batch.halve()
+
+    while first < number:
+        rows, result = with_less_memory(compute_next, halve)
+        yield rows, result
+        first = rows.stop
 
 
 def require_fast_enough(device: Device, filters: int, flops_per_example: float, examples: float, asked: str) -> None:
@@ -145,7 +312,7 @@ def require_fast_enough(device: Device, filters: int, flops_per_example: float, 
     examples
         Seen in all epochs.
     asked
-        ``--device`` as given.
+        The device that the user asked for: ``auto``, ``cpu`` or ``gpu``.
 
     Raises
     ------
@@ -154,17 +321,17 @@ def require_fast_enough(device: Device, filters: int, flops_per_example: float, 
     """
     if asked == "gpu" and device.kind != "gpu":
         raise InputError(
-            "--device gpu: Keras sees no GPU",
+            '`device="gpu"`: Keras sees no GPU',
             found=str(device),
-            remedy="run 'chrombpnet doctor'; install 'chrombpnet-flows[gpu]' on a machine with an NVIDIA "
-            "driver, or give --device cpu",
+            remedy="install 'chrombpnet-flows[gpu]' on a machine with an NVIDIA driver, and see `chrombpnet doctor`; "
+            'or say `device="cpu"`',
         )
     if device.kind != "cpu" or asked == "cpu":
         return
-    hours = 3 * flops_per_example * examples / (CPU_FLOPS_PER_CORE * cores()) / 3600
+    hours = 3 * flops_per_example * examples / (CPU_FLOPS_PER_CORE * usable_threads()) / 3600
     if filters >= FULL_SIZE_FILTERS or hours > LONGEST_CPU_HOURS:
         raise InputError(
             f"no GPU found: training {filters} filters on this {device} would take about {hours:,.0f} hours at most",
-            remedy="use a machine with a GPU ('chrombpnet doctor' shows what Keras "
-            "sees), a smaller -fil, or say --device cpu to do it all the same",
+            remedy="use a machine with a GPU (`chrombpnet doctor` shows what Keras sees), fewer `filters`, "
+            'or say `device="cpu"` to do it all the same',
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["InputError", "ModelFileError", "ShiftError", "Stopped"]
+__all__ = ["DivergedError", "InputError", "ModelFileError", "ShiftError", "Stopped"]
 
 
 class InputError(Exception):
@@ -31,6 +31,13 @@ class InputError(Exception):
 
 class ShiftError(InputError):
     """The enzyme shift of the reads is non-standard or the evidence disagrees."""
+
+
+class DivergedError(InputError):
+    """A model's predictions or contributions are not finite: its training diverged."""
+
+    def __init__(self, what: str = "the model predicts values that are not finite") -> None:
+        super().__init__(what, remedy="its training diverged; train it again with a lower `learning_rate`")
 
 
 class ModelFileError(InputError):

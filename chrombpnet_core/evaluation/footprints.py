@@ -19,6 +19,7 @@ from chrombpnet_core._types import AnyArray, Codes, Floats
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation.footprint_motifs import CONTROL, motif_file_name
 from chrombpnet_core.genome import Genome, centres, codes_of, on_chromosomes, reverse_complement, windows_fit
+from chrombpnet_core.models import counts_from_log
 from chrombpnet_core.progress import track
 
 __all__ = [
@@ -232,7 +233,7 @@ def _shares_of_cuts(predict: PredictFunction, codes: Codes) -> tuple[Floats, Flo
 def _cuts(predict: PredictFunction, codes: Codes) -> Floats:
     """Predicted cuts per base, float64 ``(n, W)``."""
     logits, logcounts = predict(np.ascontiguousarray(codes))
-    totals = np.expm1(np.asarray(logcounts, dtype=np.float64).reshape(-1, 1))
+    totals = counts_from_log(np.asarray(logcounts, dtype=np.float64).reshape(-1, 1))
     cuts: Floats = softmax(np.asarray(logits, dtype=np.float64), axis=-1) * totals
     return cuts
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from chrombpnet_core.devices import is_out_of_memory
-from chrombpnet_core.errors import InputError
+from chrombpnet_core._types import Floats
+from chrombpnet_core.devices import in_fitting_batches
+from chrombpnet_core.errors import DivergedError
 from chrombpnet_core.formats import GrowingTable, TableColumn, written_whole
-from chrombpnet_core.genome import Genome, dinucleotide_shuffles, one_hot
+from chrombpnet_core.genome import dinucleotide_shuffles, one_hot
+from chrombpnet_core.interpret.across_folds import row_correlations
 from chrombpnet_core.interpret.deepshap import Explainer
 from chrombpnet_core.progress import bar
+
+if TYPE_CHECKING:
+    from chrombpnet_core.genome import Genome
 
 __all__ = ["ContributionsFile", "ExplainedRegions", "explain_codes", "explain_regions", "noise_floor"]
 
@@ -55,25 +60,17 @@ def explain_codes(
     ------
     Rows, and head → hypothetical contributions float32 ``(m, L, 4)``.
     """
-    at = 0
-    while at < len(codes):
-        batch = codes[at : at + explainer.at_once]
-        filled = np.concatenate([batch, np.repeat(batch[:1], explainer.at_once - len(batch), axis=0)])
-        try:
-            found = explainer(filled, dinucleotide_shuffles(filled, references, seed))
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            explainer.halve()
-            continue
-        scores = {head: values[: len(batch)] for head, values in found.items()}
+
+    def explain(rows: slice) -> dict[str, Floats]:
+        batch, size = codes[rows], explainer.batch.size
+        filled = np.concatenate([batch, np.repeat(batch[:1], size - len(batch), axis=0)])
+        hypothetical = explainer(filled, dinucleotide_shuffles(filled, references, seed))
+        scores = {head: values[: len(batch)] for head, values in hypothetical.items()}
         if not all(np.isfinite(values).all() for values in scores.values()):
-            raise InputError(
-                "the model's contributions are not finite",
-                remedy="its training diverged; train it again with a lower learning rate (-l)",
-            )
-        yield slice(at, at + len(batch)), scores
-        at += len(batch)
+            raise DivergedError("the model's contributions are not finite")
+        return scores
+
+    yield from in_fitting_batches(len(codes), explainer.batch, explain)
 
 
 def explain_regions(
@@ -154,15 +151,10 @@ def noise_floor(
     agreement: dict[str, list[float]] = {head: [] for head in explainer.heads}
     for rows, others in explain_codes(explainer, codes, references, seed + 1):
         for head, values in others.items():
-            one, other = ((present[rows] * of).sum(axis=-1, dtype=np.float64) for of in (scores[head][rows], values))
-            agreement[head].extend(map(_pearson, one, other))
+            both = np.stack([scores[head][rows], values])
+            actual = (present[rows] * both).sum(axis=-1, dtype=np.float64)
+            agreement[head].extend(row_correlations(actual)[0].tolist())
     return {head: float(np.nanmedian(values)) for head, values in agreement.items() if np.isfinite(values).any()}
-
-
-def _pearson(one: np.ndarray, other: np.ndarray) -> float:
-    one, other = one - one.mean(), other - other.mean()
-    scale = np.sqrt((one**2).sum() * (other**2).sum())
-    return float((one * other).sum() / scale) if scale else float("nan")
 
 
 class ContributionsFile:

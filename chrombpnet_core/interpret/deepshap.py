@@ -8,23 +8,19 @@ references, and counts and profile share that pass. Any Keras backend.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
-import psutil
 from keras import layers, ops
 
-from chrombpnet_core.devices import Device
+from chrombpnet_core.devices import BatchSize, Device, available_memory
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import one_hot
 from chrombpnet_core.models import ProfileConv, lengths_of
 
 __all__ = ["HEADS", "Explainer", "actual_contributions"]
-
-log = logging.getLogger(__name__)
 
 HEADS = ("counts", "profile")
 
@@ -80,7 +76,7 @@ class Explainer:
     ----------
     length, width
         Of input and output in bp.
-    at_once
+    batch
         How many sequences to explain in one call.
 
     Raises
@@ -112,9 +108,8 @@ class Explainer:
             else:
                 continue
             activated += int(np.prod(operation.output.shape[1:]))
-        free = (device.memory if device and device.kind == "gpu" else 0) or psutil.virtual_memory().available
-        fitting = _SHARE_OF_MEMORY * free // (4 * _KEPT * max(activated, 1) * (references + 1))
-        self.at_once = int(np.clip(fitting, 1, _MOST_AT_ONCE[device.kind if device else "cpu"]))
+        fitting = _SHARE_OF_MEMORY * available_memory(device) // (4 * _KEPT * max(activated, 1) * (references + 1))
+        self.batch = BatchSize(int(np.clip(fitting, 1, _MOST_AT_ONCE[device.kind if device else "cpu"])))
         make = _jax_multipliers if keras.backend.backend() == "jax" else _tensorflow_multipliers
         self._multipliers = make(self._scalars, len(self.heads), xla)
 
@@ -136,16 +131,6 @@ class Explainer:
         """
         found = self._multipliers(np.ascontiguousarray(np.concatenate([codes[None], references.swapaxes(0, 1)])))
         return {head: np.asarray(scores) for head, scores in zip(self.heads, found, strict=True)}
-
-    def halve(self) -> None:
-        """Explain half as many sequences at once from now on; :class:`InputError` where it is one already."""
-        if self.at_once == 1:
-            raise InputError(
-                "the device's memory is too small to explain a single region",
-                remedy="use a larger device, or close what else runs on it",
-            )
-        self.at_once //= 2
-        log.warning("the device's memory is too small: explaining %d regions at once", self.at_once)
 
     def _scalars(self, sequences: Any) -> list[Any]:
         """What is explained: a number for each head, summed over sequences and references ``(K + 1, n, L, 4)``.

@@ -13,14 +13,17 @@ if TYPE_CHECKING:
         ACCESSIBILITY_PREFIX,
         BIAS_PREFIX,
         Architecture,
+        kind_of,
         lengths_of,
         require_kind,
         require_lengths,
     )
-    from chrombpnet_core.models.ensemble import average_models, ensemble_track_values, members_of, predict_folds
+    from chrombpnet_core.models.counts import counts_from_log, predicted_track, reference_counts_from_log, reference_track
+    from chrombpnet_core.models.ensemble import average_models, members_of, predict_folds
     from chrombpnet_core.models.files import architecture_of, load_model, save_model
     from chrombpnet_core.models.layers import ProfileConv
     from chrombpnet_core.models.losses import multinomial_nll
+    from chrombpnet_core.models.model import Model, open_model
     from chrombpnet_core.models.names import BIAS, CORRECTED, FULL, MODEL_LABELS
     from chrombpnet_core.models.networks import (
         accessibility_part,
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
         draw_weights,
         shift_log_counts,
     )
-    from chrombpnet_core.models.prediction import BothStrandsPredictor, Predictor
+    from chrombpnet_core.models.prediction import BothStrandsPredictor, Prediction, Predictor, predict
 
 __all__ = [
     "ACCESSIBILITY_PREFIX",
@@ -43,6 +46,8 @@ __all__ = [
     "MODEL_LABELS",
     "Architecture",
     "BothStrandsPredictor",
+    "Model",
+    "Prediction",
     "Predictor",
     "ProfileConv",
     "accessibility_part",
@@ -53,13 +58,19 @@ __all__ = [
     "bpnet",
     "build_from_file",
     "chrombpnet",
+    "counts_from_log",
     "draw_weights",
-    "ensemble_track_values",
+    "kind_of",
     "lengths_of",
     "load_model",
     "members_of",
     "multinomial_nll",
+    "open_model",
+    "predict",
     "predict_folds",
+    "predicted_track",
+    "reference_counts_from_log",
+    "reference_track",
     "require_kind",
     "require_lengths",
     "save_model",

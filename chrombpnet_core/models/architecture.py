@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import keras
 
 from chrombpnet_core.errors import InputError, ModelFileError
+from chrombpnet_core.models.layers import LogSumExp
+from chrombpnet_core.models.names import BIAS, CORRECTED, FULL
 
 __all__ = [
+    "ACCESSIBILITY_NAME",
     "ACCESSIBILITY_PREFIX",
     "BIAS_PREFIX",
     "DILATED_KERNEL",
@@ -19,6 +22,8 @@ __all__ = [
     "PROFILE_KERNEL",
     "Architecture",
     "add_name",
+    "is_ensemble",
+    "kind_of",
     "lengths_of",
     "preflatten_name",
     "require_kind",
@@ -32,8 +37,15 @@ BIAS_PREFIX = ""
 ACCESSIBILITY_PREFIX = "wo_bias_"
 
 
+ACCESSIBILITY_NAME = "model_wo_bias"
+"""Name of the accessibility model, alone and within a main model, which others look up."""
+
+
 ENSEMBLE = "ensemble"
-"""Name of a model that averages others (:func:`chrombpnet_core.models.ensemble.average_models`)."""
+"""Name that files give a model that averages others (:func:`chrombpnet_core.models.average_models`)."""
+
+
+_DESCRIPTIONS = {BIAS: "a bias model", FULL: "a full model, bias included", CORRECTED: "a bias-corrected model"}
 
 
 FIRST_KERNEL, DILATED_KERNEL, PROFILE_KERNEL = 21, 3, 75
@@ -101,28 +113,62 @@ def lengths_of(model: keras.Model) -> tuple[int, int]:
     return int(model.input_shape[1]), int(model.output_shape[0][1])
 
 
-def require_kind(model: keras.Model, kind: str, path: str | os.PathLike) -> keras.Model:
-    """The same model, which must be of ``kind``: ``bias``, ``chrombpnet`` (both parts) or ``chrombpnet_nobias``.
+def is_ensemble(model: keras.Model) -> bool:
+    """Tell whether a model averages others, as :func:`chrombpnet_core.models.average_models` makes it."""
+    return isinstance(model.layers[-1], keras.layers.Average) and any(
+        isinstance(layer, keras.Model) for layer in model.layers
+    )
+
+
+def kind_of(model: keras.Model) -> str:
+    """Tell the kind of a model by its layers; an ensemble is of its members' kind.
+
+    Parameters
+    ----------
+    model
+        As :func:`chrombpnet_core.models.load_model` gives it.
+
+    Returns
+    -------
+    str
+        ``chrombpnet`` where a layer adds up the log counts of two models; ``chrombpnet_nobias`` where layers bear the
+        accessibility model's names, or the model that of one whose architecture is the user's; else ``bias``.
+    """
+    member = next(layer for layer in model.layers if isinstance(layer, keras.Model)) if is_ensemble(model) else model
+    if any(isinstance(layer, LogSumExp) for layer in member.layers):
+        return FULL
+    own_architecture = re.sub(r"^fold_\d+_", "", member.name) == ACCESSIBILITY_NAME
+    named = any(layer.name.startswith(ACCESSIBILITY_PREFIX) for layer in member.layers)
+    return CORRECTED if own_architecture or named else BIAS
+
+
+def require_kind(model: keras.Model, kind: str, path: str | os.PathLike[str]) -> keras.Model:
+    """Refuse a model of another kind.
+
+    Parameters
+    ----------
+    model
+        Any.
+    kind
+        As of :func:`kind_of`.
+    path
+        Its file, for the message.
+
+    Returns
+    -------
+    keras.Model
+        The same model.
 
     Raises
     ------
     ModelFileError
         Naming the file and what it holds instead.
     """
-    member = model.layers[1] if model.name == ENSEMBLE else model
-    name = re.sub(r"^fold_\d+_", "", member.name)
-    accessibility = name == "model_wo_bias" or any(layer.name.startswith(ACCESSIBILITY_PREFIX) for layer in member.layers)
-    found = "chrombpnet" if name == "chrombpnet" else "chrombpnet_nobias" if accessibility else "bias"
-    if found != kind:
-        names = {
-            "bias": "a bias model",
-            "chrombpnet": "a full model, bias included",
-            "chrombpnet_nobias": "a bias-corrected model",
-        }
+    if kind_of(model) != kind:
         raise ModelFileError(
             f"{path}: the wrong kind of model",
-            expected=f"{names[kind]}, {kind}.h5",
-            found=names[found],
+            expected=f"{_DESCRIPTIONS[kind]}, {kind}.h5",
+            found=_DESCRIPTIONS[kind_of(model)],
             remedy="swap the files",
         )
     return model

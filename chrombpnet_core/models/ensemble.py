@@ -13,9 +13,9 @@ import numpy as np
 from keras import layers
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.models.architecture import ENSEMBLE, lengths_of, require_lengths
+from chrombpnet_core.models.architecture import ENSEMBLE, is_ensemble, lengths_of, require_lengths
 
-__all__ = ["average_models", "ensemble_track_values", "members_of", "predict_folds"]
+__all__ = ["average_models", "members_of", "predict_folds"]
 
 
 Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -51,7 +51,7 @@ def average_models(models: Sequence[keras.Model]) -> keras.Model:
 
 def members_of(model: keras.Model) -> list[keras.Model]:
     """The models that an ensemble averages, under their own names; none of another model."""
-    if model.name != ENSEMBLE:
+    if not is_ensemble(model):
         return []
     inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
     return [
@@ -86,16 +86,3 @@ def predict_folds(
         "chrombpnet_nobias": (open_logits, open_counts),
         "bias": (bias_logits, bias_counts),
     }
-
-
-def ensemble_track_values(profiles: np.ndarray, log_counts: np.ndarray) -> np.ndarray:
-    """ENCODE's track, float32 ``(n, W)``: profile × (exp(log counts) − 1), a little below 0 where log counts are.
-
-    Parameters
-    ----------
-    profiles
-        Probabilities ``(n, W)``, the softmax of the mean logits.
-    log_counts
-        Mean log counts ``(n,)``.
-    """
-    return profiles * np.expm1(log_counts, dtype=np.float32)[:, None]

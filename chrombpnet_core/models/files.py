@@ -21,9 +21,10 @@ import numpy as np
 
 from chrombpnet_core.errors import ModelFileError
 from chrombpnet_core.formats import require_file, written_whole
-from chrombpnet_core.models.architecture import ACCESSIBILITY_PREFIX, BIAS_PREFIX, Architecture, preflatten_name
+from chrombpnet_core.models.architecture import ACCESSIBILITY_PREFIX, BIAS_PREFIX, Architecture, kind_of, preflatten_name
 from chrombpnet_core.models.ensemble import average_models, members_of
 from chrombpnet_core.models.keras2 import bpnet_config, ensemble_config, main_config
+from chrombpnet_core.models.names import FULL
 from chrombpnet_core.models.networks import accessibility_part, bias_part, bpnet, chrombpnet
 
 __all__ = ["architecture_of", "load_model", "save_model"]
@@ -310,7 +311,7 @@ def _describe(model: keras.Model) -> tuple[dict, dict[str, list]] | None:
     if members:
         described = [_describe(member) for member in members]
         return None if None in described else _described_ensemble(described)  # type: ignore[arg-type]
-    if model.name == "chrombpnet":
+    if kind_of(model) == FULL:
         parts = accessibility_part(model), bias_part(model)
         sizes = architecture_of(parts[0], ACCESSIBILITY_PREFIX), architecture_of(parts[1], BIAS_PREFIX)
         if None in sizes:

@@ -20,11 +20,11 @@ from chrombpnet_core.formats import require_file
 from chrombpnet_core.models.architecture import (
     BIAS_PREFIX,
     DILATED_KERNEL,
-    ENSEMBLE,
     FIRST_KERNEL,
     PROFILE_KERNEL,
     Architecture,
     add_name,
+    is_ensemble,
     lengths_of,
     preflatten_name,
 )
@@ -138,7 +138,7 @@ def bias_part(model: keras.Model) -> keras.Model:
 
 
 def _layer_of_main(model: keras.Model, number: int) -> keras.Model:
-    if model.name == ENSEMBLE:
+    if is_ensemble(model):
         raise InputError(
             "an ensemble of main models is not taken apart",
             expected="the main model of one fold",

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
         TrackPlacement,
         place_regions,
         predict_regions,
-        track_values,
         write_track,
     )
     from chrombpnet_core.tracks.rows_on_disk import RowsOnDisk
@@ -34,7 +33,6 @@ __all__ = [
     "predict_regions",
     "run_lengths",
     "track_statistics",
-    "track_values",
     "write_insertions",
     "write_track",
     "write_track_statistics",

@@ -21,7 +21,7 @@ from chrombpnet_core.formats import GrowingTable, Intervals, TableColumn, write_
 from chrombpnet_core.genome import Genome
 from chrombpnet_core.progress import bar
 
-__all__ = ["RegionPredictionsFile", "TrackPlacement", "place_regions", "predict_regions", "track_values", "write_track"]
+__all__ = ["RegionPredictionsFile", "TrackPlacement", "place_regions", "predict_regions", "write_track"]
 
 _ROWS = 256  # windows in memory at a time
 
@@ -163,19 +163,6 @@ def predict_regions(
                 )
             yield batch, logits, log_counts
             progress.update(len(batch))
-
-
-def track_values(profiles: np.ndarray, log_counts: np.ndarray) -> np.ndarray:
-    """Predicted insertions per base, float32 ``(n, W)``: profile × exp(log counts).
-
-    Parameters
-    ----------
-    profiles
-        Probabilities ``(n, W)``, the softmax of logits.
-    log_counts
-        ``(n,)``.
-    """
-    return profiles * np.exp(log_counts, dtype=np.float32)[:, None]
 
 
 def write_track(

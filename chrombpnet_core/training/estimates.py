@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chrombpnet_core.concurrency import cores
+from chrombpnet_core.concurrency import usable_threads
 from chrombpnet_core.devices import CPU_FLOPS_PER_CORE, Device
 from chrombpnet_core.models import Architecture
 
@@ -67,7 +67,7 @@ def estimate_resources(
     chromosome = min(genome_size, _LARGEST_CHROMOSOME) * 9  # counts float32, bases, prefix sums
     on_device = activations + 4e8
     flops = sum(3 * training.architecture.flops() * training.examples for training in trainings)
-    speed = _GPU_FLOPS * device.count if device.kind == "gpu" else CPU_FLOPS_PER_CORE * cores()
+    speed = _GPU_FLOPS * device.count if device.kind == "gpu" else CPU_FLOPS_PER_CORE * usable_threads()
     disk = regions * bases * _RECORD_SHARE + genome_size * 0.3 + regions * 400
     host = _FRAMEWORK_BYTES + max(chromosome, on_device if device.kind == "cpu" else 6e8)
     return ResourceEstimate(host, on_device if device.kind == "gpu" else 0, disk, flops / speed / 3600)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from chrombpnet_core.models import Predictor
 from chrombpnet_core.progress import bar
 from chrombpnet_core.training_data import ExamplePlan, ShardSet, read_batches
 
@@ -28,10 +29,10 @@ def predict_examples(
     model: keras.Model, shards: ShardSet, plan: ExamplePlan, batch_size: int = 64, description: str = "predicting"
 ) -> Iterator[ExamplePredictions]:
     """Predict the examples of ``plan``, batch by batch."""
+    predict = Predictor(model, batch_size)
     with bar(description, len(plan), "regions") as progress:
         for batch in read_batches(shards, plan, batch_size):
-            logits, log_counts = model.predict_on_batch(batch.sequences)
-            yield ExamplePredictions(batch.ids, batch.profiles, np.asarray(logits), np.asarray(log_counts)[:, 0])
+            yield ExamplePredictions(batch.ids, batch.profiles, *predict(batch.codes))
             progress.update(len(batch.ids))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from chrombpnet_core.devices import Device, is_out_of_memory
+from chrombpnet_core.devices import Device, with_less_memory
 from chrombpnet_core.errors import InputError, Stopped
 from chrombpnet_core.progress import bar
 from chrombpnet_core.training.backends import make_training_step
@@ -126,12 +126,7 @@ def fit(
     run.measure(plan_of(0))
     run.resume()
     while len(run.history.epochs) < options.epochs and not run.settled():
-        try:
-            run.epoch(plan_of(len(run.history.epochs)))
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            run.shrink()
+        with_less_memory(lambda: run.epoch(plan_of(len(run.history.epochs))), run.shrink)
     for i, variable in enumerate(model.variables):
         variable.assign(run.best[f"best/{i}"])
     return run.history
@@ -162,15 +157,12 @@ class _Run:
         """
         options = self.options
         batch = read_batch(self.shards, plan.slice(0, options.batch_size))
-        while True:
-            try:
-                seconds = self._timed(batch)
-                break
-            except Exception as error:
-                if not is_out_of_memory(error):
-                    raise
-                self.engine.halve(len(batch.ids))
-                self.engine.restore(self.first)
+
+        def halve() -> None:
+            self.engine.halve(len(batch.ids))
+            self.engine.restore(self.first)
+
+        seconds = with_less_memory(lambda: self._timed(batch), halve)
         self.engine.restore(self.first)
         rate = len(batch.ids) / seconds
         epoch = (len(plan) + len(self.valid) / 3) / rate

@@ -236,10 +236,10 @@ def _agreement(folds: int, numbers: dict[str, Sequence[Any]], regions: int) -> d
 def _write_track(
     work: Work, kind: str, sizes: dict[str, int], placement: TrackPlacement, profiles: RowsOnDisk, log_counts: np.ndarray
 ) -> None:
-    from chrombpnet_core.models import ensemble_track_values
+    from chrombpnet_core.models import predicted_track
 
     def read(rows: np.ndarray) -> np.ndarray:
-        return ensemble_track_values(profiles.read(rows), log_counts[rows])
+        return predicted_track(profiles.read(rows), log_counts[rows])
 
     _write_values(work, kind, sizes, placement, read, f"{kind}_stats.txt")
 

@@ -24,6 +24,7 @@ from chrombpnet_core.evaluation import (
     summarise_scores,
     write_footprints,
 )
+from chrombpnet_core.models import predicted_track
 from chrombpnet_core.progress import bar
 from chrombpnet_core.tracks import RegionPredictionsFile
 from chrombpnet_core.training_data import PEAK, ShardSet
@@ -219,7 +220,7 @@ def _examples(work: Work, models: dict[str, Any], shards: ShardSet, peaks: np.nd
     for name, model in models.items():
         part = next(predict_examples(model, shards, centred_plan(chosen, shards.layout.jitter), len(chosen)))
         arrays["observed"] = part.observed
-        arrays[name] = softmax(part.logits, axis=-1) * np.expm1(part.log_counts)[:, None]
+        arrays[name] = predicted_track(softmax(part.logits, axis=-1), part.log_counts)
     rows = shards.index.iloc[chosen]
     np.savez_compressed(
         work.out / "examples.npz",

@@ -26,6 +26,7 @@ from chrombpnet_core.genome import (
     windows_fit,
     write_regions,
 )
+from chrombpnet_core.models import reference_track
 from chrombpnet_core.tracks import (
     Coverage,
     RegionPredictionsFile,
@@ -35,7 +36,6 @@ from chrombpnet_core.tracks import (
     place_regions,
     predict_regions,
     track_statistics,
-    track_values,
     write_track,
     write_track_statistics,
 )
@@ -265,7 +265,7 @@ def _write_track(
     work: Work, name: str, sizes: dict[str, int], placement: TrackPlacement, profiles: RowsOnDisk, log_counts: np.ndarray
 ) -> None:
     def read(rows: np.ndarray) -> np.ndarray:
-        return track_values(profiles.read(rows), log_counts[rows])
+        return reference_track(profiles.read(rows), log_counts[rows])
 
     write_track(work.out / f"{name}.bw", sizes, placement, read)
     statistics = track_statistics(lambda: (part.values for part in placement.values(read)))

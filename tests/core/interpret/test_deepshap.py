@@ -144,11 +144,12 @@ def test_relus_of_their_own_are_as_those_within_layers(codes, relu):
 
 def test_batches_follow_the_memory_and_shrink_where_it_is_too_small(codes, caplog):
     sizes = [
-        Explainer(drawn(), device=Device("gpu", "a card", 1, memory, "tensorflow")).at_once for memory in (1, 10**7, 10**12)
+        Explainer(drawn(), device=Device("gpu", "a card", 1, memory, "tensorflow")).batch.size
+        for memory in (1, 10**7, 10**12)
     ]
     assert sizes == sorted(sizes)
     assert (sizes[0], sizes[-1]) == (1, 16)
-    assert Explainer(drawn()).at_once == 2
+    assert Explainer(drawn()).batch.size == 2
 
     class Small(Explainer):
         """Of a device that holds one sequence."""
@@ -163,8 +164,8 @@ def test_batches_follow_the_memory_and_shrink_where_it_is_too_small(codes, caplo
         dict((rows.start, scores["counts"]) for rows, scores in explain_codes(explainer, codes, 3, 1))
         for explainer in (small, large)
     )
-    assert small.at_once == 1
-    assert "explaining 1 regions at once" in caplog.text
+    assert small.batch.size == 1
+    assert "1 sequences at once" in caplog.text
     np.testing.assert_allclose(np.concatenate([*found.values()]), np.concatenate([*wanted.values()]), atol=1e-7)
-    with pytest.raises(InputError, match="too small to explain a single region"):
-        small.halve()
+    with pytest.raises(InputError, match="too small for a single sequence"):
+        small.batch.halve()

@@ -26,7 +26,6 @@ from chrombpnet_core.models import (
     bpnet,
     chrombpnet,
     draw_weights,
-    ensemble_track_values,
     load_model,
     members_of,
     predict_folds,
@@ -144,12 +143,6 @@ def test_parts_predict_what_the_whole_models_do(wholes, codes):
         wanted = [model.predict_on_batch(one_hot(codes)) for model in of_kind(wholes, kind)]
         np.testing.assert_allclose(found[kind][0], [np.asarray(each[0]) for each in wanted], atol=1e-5)
         np.testing.assert_allclose(found[kind][1], [np.asarray(each[1])[:, 0] for each in wanted], atol=1e-5)
-
-
-def test_a_track_adds_up_to_exp_of_the_mean_log_counts_less_one():
-    values = ensemble_track_values(np.full((2, 80), 1 / 80, np.float32), np.log(np.array([8.0, 1.0], np.float32)))
-    assert values.dtype == np.float32
-    np.testing.assert_allclose(values.sum(axis=1), [7, 0], atol=1e-5)
 
 
 @given(arrays(np.float64, (3, 2, 7), elements=st.floats(-5, 5).map(lambda value: round(value, 3))))

@@ -19,7 +19,6 @@ from chrombpnet_core.tracks import (
     place_regions,
     predict_regions,
     track_statistics,
-    track_values,
     write_track,
     write_track_statistics,
 )
@@ -189,13 +188,6 @@ def test_regions_are_predicted_from_the_bases_around_their_centres(tmp_path):
                         2,
                     )
                 )
-
-
-def test_a_track_is_the_profile_times_the_counts():
-    profiles = np.array([[0.25, 0.75], [1, 0]], np.float32)
-    found = track_values(profiles, np.log(np.array([8, 3], np.float32)))
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, [[2, 6], [3, 0]], rtol=1e-6)
 
 
 def test_predictions_have_the_references_layout(tmp_path):
