@@ -10,6 +10,7 @@ from chrombpnet_core._doors import lazy_door
 if TYPE_CHECKING:
     from chrombpnet_core.variants.allele_predictions import (
         VARIANTS_AT_ONCE,
+        choose_peaks,
         draw_background,
         predict_alleles,
         predict_peak_counts,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         is_vcf,
         read_variants,
         schema_columns,
+        variant_table,
     )
     from chrombpnet_core.variants.score_tables import ScoreTable, TopRows, read_score_tables, read_variant_table
     from chrombpnet_core.variants.scores import (
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
         snp_score_columns,
         summarise_folds,
     )
+    from chrombpnet_core.variants.scoring import ScoredVariants, score_variants
     from chrombpnet_core.variants.windows import (
         ALLELE_AGREES,
         ALLELE_DIFFERS,
@@ -71,6 +74,7 @@ __all__ = [
     "AllelePredictionsFile",
     "DuplicateVariants",
     "ScoreTable",
+    "ScoredVariants",
     "TopRows",
     "VariantChecker",
     "VariantContributionsFile",
@@ -80,6 +84,7 @@ __all__ = [
     "allele_windows",
     "annotate_variants",
     "annotate_vcf",
+    "choose_peaks",
     "chromosome_codes",
     "compare_with_genome",
     "draw_background",
@@ -97,9 +102,11 @@ __all__ = [
     "schema_columns",
     "score_alleles",
     "score_shuffled",
+    "score_variants",
     "snp_score_columns",
     "summarise_folds",
     "swap_alleles",
+    "variant_table",
     "window_problems",
 ]
 __getattr__, __dir__ = lazy_door(__name__, __file__)

@@ -1,22 +1,31 @@
-"""Predictions for both alleles of variants, both strands of both in one batch, as the mean that their scores are made of."""
+"""Predictions for both alleles of variants: both strands of both in one batch, as the mean that their scores are made of."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from chrombpnet_core.genome import Genome, dinucleotide_shuffles
-from chrombpnet_core.models import BothStrandsPredictor
+from chrombpnet_core._types import AnyArray, Codes, Floats, Ints
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.genome import Genome, centres, dinucleotide_shuffles
 from chrombpnet_core.progress import bar
 from chrombpnet_core.variants.scores import AllelePredictions, score_alleles
 from chrombpnet_core.variants.windows import allele_lengths, allele_windows
 
-__all__ = ["VARIANTS_AT_ONCE", "draw_background", "predict_alleles", "predict_peak_counts", "score_shuffled"]
+if TYPE_CHECKING:
+    from chrombpnet_core.models import BothStrandsPredictor  # with it comes Keras
 
-log = logging.getLogger(__name__)
+__all__ = [
+    "VARIANTS_AT_ONCE",
+    "choose_peaks",
+    "draw_background",
+    "predict_alleles",
+    "predict_peak_counts",
+    "score_shuffled",
+]
 
 VARIANTS_AT_ONCE = 256
 """Variants whose predictions are in memory at a time."""
@@ -24,11 +33,24 @@ VARIANTS_AT_ONCE = 256
 
 def predict_alleles(
     predict: BothStrandsPredictor,
-    sequence: np.ndarray,
+    sequence: Codes,
     table: pd.DataFrame,
-    change: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+    change: Callable[[Codes, Ints], Codes] | None = None,
 ) -> AllelePredictions:
-    """Predictions for both alleles of some variants of one chromosome; arguments as of ``allele_windows``."""
+    """Predict both alleles of some variants of one chromosome.
+
+    Parameters
+    ----------
+    predict
+        The model, as the mean of both strands.
+    sequence, table, change
+        As for :func:`~chrombpnet_core.variants.allele_windows`.
+
+    Returns
+    -------
+    AllelePredictions
+        Counts and logits of both alleles.
+    """
     first, second = allele_windows(sequence, table, predict.length, change)
     counts, logits = predict(np.concatenate([first, second]))
     n = len(table)
@@ -37,60 +59,138 @@ def predict_alleles(
     )
 
 
-def predict_peak_counts(
-    predict: BothStrandsPredictor, genome: Genome, chroms: np.ndarray, centres: np.ndarray
-) -> np.ndarray:
-    """Predicted counts of peaks, ascending, float64 ``(m,)``.
+def choose_peaks(
+    peaks: pd.DataFrame, sizes: Mapping[str, int], length: int, max_peaks: int | None = None, seed: int = 1234
+) -> tuple[AnyArray, Ints]:
+    """Choose the peaks whose predicted counts alleles are ranked among.
+
+    Parameters
+    ----------
+    peaks
+        Region table.
+    sizes
+        Chromosome → length in bp.
+    length
+        Input length of the model in bp: the window of a peak must lie in its chromosome.
+    max_peaks
+        More are drawn from, with ``seed``; None: all are taken.
+    seed
+        Of this draw.
+
+    Returns
+    -------
+    chroms, centres : numpy.ndarray
+        Of the peaks, ``(m,)`` each; a peak that stands there twice is taken once.
+
+    Raises
+    ------
+    InputError
+        Where none has a whole window.
+    """
+    distinct = peaks.drop_duplicates(["chrom", "start", "end", "summit"]).reset_index(drop=True)
+    middles, flank = centres(distinct), length // 2
+    inner = np.flatnonzero((middles - flank > 0) & (middles + flank <= distinct["chrom"].map(dict(sizes)).to_numpy()))
+    if not inner.size:
+        raise InputError(
+            f"peaks: all {len(distinct):,} are too near a chromosome end for the model's window of {length:,} bp",
+            remedy="give peaks farther from the ends",
+        )
+    if max_peaks is not None and len(inner) > max_peaks:
+        inner = np.sort(np.random.default_rng([seed, 12]).choice(inner, max_peaks, replace=False))
+    return distinct["chrom"].to_numpy()[inner], middles[inner]
+
+
+def predict_peak_counts(predict: BothStrandsPredictor, genome: Genome, chroms: AnyArray, centres: Ints) -> Floats:
+    """Predict the counts of peaks.
 
     A peak's window is variant-scorer's: it begins at ``centre − L//2 − 1``, one base before the window that models are
     trained on.
+
+    Parameters
+    ----------
+    predict
+        The model, as the mean of both strands.
+    genome
+        The genome.
+    chroms, centres
+        Of the peaks, ``(m,)``, as of :func:`choose_peaks`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Counts, ascending, float64 ``(m,)``.
     """
     counts = np.empty(len(chroms))
     with bar("predicting peaks", len(chroms), "peaks") as progress:
-        for at in range(0, len(chroms), VARIANTS_AT_ONCE):
-            rows = slice(at, at + VARIANTS_AT_ONCE)
+        for first in range(0, len(chroms), VARIANTS_AT_ONCE):
+            rows = slice(first, first + VARIANTS_AT_ONCE)
             counts[rows], _ = predict(genome.windows(chroms[rows], centres[rows] - predict.length // 2 - 1, predict.length))
             progress.update(len(counts[rows]))
     return np.sort(counts)
 
 
-def draw_background(number: int, variants: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which of ``variants`` are shuffled, ascending, and how often each, int64: ``number`` in all.
+def draw_background(number: int, variants: int, seed: int) -> tuple[Ints, Ints]:
+    """Draw which variants are scored in shuffled sequence, and how often each.
 
     Drawn without replacement where there are enough, else with it, as variant-scorer does.
+
+    Parameters
+    ----------
+    number
+        Shuffles in all.
+    variants
+        Number of variants to draw from.
+    seed
+        Of the draw.
+
+    Returns
+    -------
+    rows, times : numpy.ndarray
+        int64: rows of the variants, ascending, and the number of shuffles of each.
     """
     drawn = np.random.default_rng([seed, 11]).choice(variants, number, replace=number > variants)
-    return np.unique(drawn, return_counts=True)
+    rows, times = np.unique(drawn, return_counts=True)
+    return rows, times
 
 
 def score_shuffled(
     predict: BothStrandsPredictor,
-    sequence: np.ndarray,
+    sequence: Codes,
     table: pd.DataFrame,
-    times: np.ndarray,
+    times: Ints,
     seed: int,
-    peak_counts: np.ndarray | None,
-) -> Iterator[dict[str, np.ndarray]]:
-    """Scores of alleles put into dinucleotide-shuffled windows: what variants would have by chance.
+    peak_counts: Floats | None,
+) -> Iterator[dict[str, Floats]]:
+    """Score alleles put into dinucleotide-shuffled windows: what variants would have by chance.
 
     Parameters
     ----------
+    predict
+        The model, as the mean of both strands.
     sequence, table
-        As of :func:`~chrombpnet_core.variants.allele_windows`.
+        As for :func:`~chrombpnet_core.variants.allele_windows`.
     times
         Shuffles of each variant, ``(n,)``, 1 or more.
     seed
         Of the shuffles, with the window's own letters.
     peak_counts
-        As of :func:`~chrombpnet_core.variants.score_alleles`.
+        As for :func:`~chrombpnet_core.variants.score_alleles`.
+
+    Yields
+    ------
+    dict of str to numpy.ndarray
+        Scores of some shuffles, as of :func:`~chrombpnet_core.variants.score_alleles`.
     """
     order = np.concatenate([np.arange(count) for count in times]) if len(times) else np.empty(0, np.int64)
     repeated = table.loc[table.index.repeat(times)].reset_index(drop=True)
-    for at in range(0, len(repeated), VARIANTS_AT_ONCE):
-        part, number = repeated.iloc[at : at + VARIANTS_AT_ONCE].reset_index(drop=True), order[at : at + VARIANTS_AT_ONCE]
+    for first in range(0, len(repeated), VARIANTS_AT_ONCE):
+        rows = slice(first, first + VARIANTS_AT_ONCE)
+        number_of_shuffle = order[rows]
 
-        def shuffled(flanks: np.ndarray, rows: np.ndarray, number: np.ndarray = number) -> np.ndarray:
-            which = number[rows]
-            return dinucleotide_shuffles(flanks, int(which.max()) + 1, seed)[np.arange(len(rows)), which]
+        def shuffled(flanks: Codes, members: Ints, number_of_shuffle: Ints = number_of_shuffle) -> Codes:
+            which = number_of_shuffle[members]
+            shuffles: Codes = dinucleotide_shuffles(flanks, int(which.max()) + 1, seed)[np.arange(len(members)), which]
+            return shuffles
 
-        yield score_alleles(predict_alleles(predict, sequence, part, shuffled), peak_counts)
+        block = repeated.iloc[rows].reset_index(drop=True)
+        yield score_alleles(predict_alleles(predict, sequence, block, shuffled), peak_counts)

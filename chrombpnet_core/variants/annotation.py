@@ -1,4 +1,4 @@
-"""What lies around variants: peaks, nearest genes, motif hits; columns named as variant-scorer's annotations."""
+"""Annotation of variants: peaks, nearest genes, motif hits; columns named as variant-scorer's annotations."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import bioframe
 import numpy as np
 import pandas as pd
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import numbered_lines
 from chrombpnet_core.genome import overlapping
@@ -16,11 +17,23 @@ from chrombpnet_core.variants.windows import allele_lengths
 __all__ = ["NEAREST_GENES", "annotate_variants", "read_named_intervals"]
 
 NEAREST_GENES = 3
-"""Nearest genes that are told."""
+"""Genes that are named for each variant."""
 
 
-def read_named_intervals(path: str | os.PathLike, what: str) -> pd.DataFrame:
-    """The first four columns of a BED file: ``chrom, start, end, name``.
+def read_named_intervals(path: str | os.PathLike[str], what: str) -> pd.DataFrame:
+    """Read the first four columns of a BED file.
+
+    Parameters
+    ----------
+    path
+        The file, plain or gzip.
+    what
+        What it holds, for messages, such as "genes".
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``chrom, start, end, name``.
 
     Raises
     ------
@@ -46,37 +59,40 @@ def annotate_variants(
     genes: pd.DataFrame | None = None,
     hits: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Variants with columns for each thing given.
-
-    ``closest_gene_1`` … ``closest_gene_3`` and ``gene_distance_1`` … (bp, 0 within, ``.`` where there is none),
-    ``peak_overlap``, ``hits_overlap`` and ``hits_motifs`` (names, or ``-``).
+    """Annotate variants with peaks, nearest genes and motif hits.
 
     Parameters
     ----------
     table
-        Of variants.
+        Variant table.
     peaks
         ``chrom, start, end``.
     genes, hits
         ``chrom, start, end, name``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table with columns for each thing given: ``closest_gene_1`` … ``closest_gene_3`` and ``gene_distance_1`` …
+        (bp, 0 within, ``.`` where there is none), ``peak_overlap``, ``hits_overlap`` and ``hits_motifs`` (names, or ``-``).
     """
     places = pd.DataFrame({"chrom": table["chr"].to_numpy(), "start": table["pos"].to_numpy() - 1})
     places["end"] = places["start"] + np.maximum(allele_lengths(table["allele1"]), 1)
-    added: dict[str, np.ndarray] = {}
+    added: dict[str, AnyArray] = {}
     if genes is not None:
         added |= _nearest(places, genes)
     if peaks is not None:
         added["peak_overlap"] = overlapping(places, peaks)
     if hits is not None:
-        found = _hits(places, hits)
+        motifs = _motifs_over(places, hits)
         added |= {
-            "hits_overlap": np.array([bool(names) for names in found], dtype=bool),
-            "hits_motifs": np.array([names or "-" for names in found], dtype=object),
+            "hits_overlap": np.array([bool(names) for names in motifs], dtype=bool),
+            "hits_motifs": np.array([names or "-" for names in motifs], dtype=object),
         }
     return table.assign(**added)
 
 
-def _nearest(places: pd.DataFrame, genes: pd.DataFrame) -> dict[str, np.ndarray]:
+def _nearest(places: pd.DataFrame, genes: pd.DataFrame) -> dict[str, AnyArray]:
     """Distances count as bedtools': 0 where they overlap, 1 where they touch."""
     names = np.full((len(places), NEAREST_GENES), ".", dtype=object)
     distances = np.full((len(places), NEAREST_GENES), ".", dtype=object)
@@ -91,9 +107,9 @@ def _nearest(places: pd.DataFrame, genes: pd.DataFrame) -> dict[str, np.ndarray]
     order = np.lexsort((gene, distance, variant))
     variant, gene, distance = variant[order], gene[order], distance[order]
     rank = np.arange(len(variant)) - np.searchsorted(variant, variant)
-    kept = rank < NEAREST_GENES
-    names[variant[kept], rank[kept]] = genes["name"].to_numpy()[gene[kept]]
-    distances[variant[kept], rank[kept]] = distance[kept]
+    near = rank < NEAREST_GENES
+    names[variant[near], rank[near]] = genes["name"].to_numpy()[gene[near]]
+    distances[variant[near], rank[near]] = distance[near]
     return {
         f"{what}_{number + 1}": values[:, number].astype(str)
         for number in range(NEAREST_GENES)
@@ -101,12 +117,13 @@ def _nearest(places: pd.DataFrame, genes: pd.DataFrame) -> dict[str, np.ndarray]
     }
 
 
-def _hits(places: pd.DataFrame, hits: pd.DataFrame) -> list[str]:
+def _motifs_over(places: pd.DataFrame, hits: pd.DataFrame) -> list[str]:
     """Names of the motifs over each variant, each once, joined by commas."""
     if hits.empty:
         return [""] * len(places)
     pairs = bioframe.overlap(places, hits, how="inner", return_index=True, return_input=False)
-    names: dict[int, dict[str, None]] = {}
+    motifs = hits["name"].to_numpy()
+    names: dict[int, set[str]] = {}
     for variant, hit in zip(pairs["index"], pairs["index_"], strict=True):
-        names.setdefault(int(variant), {})[hits["name"].iat[int(hit)]] = None
-    return [",".join(sorted(names.get(row, {}))) for row in range(len(places))]
+        names.setdefault(int(variant), set()).add(str(motifs[int(hit)]))
+    return [",".join(sorted(names.get(row, ()))) for row in range(len(places))]

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 LEFT_OUT_COLUMNS = ["record", "chr", "pos", "allele1", "allele2", "variant_id", "why"]
 _MOST_WRONG = 0.05  # share of variants that may disagree with the genome
 _SHOWN = 1000  # of these, the cause is looked for in so many
-_DISAGREES = {"swapped": "alleles are swapped; --swap-ref would score it", "differs": "allele 1 is not the genome's"}
+_DISAGREES = {"swapped": "alleles are swapped; with swap_ref it would be scored", "differs": "allele 1 is not the genome's"}
 
 
 class VariantChecker:
@@ -159,7 +159,7 @@ class VariantChecker:
             raise InputError(
                 f"{path}: none of the {number:,} variants can be scored",
                 found=reasons,
-                remedy="; ".join(others) + ": give --alias auto" if others else "",
+                remedy="; ".join(others) + ': give `alias="auto"`' if others else "",
             )
         if self.reasons:
             log.warning("%s of %s variants are not scored: %s", f"{self.reasons.total():,}", f"{number:,}", reasons)

@@ -8,14 +8,15 @@ from collections.abc import Iterable
 import h5py
 import numpy as np
 
+from chrombpnet_core._types import Codes, Floats
 from chrombpnet_core.formats import GrowingTable, TableColumn
 from chrombpnet_core.variants.scores import AllelePredictions
 
-__all__ = []
+__all__ = ["AllelePredictionsFile", "VariantContributionsFile"]
 
 
 class AllelePredictionsFile:
-    """Predictions as HDF5, as variant-scorer's, in the order of the table.
+    """Both alleles' predictions as HDF5, laid out as variant-scorer's, in the order in which they are appended.
 
     ``observed/allele1_pred_counts``, ``observed/allele1_pred_profiles`` (logits, mean of both strands), the same of
     allele 2, and ``variant_ids``.
@@ -66,14 +67,14 @@ class VariantContributionsFile:
         Input length in bp.
     """
 
-    def __init__(self, path: str | os.PathLike, length: int) -> None:
+    def __init__(self, path: str | os.PathLike[str], length: int) -> None:
         from chrombpnet_core.interpret import ContributionsFile  # with it comes Keras
 
         self._path, self._file = path, ContributionsFile(path, length)
         self._names: list[str] = []
         self._alleles: list[int] = []
 
-    def append(self, names: Iterable[str], codes: np.ndarray, scores: np.ndarray) -> None:
+    def append(self, names: Iterable[str], codes: Codes, scores: Floats) -> None:
         """Add variants: base codes uint8 ``(2, n, L)``, hypothetical contributions ``(2, n, L, 4)``; first alleles first."""
         names = list(names)
         for allele in (0, 1):

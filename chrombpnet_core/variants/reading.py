@@ -11,13 +11,15 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 import pysam
 
+from chrombpnet_core._types import AnyArray, Bools
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import check_complete, is_bgzip, is_gzip, numbered_lines, require_file
 
@@ -30,12 +32,14 @@ __all__ = [
     "is_vcf",
     "read_variants",
     "schema_columns",
+    "variant_table",
 ]
 
 VARIANTS_PER_BLOCK = 50_000
 """Variants of a block at most (a little more where a VCF's record has several alleles)."""
 
 VARIANT_COLUMNS = ["chr", "pos", "allele1", "allele2", "variant_id", "end", "record", "alt"]
+"""Columns of a variant table."""
 
 VARIANT_SCHEMAS: dict[str, list[str]] = {
     "chrombpnet": ["chr", "pos", "allele1", "allele2", "variant_id"],
@@ -50,28 +54,90 @@ VARIANT_SCHEMAS: dict[str, list[str]] = {
 _ZERO_BASED = ("bed", "snp_score")
 _MORE_ALLOWED = ("snp_score",)  # any columns may follow, as in the reference
 _ID_OPTIONAL = ("snp_score",)  # its META_DATA
-_NONE = "-"
+_NO_LETTERS = "-"
+
+_Row: TypeAlias = tuple[str, int, str, str, str, int, int, int]
 
 
 def schema_columns(schema: str) -> list[str]:
-    """The columns that stand first in a table of scores, in the order of the schema; VCF has that of ``chrombpnet``."""
+    """List the columns that stand first in a table of scores, in the order of the schema.
+
+    Parameters
+    ----------
+    schema
+        One of :data:`VARIANT_SCHEMAS`; VCF has the columns of ``chrombpnet``.
+
+    Returns
+    -------
+    list of str
+        Names of columns.
+    """
     return [name for name in VARIANT_SCHEMAS.get(schema, VARIANT_SCHEMAS["chrombpnet"]) if not name.startswith("ignore")]
 
 
-def is_vcf(path: str | os.PathLike) -> bool:
-    """Whether a file is VCF, plain or compressed, or BCF: by its first bytes, whatever its name."""
+def variant_table(variants: pd.DataFrame) -> pd.DataFrame:
+    """Make a variant table of one that has the columns ``chr``, ``pos``, ``allele1`` and ``allele2``.
+
+    Parameters
+    ----------
+    variants
+        Positions are 1-based; ``variant_id`` may be there, other columns are dropped.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A new table of :data:`VARIANT_COLUMNS`; ``record`` is the row, from 1.
+
+    Raises
+    ------
+    InputError
+        Where a column is missing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> given = pd.DataFrame({"chr": ["chr1"], "pos": [12], "allele1": ["a"], "allele2": ["T"]})
+    >>> variant_table(given)["variant_id"].tolist()
+    ['chr1:12:A:T']
+    """
+    missing = {"chr", "pos", "allele1", "allele2"} - {*variants.columns}
+    if missing:
+        raise InputError(f"table of variants: no column {', '.join(sorted(missing))}", expected="chr, pos, allele1, allele2")
+    one, two = (
+        variants[name].astype(str).str.strip().str.upper().replace("", _NO_LETTERS) for name in ("allele1", "allele2")
+    )
+    chrom, pos = variants["chr"].astype(str), variants["pos"].astype(np.int64)
+    described = chrom + ":" + pos.astype(str) + ":" + one + ":" + two
+    table = pd.DataFrame({"chr": chrom, "pos": pos, "allele1": one, "allele2": two}).reset_index(drop=True)
+    names = variants["variant_id"].astype(str) if "variant_id" in variants.columns else described
+    return table.assign(variant_id=names.to_numpy(), end=0, record=np.arange(1, len(table) + 1), alt=0)
+
+
+def is_vcf(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file is VCF, plain or compressed, or BCF: by its first bytes, whatever its name.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    bool
+        Of a compressed file that is damaged, what its name says.
+    """
     with open(path, "rb") as file:
         head = file.read(16)
     if is_gzip(path):
         try:
-            with gzip.open(path, "rb") as file:
-                head = file.read(16)
+            with gzip.open(path, "rb") as unpacked:
+                head = unpacked.read(16)
         except (EOFError, OSError, zlib.error):
             return str(path).endswith((".vcf.gz", ".bcf"))
     return head.startswith((b"##fileformat=VCF", b"BCF\2"))
 
 
-def read_variants(path: str | os.PathLike, schema: str, block: int = VARIANTS_PER_BLOCK) -> Iterator[pd.DataFrame]:
+def read_variants(path: str | os.PathLike[str], schema: str, block: int = VARIANTS_PER_BLOCK) -> Iterator[pd.DataFrame]:
     """Read variants in blocks, in file order; a VCF's record has a row for each alternative allele.
 
     Parameters
@@ -85,7 +151,8 @@ def read_variants(path: str | os.PathLike, schema: str, block: int = VARIANTS_PE
 
     Yields
     ------
-    Variant tables.
+    pandas.DataFrame
+        Variant tables.
 
     Raises
     ------
@@ -93,57 +160,67 @@ def read_variants(path: str | os.PathLike, schema: str, block: int = VARIANTS_PE
         Naming file and line, for what cannot be read at all: columns, positions, damage. Alleles are looked at by
         :func:`allele_problems`.
     """
-    found = require_file(path, "variants")
-    if is_vcf(found):
-        yield from _read_vcf(found, block)
+    file = require_file(path, "variants")
+    if is_vcf(file):
+        yield from _blocks(_read_vcf(file), block, file, "VCF records")
         return
     if schema == "vcf":
         raise InputError(
             f"{path}: not VCF",
             expected="a first line that begins with ##fileformat=VCF",
-            remedy=f"of a table tell its columns: --schema {', '.join(VARIANT_SCHEMAS)}",
+            remedy=f"name the columns of a table by `schema`: {', '.join(VARIANT_SCHEMAS)}",
         )
     if schema not in VARIANT_SCHEMAS:
         raise InputError(f"schema {schema}", expected=", ".join(VARIANT_SCHEMAS))
-    yield from _read_text(found, schema, block)
+    yield from _blocks(_read_text(file, schema), block, file, f"lines of {', '.join(VARIANT_SCHEMAS[schema])}")
 
 
-def _read_text(path: Path, schema: str, block: int) -> Iterator[pd.DataFrame]:
-    names, rows, some = VARIANT_SCHEMAS[schema], [], False
+def _blocks(records: Iterable[list[_Row]], block: int, path: Path, expected: str) -> Iterator[pd.DataFrame]:
+    """Gather the rows of records in tables of ``block`` rows, a little more where a record has several."""
+    rows: list[_Row] = []
+    empty = True
+    for record in records:
+        rows += record
+        empty = False
+        if len(rows) >= block:
+            yield pd.DataFrame(rows, columns=VARIANT_COLUMNS)
+            rows = []
+    if rows:
+        yield pd.DataFrame(rows, columns=VARIANT_COLUMNS)
+    elif empty:
+        raise InputError(f"{path}: no variants", expected=expected)
+
+
+def _read_text(path: Path, schema: str) -> Iterator[list[_Row]]:
+    names = VARIANT_SCHEMAS[schema]
     place = {name: number for number, name in enumerate(names)}
     base = 1 if schema in _ZERO_BASED else 0
+    least = len(names) - (schema in _ID_OPTIONAL)
+    first = True
     for number, line in numbered_lines(path, "variants"):
         fields = line.split("\t")
-        least = len(names) - (schema in _ID_OPTIONAL)
         if len(fields) < least or (len(fields) > len(names) and schema not in _MORE_ALLOWED):
             raise InputError(
                 f"{path}, line {number:,}: {len(fields)} columns",
                 expected=f"the {least} tab-separated columns of the schema {schema}: {', '.join(names[:least])}",
-                remedy="give another --schema",
+                remedy="give another `schema`",
             )
-        pos, end = fields[place["pos"]], fields[place["end"]] if "end" in place else "0"
-        if not pos.isdecimal() or not end.isdecimal():
+        start, end = fields[place["pos"]], fields[place["end"]] if "end" in place else "0"
+        if not start.isdecimal() or not end.isdecimal():
             raise InputError(
-                f"{path}, line {number:,}: {'end' if pos.isdecimal() else 'position'}",
+                f"{path}, line {number:,}: {'end' if start.isdecimal() else 'position'}",
                 expected="an integer",
-                found=repr(end if pos.isdecimal() else pos),
-                remedy="take a header line away" if not some and not rows else "",
+                found=repr(end if start.isdecimal() else start),
+                remedy="take a header line away" if first else "",
             )
-        one, two = (fields[place[name]].strip().upper() or _NONE for name in ("allele1", "allele2"))
-        chrom, at = fields[0], int(pos) + base
-        name = "".join(fields[place["variant_id"] : place["variant_id"] + 1]) if "variant_id" in place else ""
-        name = name or f"{chrom}:{at}:{one}:{two}"
-        rows.append((chrom, at, one, two, name, int(end), number, 0))
-        if len(rows) >= block:
-            yield pd.DataFrame(rows, columns=VARIANT_COLUMNS)
-            rows, some = [], True
-    if rows:
-        yield pd.DataFrame(rows, columns=VARIANT_COLUMNS)
-    elif not some:
-        raise InputError(f"{path}: no variants", expected=f"lines of {', '.join(names)}")
+        one, two = (fields[place[name]].strip().upper() or _NO_LETTERS for name in ("allele1", "allele2"))
+        chrom, pos = fields[0], int(start) + base
+        name = fields[place["variant_id"]] if len(fields) > place["variant_id"] else ""
+        yield [(chrom, pos, one, two, name or f"{chrom}:{pos}:{one}:{two}", int(end), number, 0)]
+        first = False
 
 
-def _read_vcf(path: Path, block: int) -> Iterator[pd.DataFrame]:
+def _read_vcf(path: Path) -> Iterator[list[_Row]]:
     """Refuses records that are not sorted: what reads VCF relies on it, and the annotated copy keeps their order."""
     if is_gzip(path) and not is_bgzip(path):
         raise InputError(
@@ -153,36 +230,21 @@ def _read_vcf(path: Path, block: int) -> Iterator[pd.DataFrame]:
         )
     check_complete(path)
     verbosity = pysam.set_verbosity(0)
-    rows, number, some, done, before = [], 0, False, set(), ("", 0)
+    number = 0
+    finished: set[str] = set()  # chromosomes of the records so far
+    previous = ("", 0)
     try:
         with pysam.VariantFile(str(path)) as file:
             for number, record in enumerate(file, start=1):
-                if record.pos < before[1] if record.chrom == before[0] else record.chrom in done:
+                if record.pos < previous[1] if record.chrom == previous[0] else record.chrom in finished:
                     raise InputError(
                         f"{path}: not sorted: record {number:,}, {record.chrom}:{record.pos}, comes after "
-                        f"{before[0]}:{before[1]}",
+                        f"{previous[0]}:{previous[1]}",
                         remedy="sort it: bcftools sort",
                     )
-                before = record.chrom, record.pos
-                done.add(record.chrom)
-                alts = record.alts or (".",)
-                for alt, allele in enumerate(alts):
-                    name = record.id or f"{record.chrom}:{record.pos}:{record.ref}:{allele}"
-                    rows.append(
-                        (
-                            record.chrom,
-                            record.pos,
-                            record.ref.upper(),
-                            allele.upper(),
-                            f"{name}_{allele}" if record.id and len(alts) > 1 else name,
-                            0,
-                            number,
-                            alt,
-                        )
-                    )
-                if len(rows) >= block:
-                    yield pd.DataFrame(rows, columns=VARIANT_COLUMNS)
-                    rows, some = [], True
+                previous = record.chrom, record.pos
+                finished.add(record.chrom)
+                yield _rows_of(record, number)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(
             f"{path}: after record {number:,} it cannot be read as VCF",
@@ -191,14 +253,32 @@ def _read_vcf(path: Path, block: int) -> Iterator[pd.DataFrame]:
         ) from error
     finally:
         pysam.set_verbosity(verbosity)
-    if rows:
-        yield pd.DataFrame(rows, columns=VARIANT_COLUMNS)
-    elif not some:
-        raise InputError(f"{path}: no variants", expected="VCF records")
 
 
-def allele_problems(table: pd.DataFrame) -> np.ndarray:
-    """Why a variant's alleles cannot be scored, text ``(n,)``, empty where they can."""
+def _rows_of(record: pysam.VariantRecord, number: int) -> list[_Row]:
+    """A row for each alternative allele of a VCF's record."""
+    alts, ref = record.alts or (".",), str(record.ref)
+    rows: list[_Row] = []
+    for alt, allele in enumerate(alts):
+        name = record.id or f"{record.chrom}:{record.pos}:{ref}:{allele}"
+        unique = f"{name}_{allele}" if record.id and len(alts) > 1 else name
+        rows.append((record.chrom, record.pos, ref.upper(), allele.upper(), unique, 0, number, alt))
+    return rows
+
+
+def allele_problems(table: pd.DataFrame) -> AnyArray:
+    """Say why variants' alleles cannot be scored.
+
+    Parameters
+    ----------
+    table
+        Variant table.
+
+    Returns
+    -------
+    numpy.ndarray
+        Text ``(n,)``, empty where they can.
+    """
     problems = np.full(len(table), "", dtype=object)
     one, two = table["allele1"], table["allele2"]
     letters = one.str.fullmatch("[ACGT]+|-") & two.str.fullmatch("[ACGT]+|-")
@@ -211,18 +291,18 @@ def allele_problems(table: pd.DataFrame) -> np.ndarray:
 
 
 class DuplicateVariants:
-    """Tells, block after block, which variants were there before; keeps 8 bytes of each."""
+    """Tell, block after block, which variants were there before; keep 8 bytes of each."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, np.ndarray] = {}
+        self._seen: dict[str, AnyArray] = {}
 
-    def mark(self, table: pd.DataFrame) -> np.ndarray:
-        """Whether each variant is one that came before, bool ``(n,)``."""
+    def mark(self, table: pd.DataFrame) -> Bools:
+        """Say whether each variant is one that came before, bool ``(n,)``."""
         keys = pd.util.hash_pandas_object(table[["pos", "allele1", "allele2"]], index=False).to_numpy()
         repeated = np.zeros(len(table), dtype=bool)
-        for chrom, rows in table.groupby("chr", sort=False).indices.items():
-            seen = self._seen.get(chrom, np.empty(0, np.uint64))
-            own = keys[rows]
+        for name, rows in table.groupby("chr", sort=False).indices.items():
+            chrom = str(name)
+            seen, own = self._seen.get(chrom, np.empty(0, np.uint64)), keys[rows]
             _, firsts = np.unique(own, return_index=True)
             again = np.ones(len(own), dtype=bool)
             again[firsts] = False

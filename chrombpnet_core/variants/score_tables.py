@@ -1,4 +1,4 @@
-"""Tables of scores that grow block by block: TSV and Parquet."""
+"""Tables of variants and their scores, block by block: TSV and Parquet."""
 
 from __future__ import annotations
 
@@ -13,23 +13,45 @@ import pyarrow.parquet as pq
 
 from chrombpnet_core.variants.reading import schema_columns
 
-__all__ = []
+__all__ = ["ScoreTable", "TopRows", "read_score_tables", "read_variant_table"]
 
 _DIGITS = "%.9g"
-
-
 _TEXT = {"chr": str, "allele1": str, "allele2": str, "variant_id": str}
 
 
-def read_variant_table(path: str | os.PathLike, block: int) -> Iterator[pd.DataFrame]:
-    """Read a TSV of variants with a header, ``block`` rows at a time."""
-    with pd.read_csv(path, sep="\t", dtype=_TEXT, keep_default_na=False, quoting=csv.QUOTE_NONE, chunksize=block) as parts:
-        for part in parts:
-            yield part.reset_index(drop=True)
+def read_variant_table(path: str | os.PathLike[str], block: int) -> Iterator[pd.DataFrame]:
+    """Read a TSV of variants with a header, as :class:`ScoreTable` writes it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    block
+        Rows at a time.
+
+    Yields
+    ------
+    pandas.DataFrame
+        The next rows.
+    """
+    with pd.read_csv(path, sep="\t", dtype=_TEXT, keep_default_na=False, quoting=csv.QUOTE_NONE, chunksize=block) as tables:
+        for table in tables:
+            yield table.reset_index(drop=True)
 
 
-def read_score_tables(paths: Iterable[str | os.PathLike]) -> Iterator[pd.DataFrame]:
-    """Read tables of :class:`ScoreTable`, Parquet, one after the other, a row group at a time."""
+def read_score_tables(paths: Iterable[str | os.PathLike[str]]) -> Iterator[pd.DataFrame]:
+    """Read Parquet of :class:`ScoreTable`, one file after the other, a row group at a time.
+
+    Parameters
+    ----------
+    paths
+        The files.
+
+    Yields
+    ------
+    pandas.DataFrame
+        The rows that were appended together.
+    """
     for path in paths:
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
@@ -48,7 +70,7 @@ class ScoreTable:
         written as they are.
     """
 
-    def __init__(self, paths: Iterable[str | os.PathLike], schema: str | None = None) -> None:
+    def __init__(self, paths: Iterable[str | os.PathLike[str]], schema: str | None = None) -> None:
         self._paths, self._schema = [Path(path) for path in paths], schema
         self._parquet: dict[Path, pq.ParquetWriter] = {}
         self._texts = {path: path.open("w", encoding="utf-8") for path in self._paths if path.suffix == ".tsv"}
@@ -57,7 +79,7 @@ class ScoreTable:
     def append(self, table: pd.DataFrame) -> None:
         """Add rows; they must have the columns of those before."""
         if self._schema is not None:
-            table = _shown(table, self._schema)
+            table = _in_schema(table, self._schema)
         for file in self._texts.values():
             table.to_csv(
                 file,
@@ -81,11 +103,13 @@ class ScoreTable:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in (*self._texts.values(), *self._parquet.values()):
-            file.close()
+        for text in self._texts.values():
+            text.close()
+        for writer in self._parquet.values():
+            writer.close()
 
 
-def _shown(table: pd.DataFrame, schema: str) -> pd.DataFrame:
+def _in_schema(table: pd.DataFrame, schema: str) -> pd.DataFrame:
     """The columns of the user's schema, ``swapped`` where alleles were exchanged, and the scores."""
     first = schema_columns(schema)
     if schema == "bed":
@@ -95,7 +119,7 @@ def _shown(table: pd.DataFrame, schema: str) -> pd.DataFrame:
 
 
 class TopRows:
-    """Keeps the rows with the largest values of a column out of all that were shown to it.
+    """Keep the rows with the largest values of a column out of all that were added.
 
     Parameters
     ----------
@@ -103,6 +127,11 @@ class TopRows:
         Rows to keep.
     column
         That decides; of equal rows the first ones stay.
+
+    Attributes
+    ----------
+    table
+        The rows, the largest first; None before any was added.
     """
 
     def __init__(self, number: int, column: str) -> None:
@@ -110,7 +139,7 @@ class TopRows:
         self.table: pd.DataFrame | None = None
 
     def add(self, table: pd.DataFrame) -> None:
-        """Look at some rows."""
+        """Consider some rows."""
         best = table.nlargest(self._number, self._column)
         both = best if self.table is None else pd.concat([self.table, best])
         self.table = both.nlargest(self._number, self._column).reset_index(drop=True)

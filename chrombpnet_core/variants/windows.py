@@ -6,11 +6,12 @@ far as needed, of an insertion it ends earlier, so that both sequences are L lon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
+from chrombpnet_core._types import AnyArray, Bools, Codes, Ints
 from chrombpnet_core.genome import Genome, codes_of
 
 __all__ = [
@@ -27,28 +28,60 @@ __all__ = [
 ]
 
 ALLELE_AGREES, ALLELES_SWAPPED, ALLELE_DIFFERS = 0, 1, 2
+"""Allele 1 is the genome's; allele 2 is instead; neither is."""
+
 _FETCHED = 1 << 24  # bp of a chromosome that are letters at a time
 _READ_ON = 2000  # bp that are read beyond an allele: its neighbours are often there
-_NEXT_TO = (-1, 1)
+_OFF_BY_ONE = (-1, 1)
 _LETTER_OF_CODE = np.frombuffer(b"ACGTN", dtype=np.uint8)
 
 
-def allele_lengths(alleles: pd.Series) -> np.ndarray:
-    """Number of letters, int64 ``(n,)``; ``-`` has none."""
+def allele_lengths(alleles: pd.Series[str]) -> Ints:
+    """Count the letters of alleles.
+
+    Parameters
+    ----------
+    alleles
+        Letters; ``-`` has none.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64 ``(n,)``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> allele_lengths(pd.Series(["A", "-", "ACG"])).tolist()
+    [1, 0, 3]
+    """
     return np.where(alleles == "-", 0, alleles.str.len()).astype(np.int64)
 
 
-def chromosome_codes(genome: Genome, chrom: str) -> np.ndarray:
-    """Base codes of a whole chromosome, uint8 ``(size,)``, its letters never in memory at once."""
+def chromosome_codes(genome: Genome, chrom: str) -> Codes:
+    """Read the base codes of a whole chromosome, its letters never in memory at once.
+
+    Parameters
+    ----------
+    genome
+        The genome.
+    chrom
+        The chromosome's name.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 ``(size,)``.
+    """
     size = genome.sizes[chrom]
     codes = np.empty(size, dtype=np.uint8)
-    for at in range(0, size, _FETCHED):
-        codes[at : at + _FETCHED] = genome.codes(chrom, at, min(at + _FETCHED, size))
+    for start in range(0, size, _FETCHED):
+        codes[start : start + _FETCHED] = genome.codes(chrom, start, min(start + _FETCHED, size))
     return codes
 
 
-def window_problems(table: pd.DataFrame, sizes: dict[str, int], length: int, width: int) -> np.ndarray:
-    """Why a variant has no window, text ``(n,)``, empty where it has one.
+def window_problems(table: pd.DataFrame, sizes: Mapping[str, int], length: int, width: int) -> AnyArray:
+    """Say why variants have no window.
 
     The window of ``L`` letters must lie in the chromosome by variant-scorer's rule, ``pos − L//2 > 0`` and
     ``pos + L//2 ≤ size``; of a deletion it begins as much later as letters are lost. An allele must end within the output,
@@ -57,22 +90,27 @@ def window_problems(table: pd.DataFrame, sizes: dict[str, int], length: int, wid
     Parameters
     ----------
     table
-        Of variants, all on chromosomes of ``sizes``.
+        Variant table, all on chromosomes of ``sizes``.
     sizes
         Chromosome → length in bp.
     length, width
         Input and output length of the model in bp.
+
+    Returns
+    -------
+    numpy.ndarray
+        Text ``(n,)``, empty where there is a window.
     """
     one, two = allele_lengths(table["allele1"]), allele_lengths(table["allele2"])
-    pos, size, flank = table["pos"].to_numpy(), table["chr"].map(sizes).to_numpy(dtype=np.int64), length // 2
+    pos, size, flank = table["pos"].to_numpy(), table["chr"].map(dict(sizes)).to_numpy(dtype=np.int64), length // 2
     why = np.full(len(table), "", dtype=object)
     why[(pos - flank <= 0) | (pos + flank + np.maximum(one - two, 0) > size)] = "too near a chromosome end"
     why[np.maximum(one, two) > width - width // 2] = "longer than half of the model's output"
     return why
 
 
-def compare_with_genome(genome: Genome, table: pd.DataFrame, shift: int = 0) -> np.ndarray:
-    """Hold allele 1 against the genome, int8 ``(n,)``: :data:`ALLELE_AGREES`, or allele 2 is the genome's, or neither.
+def compare_with_genome(genome: Genome, table: pd.DataFrame, shift: int = 0) -> Ints:
+    """Compare allele 1 with the genome's letters; where it is not the genome's, allele 2.
 
     An N in the genome agrees with every letter; an empty allele agrees.
 
@@ -81,64 +119,88 @@ def compare_with_genome(genome: Genome, table: pd.DataFrame, shift: int = 0) -> 
     genome
         The genome; has all chromosomes of the table.
     table
-        Of variants.
+        Variant table.
     shift
         Added to every position.
+
+    Returns
+    -------
+    numpy.ndarray
+        int8 ``(n,)``: :data:`ALLELE_AGREES`, :data:`ALLELES_SWAPPED` or :data:`ALLELE_DIFFERS`.
     """
-    found = np.empty(len(table), dtype=np.int8)
+    verdicts = np.empty(len(table), dtype=np.int8)
     starts = table["pos"].to_numpy() - 1 + shift
-    alleles = [table[name].to_numpy() for name in ("allele1", "allele2")]
+    alleles1, alleles2 = (table[name].to_numpy() for name in ("allele1", "allele2"))
     longest = int(max((allele_lengths(table[name]).max(initial=1) for name in ("allele1", "allele2")), default=1))
-    for chrom, rows in table.groupby("chr", sort=False).indices.items():
+    for chrom, members in table.groupby("chr", sort=False).indices.items():
+        rows = np.asarray(members)
         begin, text = 0, ""
         for row in rows[np.argsort(starts[rows], kind="stable")]:
-            at = int(starts[row]) - begin
-            if not text or at + longest > len(text):
-                begin, at = int(starts[row]), 0
-                text = _letters(genome, chrom, begin, begin + longest + _READ_ON)
-            one, two = alleles[0][row], alleles[1][row]
-            if _agree(one, text, at):
-                found[row] = ALLELE_AGREES
+            offset = int(starts[row]) - begin
+            if not text or offset + longest > len(text):
+                begin, offset = int(starts[row]), 0
+                text = _letters(genome, str(chrom), begin, begin + longest + _READ_ON)
+            if _agree(alleles1[row], text, offset):
+                verdicts[row] = ALLELE_AGREES
             else:
-                found[row] = ALLELES_SWAPPED if two != "-" and _agree(two, text, at) else ALLELE_DIFFERS
-    return found
+                other = alleles2[row]
+                verdicts[row] = ALLELES_SWAPPED if other != "-" and _agree(other, text, offset) else ALLELE_DIFFERS
+    return verdicts
 
 
 def _letters(genome: Genome, chrom: str, start: int, end: int) -> str:
     """Letters of ``[start, end)``, N for all but A, C, G and T, and beyond the chromosome."""
-    return _LETTER_OF_CODE[genome.codes(chrom, start, end)].tobytes().decode()
+    return bytes(_LETTER_OF_CODE[genome.codes(chrom, start, end)]).decode()
 
 
-def _agree(allele: str, text: str, at: int) -> bool:
+def _agree(allele: str, text: str, offset: int) -> bool:
     if allele == "-":
         return True
-    there = text[at : at + len(allele)]
+    there = text[offset : offset + len(allele)]
     return there == allele or all(letter in ("N", own) for letter, own in zip(there, allele, strict=True))
 
 
-def swap_alleles(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
-    """The same with the alleles of ``rows``, bool ``(n,)``, exchanged."""
+def swap_alleles(table: pd.DataFrame, rows: Bools) -> pd.DataFrame:
+    """Exchange the alleles of some variants.
+
+    Parameters
+    ----------
+    table
+        Variant table.
+    rows
+        Of which, bool ``(n,)``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A new table.
+    """
     return table.assign(
         allele1=table["allele1"].where(~rows, table["allele2"]), allele2=table["allele2"].where(~rows, table["allele1"])
     )
 
 
-def explain_disagreement(genome: Genome, table: pd.DataFrame, verdicts: np.ndarray) -> str:
-    """Advice where many variants disagree with the genome: swapped alleles, positions off by one, another assembly.
+def explain_disagreement(genome: Genome, table: pd.DataFrame, verdicts: Ints) -> str:
+    """Advise where many variants disagree with the genome: swapped alleles, positions off by one, another assembly.
 
     Parameters
     ----------
     genome, table
         As for :func:`compare_with_genome`: some of the variants that disagree.
     verdicts
-        What it said of them.
+        Its verdicts on them.
+
+    Returns
+    -------
+    str
+        What to do.
     """
     if (verdicts == ALLELES_SWAPPED).mean() > 0.5:
-        return "allele 2 is the genome's letter in most of them: give --swap-ref"
-    for shift in _NEXT_TO:
+        return "allele 2 is the genome's letter in most of them: give `swap_ref=True`"
+    for shift in _OFF_BY_ONE:
         if (compare_with_genome(genome, table, shift) == ALLELE_AGREES).mean() > 0.8:
             return "most agree one base to the " + (
-                "right: positions are 0-based, give --schema bed, or add 1"
+                'right: positions are 0-based, give `schema="bed"`, or add 1'
                 if shift > 0
                 else "left: positions are 1 too large; a 1-based table was read as 0-based?"
             )
@@ -146,24 +208,29 @@ def explain_disagreement(genome: Genome, table: pd.DataFrame, verdicts: np.ndarr
 
 
 def allele_windows(
-    sequence: np.ndarray,
+    sequence: Codes,
     table: pd.DataFrame,
     length: int,
-    change: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Base codes of both alleles, uint8 ``(n, L)`` each, of variants of one chromosome that have windows.
+    change: Callable[[Codes, Ints], Codes] | None = None,
+) -> tuple[Codes, Codes]:
+    """Cut the windows of both alleles out of a chromosome.
 
     Parameters
     ----------
     sequence
         Base codes of the chromosome, uint8 ``(size,)``.
     table
-        Of variants.
+        Variant table, of variants of this chromosome that have windows (:func:`window_problems`).
     length
         L in bp.
     change
         From the genome's windows, uint8 ``(m, L + letters lost)``, and the rows of the table that they belong to, to other
         windows of that shape, into which the alleles are put then.
+
+    Returns
+    -------
+    first, second : numpy.ndarray
+        Base codes of allele 1 and allele 2, uint8 ``(n, L)`` each.
     """
     first, second = (np.empty((len(table), length), dtype=np.uint8) for _ in range(2))
     starts = table["pos"].to_numpy() - 1 - length // 2
@@ -183,7 +250,7 @@ def allele_windows(
     return first, second
 
 
-def _by_lengths(table: pd.DataFrame) -> Iterator[tuple[np.ndarray, int, int]]:
+def _by_lengths(table: pd.DataFrame) -> Iterator[tuple[Ints, int, int]]:
     """Rows of the variants whose alleles have the same two lengths, and these."""
     lengths = np.stack([allele_lengths(table[name]) for name in ("allele1", "allele2")], axis=1)
     pairs, group = np.unique(lengths, axis=0, return_inverse=True)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from chrombpnet_core.devices import find_device
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome import Naming, centres, read_regions
+from chrombpnet_core.genome import Naming, read_regions
 from chrombpnet_core.progress import bar
 from chrombpnet_core.variants import (
     LEFT_OUT_COLUMNS,
@@ -238,27 +238,16 @@ def load_predictor(path: Path, precision: str) -> Any:
 
 
 def _predict_peaks(work: Work) -> None:
-    from chrombpnet_core.variants import predict_peak_counts
+    from chrombpnet_core.variants import choose_peaks, predict_peak_counts
 
     path, artifact = stage(str(work.inputs["genome"]), "genome")
     with genome_at(path, artifact.sha256) as genome:
         naming = Naming.from_json(work.parameters["naming"])
         sizes = sizes_of(genome, work.inputs.get("chrom_sizes"), naming)
         table = read_regions(work.inputs["peaks"], "peaks", sizes, naming)
-        table = table.drop_duplicates(["chrom", "start", "end", "summit"]).reset_index(drop=True)
         predict = load_predictor(work.inputs["model"], work.parameters["precision"])
-        middles, flank = centres(table), predict.length // 2
-        inner = np.flatnonzero((middles - flank > 0) & (middles + flank <= table["chrom"].map(sizes).to_numpy()))
-        if not inner.size:
-            raise InputError(
-                f"{work.inputs['peaks']}: all {len(table):,} peaks are too near a chromosome end for the "
-                f"model's window of {predict.length:,} bp",
-                remedy="give peaks farther from the ends",
-            )
-        most = work.parameters["most"]
-        if most is not None and len(inner) > most:
-            inner = np.sort(np.random.default_rng([work.parameters["seed"], 12]).choice(inner, most, replace=False))
-        counts = predict_peak_counts(predict, genome, table["chrom"].to_numpy()[inner], middles[inner])
+        chosen = choose_peaks(table, sizes, predict.length, work.parameters["most"], work.parameters["seed"])
+        counts = predict_peak_counts(predict, genome, *chosen)
     np.save(work.out / _PEAKS, counts)
     work.facts |= {"peaks": len(counts), "median": float(np.median(counts))}
 

@@ -26,6 +26,7 @@ from chrombpnet_core.variants import (
     read_variants,
     schema_columns,
     swap_alleles,
+    variant_table,
     window_problems,
 )
 
@@ -128,7 +129,7 @@ def test_truncated_files_are_refused(tmp_path):
         ("chr\tpos\ta\tb\tid\n", "chrombpnet", "line 1: position.*'pos'.*header"),
         ("chr1\t5\tA\tC\n", "chrombpnet", "line 1: 4 columns.*5 tab-separated"),
         ("chr1\t4\tx\tA\tC\tid\n", "bed", "end"),
-        ("chr1\t5\tA\tC\tid\n", "vcf", "not VCF.*--schema"),
+        ("chr1\t5\tA\tC\tid\n", "vcf", "not VCF.*`schema`"),
         ("# nothing\n", "chrombpnet", "no variants"),
         ("chr1\t5\tA\tC\tid\n", "maf", "schema maf"),
     ],
@@ -283,5 +284,15 @@ def test_swapped_alleles_are_told(genome):
     table = table_of(
         *[("chr1", at, "ACGT"[("ACGT".index(letters[at - 1]) + 1) % 4], letters[at - 1]) for at in range(20, 60)]
     )
-    assert "--swap-ref" in explain_disagreement(opened, table, compare_with_genome(opened, table))
+    assert "`swap_ref=True`" in explain_disagreement(opened, table, compare_with_genome(opened, table))
     assert isinstance(opened, Genome)
+
+
+def test_a_table_in_memory_becomes_a_variant_table():
+    given = pd.DataFrame({"pos": [3, 9], "chr": ["a", "b"], "allele1": ["", "g"], "allele2": ["T", "c"], "more": [0, 0]})
+    table = variant_table(given)
+    assert [*table.columns] == VARIANT_COLUMNS
+    assert table.iloc[0].tolist() == ["a", 3, "-", "T", "a:3:-:T", 0, 1, 0]
+    assert variant_table(given.assign(variant_id=["x", "y"]))["variant_id"].tolist() == ["x", "y"]
+    with pytest.raises(InputError, match="no column allele1"):
+        variant_table(given.drop(columns="allele1"))

@@ -13,9 +13,10 @@ import pysam
 import pytest
 from scipy.spatial.distance import jensenshannon
 
+from chrombpnet_core import variants
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome import codes_of, one_hot, reverse_complement
-from chrombpnet_core.models import Architecture, bpnet, draw_weights, load_model, save_model
+from chrombpnet_core.genome import codes_of, one_hot, open_genome, read_regions, reverse_complement
+from chrombpnet_core.models import Architecture, BothStrandsPredictor, bpnet, draw_weights, load_model, save_model
 from chrombpnet_core.variants import read_score_tables
 from flows.variants import VariantsRequest, score_variants
 from tasks.storage import Store
@@ -139,6 +140,28 @@ def test_scores_are_those_of_plain_predictions(inputs, tmp_path):
     assert any(each.endswith("left_out.tsv") for each in placed)
 
 
+def test_the_core_gives_the_numbers_of_the_command(inputs, tmp_path):
+    more = {"models": inputs.models, "peaks": inputs.peaks, "shuffles": 40}
+    score_variants(request(inputs, tmp_path / "x", **more), str(tmp_path / "store"))
+    predictors = [BothStrandsPredictor(load_model(path)) for path in inputs.models]
+    with open_genome(inputs.genome, tmp_path) as genome:
+        scored = variants.score_variants(
+            predictors, genome, inputs.listed, peaks=read_regions(inputs.peaks), shuffles=40, seed=1234
+        )
+        given = pd.DataFrame(inputs.rows[:9], columns=["chr", "pos", "allele1", "allele2"])
+        one = variants.score_variants(predictors[0], genome, given)
+    assert len(scored.left_out) == 0
+    table = scored.to_frame()
+    expected = pd.concat(list(read_score_tables([tmp_path / "x.mean.variant_scores.parquet"])), ignore_index=True)
+    assert table["variant_id"].tolist() == expected["variant_id"].tolist()
+    names = [name for name in expected.columns if expected[name].dtype == np.float64]
+    assert len(names) > 20
+    for name in names:
+        np.testing.assert_allclose(table[name], expected[name], atol=1e-6, err_msg=name)
+    first = pd.concat(list(read_score_tables([tmp_path / "x.fold_0.variant_scores.parquet"])), ignore_index=True)
+    np.testing.assert_allclose(one.table["logfc"], first["logfc"][:9], atol=1e-6)
+
+
 def test_folds_are_summarised_and_a_rerun_computes_nothing(inputs, tmp_path, monkeypatch):
     store = str(tmp_path / "store")
     asked = request(inputs, tmp_path / "x", models=inputs.models, shuffles=40, chroms=["chrA"])
@@ -192,7 +215,7 @@ def test_what_cannot_be_scored_is_listed(inputs, tmp_path, caplog):
         "contig": "chromosome not in the genome",
         "edge": "too near a chromosome end",
         "ref": "allele 1 is not the genome's",
-        "swapped": "alleles are swapped; --swap-ref would score it",
+        "swapped": "alleles are swapped; with swap_ref it would be scored",
         "symbolic": "symbolic allele",
         "star": "allele *",
         "again": "the same variant was there before",
@@ -209,7 +232,7 @@ def test_swapped_alleles_are_mended_and_signs_turn(inputs, tmp_path):
         40,
         lambda chrom, pos, one, two: (chrom, pos, two, one) if len(one) == len(two) == 1 else (chrom, pos, one, two),
     )
-    with pytest.raises(InputError, match=r"not the genome's in 1\d of 40 variants.*--swap-ref"):
+    with pytest.raises(InputError, match=r"not the genome's in 1\d of 40 variants.*swap_ref"):
         listed(inputs, tmp_path / "store", turned)
     path = tmp_path / "turned.tsv"
     path.write_text("\n".join(turned) + "\n")
@@ -226,7 +249,7 @@ def test_swapped_alleles_are_mended_and_signs_turn(inputs, tmp_path):
     [
         (lambda chrom, pos, one, two: (chrom, pos - 1, one, two), "0-based"),
         (lambda chrom, pos, one, two: (chrom, pos + 400, one, two), "another assembly"),
-        (lambda chrom, pos, one, two: (chrom.removeprefix("chr"), pos, one, two), "none of the 50.*A is chrA.*--alias auto"),
+        (lambda chrom, pos, one, two: (chrom.removeprefix("chr"), pos, one, two), "none of the 50.*A is chrA.*`alias="),
         (lambda chrom, pos, one, two: (chrom, pos, "<DUP>", two), "none of the 50 variants can be scored.*symbolic"),
     ],
 )
