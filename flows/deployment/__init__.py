@@ -19,8 +19,9 @@ if TYPE_CHECKING:
         read_notification,
         serve,
     )
+    from flows.deployment.desired_state import CPU_POOL, GPU_POOL, OURS, Change, Desired, Settings, desired
     from flows.deployment.publishing import publish
-    from flows.deployment.server import CPU_POOL, GPU_POOL, OURS, Change, Desired, Settings, apply, desired
+    from flows.deployment.server import apply
     from flows.deployment.watched_folder import drop, read_dropped
 
 __all__ = [

@@ -3,15 +3,15 @@
 This is the only table of retries. Google's, Amazon's and Prefect's own are switched off or do not see what was tried here,
 so that attempts never multiply:
 
-===================  ===========================================================================================
-One operation        :data:`ATTEMPTS` attempts, pauses from :data:`FIRST_PAUSE` doubling to :data:`LONGEST_PAUSE`
+====================  ===========================================================================================
+One operation         :data:`ATTEMPTS` attempts, pauses from :data:`FIRST_PAUSE` doubling to :data:`LONGEST_PAUSE`
 A store that refuses  given up after about 90 s of pauses, 100 s at most
-A store in silence   no attempt begins later than :data:`PATIENCE`; one takes :data:`SILENCE` at most: 4 minutes
-A store given up     asked once an operation for :data:`HOLD`, so that what follows fails at once; an answer ends that
-A part of an upload  sent again by the client (:data:`UPLOAD_PATIENCE`, :data:`UPLOAD_ATTEMPTS`), and the upload not again
-A wrong checksum     copied again, 3 copies in all
-A Prefect task       3 more times for transient faults of anything but storage (:data:`TASK_RETRIES`)
-===================  ===========================================================================================
+A store in silence    no attempt begins later than :data:`PATIENCE`; one takes :data:`SILENCE` at most: 4 minutes
+A store given up      asked once an operation for :data:`HOLD`, so that what follows fails at once; an answer ends that
+A part of an upload   sent again by the client (:data:`UPLOAD_PATIENCE`, :data:`UPLOAD_ATTEMPTS`), and the upload not again
+A wrong checksum      copied again, 3 copies in all
+A Prefect task        3 more times for transient faults of anything but storage (:data:`TASK_RETRIES`)
+====================  ===========================================================================================
 """
 
 from __future__ import annotations

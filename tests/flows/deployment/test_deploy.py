@@ -15,10 +15,20 @@ from prefect.client.orchestration import get_client
 from prefect.events import DeploymentEventTrigger
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
 
-import flows.deployment.server
 from chrombpnet_core.errors import InputError
 from flows.cli.main import main
-from flows.deployment import FINALIZED_GCS, FINALIZED_S3, OURS, Settings, Written, desired, drop, event_of, read_dropped
+from flows.deployment import (
+    FINALIZED_GCS,
+    FINALIZED_S3,
+    OURS,
+    Settings,
+    Written,
+    desired,
+    desired_state,
+    drop,
+    event_of,
+    read_dropped,
+)
 
 REQUEST = {
     "contact": "lab@example.org",
@@ -132,11 +142,11 @@ def test_what_is_not_asked_for_is_left_out():
     ],
 )
 def test_an_unknown_key_is_refused(where, told, tmp_path, monkeypatch):
-    folder = Path(flows.deployment.server.__file__).parents[2] / "infra"
+    folder = Path(desired_state.__file__).parents[2] / "infra"
     content = copy.deepcopy(yaml.safe_load((folder / "prefect.yaml").read_text()))
     where(content)
     (tmp_path / "prefect.yaml").write_text(yaml.safe_dump(content))
-    monkeypatch.setattr(flows.deployment.server, "_FOLDER", tmp_path)
+    monkeypatch.setattr(desired_state, "_FOLDER", tmp_path)
     with pytest.raises(InputError, match=told):
         desired(EVERYTHING)
 
