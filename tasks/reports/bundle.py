@@ -243,8 +243,8 @@ def _make(work: Work, packed: dict[str, dict[str, _Source]], plain: dict[str, _S
         for file, (path, kind) in sorted(files.items())
     }
     for kind in ("sha256", "md5"):
-        checksums = work.out / f"checksums.{kind}"
-        checksums.write_text("".join(f"{entry[kind]}  {file}\n" for file, entry in entries.items()))
+        listing = work.out / f"checksums.{kind}"
+        listing.write_text("".join(f"{entry[kind]}  {file}\n" for file, entry in entries.items()))
     entries |= {
         path.name: {"output_type": "checksums", "size": path.stat().st_size, **checksums(path, ("md5",))}
         for path in sorted(work.out.glob("checksums.*"))
