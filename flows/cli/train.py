@@ -1,4 +1,4 @@
-"""The commands that train and evaluate: ``pipeline``, ``train``, ``qc``, and the same of the bias model."""
+"""The commands that train: ``pipeline``, ``train``, and the same below ``bias``."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from flows.cli.common import (
     add_file_prefix_flags,
     add_genome_flags,
     add_runtime_flags,
-    chromosome_options,
     flags_of,
     store_of,
 )
+from flows.cli.evaluate import add_batch_size_flag, add_bias_qc, add_explanation_flags, add_qc, bias_qc, common_keys, qc
 from flows.cli.runs import check_inputs_of, say_plan, say_result
 
 if TYPE_CHECKING:
@@ -120,92 +120,6 @@ def bias_train(arguments: argparse.Namespace) -> None:
     bias_pipeline(arguments, judged=False)
 
 
-def add_qc(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of ``qc``."""
-    inputs = _add_evaluation_flags(parser)
-    inputs.add_argument(
-        "-cm",
-        "--chrombpnet-model",
-        required=True,
-        metavar="H5",
-        help="chrombpnet.h5, the full model: accessibility and bias",
-    )
-    inputs.add_argument(
-        "-cmb",
-        "--chrombpnet-model-nb",
-        metavar="H5",
-        help="chrombpnet_nobias.h5 (default: the accessibility model inside chrombpnet.h5)",
-    )
-
-
-def qc(arguments: argparse.Namespace) -> None:
-    """Evaluate a trained main model."""
-    models = {"chrombpnet": arguments.chrombpnet_model, "chrombpnet_nobias": arguments.chrombpnet_model_nb}
-    _evaluate(arguments, "main", models)
-
-
-def add_bias_qc(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of ``bias qc``."""
-    inputs = _add_evaluation_flags(parser)
-    inputs.add_argument("-bm", "--bias-model", required=True, metavar="H5", help="bias.h5 or bias_model_scaled.h5")
-
-
-def bias_qc(arguments: argparse.Namespace) -> None:
-    """Evaluate a trained bias model."""
-    _evaluate(arguments, "bias", {"bias": arguments.bias_model})
-
-
-def _evaluate(arguments: argparse.Namespace, kind: str, models: dict[str, str | None]) -> None:
-    """Evaluate models; input and output length are those of the first."""
-    from chrombpnet_core.devices import find_device
-
-    find_device()
-    from chrombpnet_core.models import lengths_of, load_model, require_kind, require_lengths
-    from flows.spec import make_spec
-    from tasks.storage import stage
-
-    lengths = None
-    for name, file in models.items():
-        if file:
-            model = require_kind(load_model(stage(file, "model")[0]), name, file)
-            lengths = lengths or lengths_of(model)
-            require_lengths(model, lengths, file)
-    assert lengths is not None  # the first model's flag is required
-    training = {"batch_size": arguments.batch_size, "seed": arguments.seed, "device": arguments.device or "auto"}
-    spec = make_spec(
-        _common_keys(arguments)
-        | {
-            "reads": {"bigwig": [arguments.bigwig]},
-            "input_length": lengths[0],
-            "output_length": lengths[1],
-            "training": training,
-        },
-        "arguments",
-        flags_of(arguments.parser),
-    )
-    from flows.dataset.flows import quality_control
-
-    store = store_of(arguments)
-    say_result(quality_control(check_inputs_of(spec, store), store, kind, models, arguments.file_prefix))
-
-
-def _add_evaluation_flags(parser: argparse.ArgumentParser) -> FlagGroup:
-    """Add the flags that ``qc`` and ``bias qc`` share; the group of inputs."""
-    group = parser.add_argument_group("inputs")
-    group.add_argument("-bw", "--bigwig", required=True, metavar="BW", help="observed insertions, *_unstranded.bw")
-    add_genome_flags(group)
-    add_dataset_flags(group)
-    add_chromosome_flags(parser)
-    _add_batch_size_flag(parser)
-    parser.add_argument(
-        "-s", "--seed", type=int, default=1234, metavar="N", help="seed of all shuffles and draws (default 1234)"
-    )
-    _add_explanation_flags(parser)
-    add_runtime_flags(parser)
-    add_file_prefix_flags(parser)
-    return group
-
-
 def _add_input_flags(parser: argparse.ArgumentParser) -> FlagGroup:
     """Add the inputs that both pipelines need; their group."""
     group = parser.add_argument_group("inputs")
@@ -280,7 +194,7 @@ def _add_training_flags(parser: argparse.ArgumentParser, judged: bool, filters: 
     add("-l", "--learning-rate", 0.001, "RATE", "learning rate of Adam")
     add("-fil", "--filters", filters, "N", "filters of each convolution")
     add("-dil", "--n-dilation-layers", layers, "N", "dilated convolutions")
-    _add_batch_size_flag(group)
+    add_batch_size_flag(group)
     group.add_argument(
         "--precision",
         choices=["float32", "tf32", "bfloat16"],
@@ -292,7 +206,7 @@ def _add_training_flags(parser: argparse.ArgumentParser, judged: bool, filters: 
     group.add_argument(
         "--gpus", type=int, default=1, metavar="N", help="GPUs of this host that share each batch (default 1)"
     )
-    _add_explanation_flags(parser, None if judged else "No effect: this command stops after training.")
+    add_explanation_flags(parser, None if judged else "No effect: this command stops after training.")
     add_runtime_flags(parser)
     add_dry_run_flag(parser)
     add_file_prefix_flags(parser)
@@ -302,32 +216,6 @@ def _add_training_flags(parser: argparse.ArgumentParser, judged: bool, filters: 
     parser.add_argument("--no-st", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--tmpdir", help=argparse.SUPPRESS)
     return group
-
-
-def _add_batch_size_flag(group: FlagGroup) -> None:
-    group.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N", help="batch size (default 64)")
-
-
-def _add_explanation_flags(parser: argparse.ArgumentParser, description: str | None = None) -> None:
-    group = parser.add_argument_group("contributions and motifs", description)
-    group.add_argument(
-        "--explain",
-        type=int,
-        default=30_000,
-        metavar="N",
-        help="compute contributions of N peaks at most (default 30000; 0: no contributions and no motifs)",
-    )
-    group.add_argument(
-        "--explain-counts", action="store_true", help="also compute contributions to the main model's count head"
-    )
-    group.add_argument(
-        "--motifs",
-        default="jaspar:vertebrates",
-        metavar="jaspar:TAXON|MEME",
-        help="known motifs to compare with: JASPAR's of a taxon (default jaspar:vertebrates; fungi, insects, "
-        "nematodes, plants), or a file in MEME format",
-    )
-    group.add_argument("--assembly", metavar="NAME", help="the genome's name in browsers, such as hg38; adds a track hub")
 
 
 def _size(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -371,25 +259,4 @@ def _training_spec(arguments: argparse.Namespace, models: dict[str, Any]) -> Dat
         "output_length": arguments.outputlen,
         "training": training,
     }
-    return make_spec(_common_keys(arguments) | own | models, "arguments", flags_of(arguments.parser))
-
-
-def _common_keys(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Collect the keys of a DatasetSpec that training and evaluation both set."""
-    import re
-    from pathlib import Path
-
-    name = re.sub(r"[^A-Za-z0-9._-]", "-", Path(arguments.output_dir).name)
-    return {
-        "id": name.lstrip("._-") or "dataset",
-        "assay": arguments.data_type,
-        "genome": arguments.genome,
-        "chrom_sizes": arguments.chrom_sizes,
-        "peaks": arguments.peaks,
-        "nonpeaks": arguments.nonpeaks,
-        "folds": [arguments.chr_fold_path],
-        "output": arguments.output_dir,
-        "chromosomes": chromosome_options(arguments),
-        "explanation": {"peaks": arguments.explain, "counts": arguments.explain_counts, "motifs": arguments.motifs},
-        "assembly": arguments.assembly,
-    }
+    return make_spec(common_keys(arguments) | own | models, "arguments", flags_of(arguments.parser))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 
 from chrombpnet_core.errors import InputError
-from flows.cli import runs
+from flows.cli import common, runs
 from flows.cli.common import FLAGS, flags_of, with_flags
 from flows.cli.main import build_parser, main
 from tests.flows.cli.test_cli import _commands
@@ -60,3 +64,24 @@ def test_a_key_of_a_section_becomes_its_own_flag(capsys):
 
 def test_the_chosen_command_is_a_function():
     assert build_parser().parse_args(["status", "results"]).run is runs.status
+
+
+def _named_arguments() -> set[str]:
+    """What messages of the core and of tasks name in backticks, as the arguments of calls that make errors."""
+    names = set()
+    for folder in ("chrombpnet_core", "tasks"):
+        for path in (Path(common.__file__).parents[2] / folder).rglob("*.py"):
+            calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+            errors = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id.endswith("Error")]
+            texts = [
+                node.value
+                for error in errors
+                for node in ast.walk(error)
+                if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            ]
+            names |= {name for text in texts for name in re.findall(r"`([a-z_.]+)(?:=[^`]*)?`", text)}
+    return names
+
+
+def test_the_table_knows_every_argument_that_an_error_names():
+    assert sorted(name for name in _named_arguments() if name.rpartition(".")[2] not in FLAGS) == []
