@@ -38,7 +38,7 @@ def footprint(
     Parameters
     ----------
     curves
-        Model, or ``control``, → profile ``(W,)``, probabilities of a cut at each base.
+        Model, or ``control``, → profile ``(W,)``, probability of an insertion at each base.
     title
         The motif's name.
     ylim
@@ -63,7 +63,7 @@ def footprint(
         axes.axhline(MAX_BIAS_RESPONSE, color=LIGHT["fail"], lw=0.9, ls=(0, (4, 3)), zorder=0)
     axes.set(
         xlabel="distance to the motif (bp)",
-        ylabel="share of cuts",
+        ylabel="share of insertions",
         ylim=ylim or _limits(curves, threshold),
     )
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4))

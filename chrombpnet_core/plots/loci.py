@@ -83,29 +83,34 @@ def locus(
     letters = None if contributions is None else _letters(contributions)
     if not tracks and letters is None:
         raise ValueError("nothing to draw: give predicted, observed or contributions")
-    width = len(tracks[0][0]) if tracks else len(letters) if letters is not None else 0
-    inches = float(np.clip(_BASE_WIDTH * width + 1.0, _NARROWEST, _WIDEST))
-    heights = [_TRACK_HEIGHT] * len(tracks) + ([] if letters is None else [_LETTERS_HEIGHT])
-    figure = NotebookFigure(figsize=(inches, sum(heights) + _MARGINS), layout="constrained")
-    panels = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0].tolist()
+    width = len(tracks[0][0] if tracks else letters if letters is not None else ())
+    figure, panels, letter_panel = _panels(width, len(tracks), letters is not None)
     figure.suptitle(title or _title(tracks, chrom, start, width), x=0.01, ha="left", fontsize=10)
     positions = start + 1 + np.arange(width)  # 1-based, as genome browsers count
-    for axes, (values, label, colour) in zip(panels, tracks, strict=False):
+    for axes, (values, label, colour) in zip(panels, tracks, strict=True):
         draw_track(axes, positions, values, label, colour)
         axes.tick_params(axis="x", length=0, labelbottom=False)
-    last = panels[len(tracks) - 1] if tracks else None
-    if last is not None:
-        last.tick_params(axis="x", length=3, labelbottom=True)
-        _label_positions(last, chrom if letters is None else "")
-    if letters is not None:
+    for axes in panels[-1:]:
+        axes.tick_params(axis="x", length=3, labelbottom=True)
+        _label_positions(axes, chrom if letter_panel is None else "")
+    if letters is not None and letter_panel is not None:
         first = start + (width - len(letters)) // 2
         low, high = window or _busiest(letters, first, max(first, start), min(first + len(letters), start + width))
-        _draw_letters(panels[-1], letters, first, low, high)
-        _label_positions(panels[-1], _region(chrom, low, high))
-        if high - low < width:
-            for axes in panels[:-1]:
-                axes.axvspan(low + 0.5, high + 0.5, color=LIGHT["rule"], alpha=0.6, lw=0, zorder=0)
+        _draw_letters(letter_panel, letters, first, low, high)
+        _label_positions(letter_panel, _region(chrom, low, high))
+        for axes in panels if high - low < width else []:
+            axes.axvspan(low + 0.5, high + 0.5, color=LIGHT["rule"], alpha=0.6, lw=0, zorder=0)
     return figure
+
+
+def _panels(width: int, tracks: int, letters: bool) -> tuple[NotebookFigure, list[Axes], Axes | None]:
+    """A figure as wide as the region asks for, with a panel for each profile, and one for letters."""
+    heights = [_TRACK_HEIGHT] * tracks + [_LETTERS_HEIGHT] * letters
+    inches = float(np.clip(_BASE_WIDTH * width + 1.0, _NARROWEST, _WIDEST))
+    figure = NotebookFigure(figsize=(inches, sum(heights) + _MARGINS), layout="constrained")
+    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+    panels = [figure.add_subplot(grid[row, 0]) for row in range(len(heights))]
+    return figure, panels[:tracks], panels[-1] if letters else None
 
 
 def _tracks(predicted: AnyArray | None, observed: AnyArray | None) -> list[tuple[AnyArray, str, str]]:

@@ -58,7 +58,7 @@ PALETTE = {
 LIGHT = {name: light for name, (light, _) in PALETTE.items()}
 """Name → colour on a light page: what figures are drawn in."""
 
-_SETTINGS = {
+_SETTINGS: dict[str, Any] = {
     "font.size": 9,
     "font.family": "sans-serif",
     "text.color": LIGHT["ink"],
@@ -91,7 +91,8 @@ _Drawn = TypeVar("_Drawn")
 
 @contextmanager
 def _settings(**more: Any) -> Iterator[None]:
-    with matplotlib.rc_context({**_SETTINGS, **more}):
+    settings: dict[Any, Any] = {**_SETTINGS, **more}
+    with matplotlib.rc_context(settings):
         yield
 
 
@@ -161,7 +162,7 @@ def legend_above(axes: Axes, columns: int = 3, **options: Any) -> None:
     options
         Others of :meth:`matplotlib.axes.Axes.legend`.
     """
-    place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "handlelength": 1.4}
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "handlelength": 1.4}
     axes.legend(ncols=columns, **place | options)
 
 

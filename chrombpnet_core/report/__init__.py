@@ -36,8 +36,8 @@ if TYPE_CHECKING:
         FOLDS_JSON,
         FoldsContent,
         FoldSummary,
-        write_folds_report,
     )
+    from chrombpnet_core.report.folds_page import write_folds_report
     from chrombpnet_core.report.gc_match import gc_match_of_regions
     from chrombpnet_core.report.model_card import ModelCard, render_model_card
     from chrombpnet_core.report.motif_search import MODISCO_FILE, MOTIF_ROWS_FILE, search_motifs

@@ -1,10 +1,11 @@
-"""Which of several bias threshold factors to take, by what the report of each bias model says.
+"""The choice of one of several bias threshold factors, by what the report of each bias model says.
 
-The rule, from the rules of thumb of the ChromBPNet authors (see :mod:`~chrombpnet_core.report.rules`): nonpeaks with more
-reads teach the enzyme's preference better, until open chromatin is among them. So of the factors whose model is acceptable
-the largest is taken. A model is acceptable where its counts correlate with the reads (r above 0 in nonpeaks), it is blind to
-accessibility (r above −0.3 in peaks), no transcription factor's motif is in it, and it had enough nonpeaks to learn from.
-Where nobody looked for motifs, nothing speaks against open chromatin, and the smallest acceptable factor is taken.
+It follows the rules of thumb of the ChromBPNet authors (:mod:`~chrombpnet_core.report.rules`). Nonpeaks with more reads
+teach the enzyme's sequence preference better, as long as no open chromatin is among them. So the largest factor whose model
+is acceptable is chosen. A model is acceptable where its counts correlate with the observed ones in nonpeaks (r above 0) and
+are not anticorrelated in peaks (r above −0.3), where it has no motif of a transcription factor, and where it was trained on
+enough nonpeaks. Where contributions were not searched for motifs, open chromatin among the nonpeaks would go unnoticed:
+then the smallest acceptable factor is chosen.
 """
 
 from __future__ import annotations
@@ -19,23 +20,24 @@ from chrombpnet_core.evaluation import STATUSES, THRESHOLDS
 __all__ = ["FactorCandidate", "FactorChoice", "choose_factor", "read_candidate"]
 
 _JUDGED = ("bias_r_nonpeaks", "bias_r_peaks", "bias_motifs", "training_regions_bias")
-"""Verdicts that depend on the factor, by the beginning of their keys; the others are the same for all factors."""
+"""How the keys of verdicts begin that depend on the factor; other verdicts are the same for all factors."""
 
 
 @dataclass(frozen=True)
 class FactorCandidate:
-    """A factor and what became of its bias model.
+    """Hold a factor and what the report says of its bias model.
 
     Attributes
     ----------
     factor
         Bias threshold factor.
     r_nonpeaks, r_peaks
-        Pearson r of its log counts with the reads' in held-out regions; None where it is undefined.
+        Pearson r of its log counts with the observed ones in held-out regions; None where it is undefined.
     motifs
-        How the best match to a transcription factor is shown, for profile and counts; empty where nobody looked.
+        How the best match to a transcription factor is shown, for profile and counts; empty where motifs were not
+        searched for.
     tf_motif
-        Whether a transcription factor's motif is in it; None where nobody looked.
+        Whether it has a motif of a transcription factor; None where motifs were not searched for.
     verdict
         The worst of the verdicts that depend on the factor.
     error
@@ -52,30 +54,30 @@ class FactorCandidate:
 
     @property
     def faults(self) -> list[str]:
-        """What speaks against it, in words; nothing where it is acceptable."""
+        """What speaks against the factor, in words; nothing where its model is acceptable."""
         if self.error:
             return [f"no model: {self.error}"]
-        found = []
+        faults = []
         if not _passes("bias_r_nonpeaks", self.r_nonpeaks):
-            found.append(f"r in nonpeaks {_shown(self.r_nonpeaks)} is not above {THRESHOLDS['bias_r_nonpeaks'].good:g}")
+            faults.append(f"r in nonpeaks {_shown(self.r_nonpeaks)} is not above {THRESHOLDS['bias_r_nonpeaks'].good:g}")
         if not _passes("bias_r_peaks", self.r_peaks):
-            found.append(f"r in peaks {_shown(self.r_peaks)} is not above {THRESHOLDS['bias_r_peaks'].good:g}")
+            faults.append(f"r in peaks {_shown(self.r_peaks)} is not above {THRESHOLDS['bias_r_peaks'].good:g}")
         if self.tf_motif:
-            found.append(f"it has a transcription factor's motif ({self.motifs})")
-        if not found and self.verdict == "fail":
-            found.append("too few nonpeaks trained it")
-        return [words.replace("-", "−") for words in found]
+            faults.append(f"it has a motif of a transcription factor ({self.motifs})")
+        if not faults and self.verdict == "fail":
+            faults.append("it was trained on too few nonpeaks")
+        return [words.replace("-", "−") for words in faults]
 
     @property
     def usable(self) -> bool:
-        """Whether a main model could be trained beside it at all."""
+        """Whether a main model could be trained with this bias model at all."""
         limit = THRESHOLDS["bias_r_peaks"].bad
         return not self.error and self.r_peaks is not None and limit is not None and self.r_peaks >= limit
 
 
 @dataclass(frozen=True)
 class FactorChoice:
-    """The factor that is taken, why, and whether its model is acceptable."""
+    """Hold the factor that is chosen, why, and whether its model is acceptable."""
 
     factor: float
     reason: str
@@ -83,7 +85,20 @@ class FactorChoice:
 
 
 def read_candidate(factor: float, report: dict[str, Any]) -> FactorCandidate:
-    """A candidate of what ``report.json`` of its bias model says."""
+    """Read what the report of a bias model says of its factor.
+
+    Parameters
+    ----------
+    factor
+        The bias threshold factor.
+    report
+        Content of ``report.json``.
+
+    Returns
+    -------
+    FactorCandidate
+        The factor, with the verdicts that depend on it.
+    """
     verdicts = [verdict for verdict in report["verdicts"] if verdict["key"].startswith(_JUDGED)]
     value = {verdict["key"]: verdict["value"] for verdict in verdicts}
     motifs = [verdict for verdict in verdicts if verdict["key"].startswith("bias_motifs")]
@@ -99,48 +114,52 @@ def read_candidate(factor: float, report: dict[str, Any]) -> FactorCandidate:
 
 
 def choose_factor(candidates: Sequence[FactorCandidate]) -> FactorChoice:
-    """The factor to take.
+    """Choose a bias threshold factor.
 
-    Acceptable ones first, the largest of them, or the smallest where nobody looked for motifs. Else the least evil of those
-    that a main model can be trained with: without a transcription factor's motif the one with the highest r in peaks; where
-    all have one, the smallest.
+    Of the acceptable factors it is the largest, or the smallest where motifs were not searched for. Where none is
+    acceptable it is the best of those with which a main model can be trained: of those without a motif of a transcription
+    factor, the one with the highest r in peaks; where all have such a motif, the smallest.
+
+    Parameters
+    ----------
+    candidates
+        All factors that were tried.
+
+    Returns
+    -------
+    FactorChoice
+        The factor and the reason.
 
     Raises
     ------
     InputError
         Where no model is usable: none was trained, or r in peaks is below −0.5 or undefined for all.
     """
-    acceptable = [each for each in candidates if not each.faults]
+    acceptable = [candidate for candidate in candidates if not candidate.faults]
     if acceptable:
-        looked = all(each.tf_motif is not None for each in acceptable)
-        best = (max if looked else min)(acceptable, key=lambda each: each.factor)
-        order = "largest" if looked else "smallest (nobody looked for motifs)"
+        searched = all(candidate.tf_motif is not None for candidate in acceptable)
+        best = (max if searched else min)(acceptable, key=lambda candidate: candidate.factor)
+        order = "largest" if searched else "smallest (motifs were not searched for)"
         others = "" if len(candidates) == 1 else f" of {len(acceptable)} acceptable of {len(candidates)}"
-        return FactorChoice(
-            best.factor,
-            f"the {order}{others}: r in peaks above −0.3, no transcription factor's motif"
-            if looked
-            else f"the {order}{others}: r in peaks above −0.3",
-            True,
-        )
-    usable = [each for each in candidates if each.usable]
+        without_motif = ", no motif of a transcription factor" if searched else ""
+        limit = f"{THRESHOLDS['bias_r_peaks'].good:g}".replace("-", "−")
+        return FactorChoice(best.factor, f"the {order}{others}: r in peaks above {limit}{without_motif}", True)
+    usable = [candidate for candidate in candidates if candidate.usable]
     if not usable:
-        told = "; ".join(f"{each.factor:g}: {', '.join(each.faults)}" for each in candidates)
+        faults = "; ".join(f"{candidate.factor:g}: {', '.join(candidate.faults)}" for candidate in candidates)
         raise InputError(
             "no bias threshold factor gives a usable bias model",
-            found=told,
+            found=faults,
             remedy="try factors 0.1 apart above these, more reads, or give a bias model of the same protocol",
         )
-    clean = [each for each in usable if not each.tf_motif]
-    best = max(clean, key=lambda each: (each.r_peaks, -each.factor)) if clean else min(usable, key=lambda each: each.factor)
-    why = "the highest r in peaks" if clean else "the smallest, as all have a transcription factor's motif"
-    return FactorChoice(
-        best.factor,
-        f"none is acceptable; this has {why}. Beware: {', '.join(best.faults)}"
-        if clean
-        else f"none is acceptable; this is {why}",
-        False,
-    )
+    clean = [candidate for candidate in usable if not candidate.tf_motif]
+    if not clean:
+        smallest = min(usable, key=lambda candidate: candidate.factor)
+        reason = "none is acceptable; this is the smallest, as all have a motif of a transcription factor"
+        return FactorChoice(smallest.factor, reason, False)
+    best = max(clean, key=lambda candidate: (candidate.r_peaks or 0.0, -candidate.factor))
+    reason = f"none is acceptable; this has the highest r in peaks, but {', '.join(best.faults)}"
+    return FactorChoice(best.factor, reason, False)
 
 
 def _passes(key: str, value: float | None) -> bool:

@@ -1,9 +1,9 @@
 """A run's tracks in genome browsers: sessions for IGV and igv.js, a track hub for the UCSC Genome Browser.
 
-Desktop IGV reads sessions as XML and takes paths relative to the session; igv.js (IGV-Web) reads JSON and takes addresses
-relative to its page, so that JSON for data in a bucket holds whole addresses. A UCSC hub is one file, ``useOneFile on``,
-and knows no plain BED. Colours are those of the report. Reads and their prediction share a scale; what is left without
-the enzyme's spikes would be flat on it and has its own.
+Desktop IGV reads sessions as XML, with paths relative to the session. igv.js (IGV-Web) reads JSON, with addresses relative
+to its page; so the JSON for data in a bucket has whole addresses. A UCSC hub is one file (``useOneFile on``) and cannot show
+plain BED. Colours are those of the report. Observed and predicted insertions share a scale; the corrected track, which would
+be flat on it, has its own.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ __all__ = ["BrowserGenome", "BrowserTrack", "browser_tracks", "igv_json", "igv_x
 _KNOWN = (  # end of a file's name, what it shows, colour, group
     (r"data_unstranded\.bw", "observed reads", "observed", "cuts per base"),
     (r"chrombpnet\.bw", "full model", "full", "cuts per base"),
-    (r"bias\.bw", "bias model: enzyme alone", "bias", "enzyme bias"),
+    (r"bias\.bw", "bias model: enzyme bias alone", "bias", "enzyme bias"),
     (r"chrombpnet_nobias\.bw", "corrected model: accessibility alone", "corrected", "accessibility"),
     (r"profile_scores\.bw", "contributions to the profile", "planted", "contributions to the profile"),
     (r"counts_scores\.bw", "contributions to the log counts", "ink", "contributions to the log counts"),
-    (r"filtered\.peaks\.bed", "peaks that trained", "full", ""),
+    (r"filtered\.peaks\.bed", "training peaks of the main model", "full", ""),
     (r"filtered\.bias_peaks\.bed", "peaks of the training chromosomes", "full", ""),
-    (r"filtered\.bias_nonpeaks\.bed", "nonpeaks that trained the bias model", "chance", ""),
+    (r"filtered\.bias_nonpeaks\.bed", "training nonpeaks of the bias model", "chance", ""),
     (r"hits\.bed", "motif hits", "planted", ""),
 )
 
 
 @dataclass(frozen=True)
 class BrowserTrack:
-    """A file that a browser shows.
+    """Describe a file that a genome browser shows.
 
     Attributes
     ----------
     path
-        Relative to the session or hub, with ``/``.
+        Path relative to the session or hub, with ``/``.
     name
-        What people read.
+        Name that people read.
     colour
-        Name in :data:`~chrombpnet_core.plots.style.PALETTE`.
+        Name of its colour in :data:`~chrombpnet_core.plots.style.PALETTE`.
     group
         Tracks with the same one share their scale; empty for regions.
     """
@@ -68,7 +68,7 @@ class BrowserTrack:
 
 @dataclass(frozen=True)
 class BrowserGenome:
-    """The genome: the ``assembly`` that browsers know, or the addresses of a ``fasta`` and of its ``index``."""
+    """Name the genome: the ``assembly`` that browsers know, or the addresses of a ``fasta`` and of its ``index``."""
 
     assembly: str = ""
     fasta: str = ""
@@ -76,32 +76,45 @@ class BrowserGenome:
 
 
 def browser_tracks(paths: Iterable[str]) -> list[BrowserTrack]:
-    """The tracks among a run's files, in the order in which they are looked at: reads, models, contributions, regions.
+    """Find the tracks among a run's files and put them in order: reads, models, contributions, regions.
 
-    A bigWig of another name is shown under it; other files are left out.
+    Parameters
+    ----------
+    paths
+        Files of the run, relative to the session or hub.
+
+    Returns
+    -------
+    list of BrowserTrack
+        A bigWig that is none of the run's own has its file's name; files that are no tracks are left out.
     """
-    found: list[tuple[int, BrowserTrack]] = []
+    ranked: list[tuple[int, BrowserTrack]] = []
     for path in paths:
         name = path.rsplit("/", 1)[-1]
         known = next((i for i, (pattern, *_) in enumerate(_KNOWN) if re.search(rf"(^|[_.]){pattern}$", name)), None)
         if known is not None:
-            found.append((known, BrowserTrack(path, *_KNOWN[known][1:])))
+            ranked.append((known, BrowserTrack(path, *_KNOWN[known][1:])))
         elif name.endswith(".bw"):
-            found.append((len(_KNOWN), BrowserTrack(path, name.removesuffix(".bw"), "muted", name)))
-    return [track for _, track in sorted(found, key=lambda item: item[0])]
+            ranked.append((len(_KNOWN), BrowserTrack(path, name.removesuffix(".bw"), "muted", name)))
+    return [track for _, track in sorted(ranked, key=lambda item: item[0])]
 
 
 def igv_json(tracks: Sequence[BrowserTrack], reference: BrowserGenome, locus: str = "", base: str = "") -> str:
-    """A session for igv.js.
+    """Make a session for igv.js.
 
     Parameters
     ----------
     tracks, reference
         What to show, on what.
     locus
-        Where to begin, such as ``chr1:100-200``.
+        Region to open, such as ``chr1:100-200``.
     base
-        Put before each path, ``/`` at its end; without it paths are relative to the page.
+        Address before each path, with ``/`` at its end; without it paths are relative to the page.
+
+    Returns
+    -------
+    str
+        JSON.
     """
     if reference.assembly:
         session: dict[str, object] = {"genome": reference.assembly}
@@ -132,7 +145,20 @@ def igv_json(tracks: Sequence[BrowserTrack], reference: BrowserGenome, locus: st
 
 
 def igv_xml(tracks: Sequence[BrowserTrack], reference: BrowserGenome, locus: str = "") -> str:
-    """A session for desktop IGV, to lie where the paths of ``tracks`` begin; arguments as in :func:`igv_json`."""
+    """Make a session for desktop IGV, for the folder that the paths of ``tracks`` begin in.
+
+    Parameters
+    ----------
+    tracks, reference
+        What to show, on what.
+    locus
+        Region to open, such as ``chr1:100-200``.
+
+    Returns
+    -------
+    str
+        XML.
+    """
     groups = list(dict.fromkeys(track.group for track in tracks if track.group))
     session = ElementTree.Element(
         "Session",
@@ -156,72 +182,81 @@ def igv_xml(tracks: Sequence[BrowserTrack], reference: BrowserGenome, locus: str
                 "renderer": "BAR_CHART",
             }
         )
-        ElementTree.SubElement(panel, "Track", id=track.path, name=track.name, color=",".join(map(str, track.rgb)), **scale)
+        about = {"id": track.path, "name": track.name, "color": ",".join(map(str, track.rgb))}
+        ElementTree.SubElement(panel, "Track", about | scale)
     ElementTree.indent(session)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(session, encoding="unicode") + "\n"
 
 
 def ucsc_hub(tracks: Sequence[BrowserTrack], assembly: str, title: str, email: str = "nobody@example.org") -> str:
-    """A track hub in one file, to lie where the paths of ``tracks`` begin on a web server.
+    """Make a track hub in one file, for the folder of a web server that the paths of ``tracks`` begin in.
 
     Parameters
     ----------
     tracks
         What to show; regions are left out.
     assembly
-        UCSC's name of it, such as ``sacCer3``.
+        UCSC's name of the assembly, such as ``sacCer3``.
     title
-        The data set.
+        Name of the data set.
     email
-        Of whom to ask: UCSC refuses a hub without.
+        Address for questions: UCSC refuses a hub without one.
+
+    Returns
+    -------
+    str
+        Text of the hub.
     """
     title = _line(title) or "ChromBPNet"
     stanzas = [
-        [
-            ("hub", re.sub(r"\W", "_", f"chrombpnet_{title}", flags=re.ASCII)),
-            ("shortLabel", title[:17]),
-            ("longLabel", f"{title}: ChromBPNet"[:76]),
-            ("useOneFile", "on"),
-            ("email", _line(email)),
-        ],
-        [("genome", _line(assembly))],
+        {
+            "hub": re.sub(r"\W", "_", f"chrombpnet_{title}", flags=re.ASCII),
+            "shortLabel": title[:17],
+            "longLabel": f"{title}: ChromBPNet"[:76],
+            "useOneFile": "on",
+            "email": _line(email),
+        },
+        {"genome": _line(assembly)},
     ]
-    for number, group in enumerate(dict.fromkeys(track.group for track in tracks if not track.is_regions), start=1):
-        parent = f"group{number}"
-        stanzas.append(
-            [
-                ("track", parent),
-                ("compositeTrack", "on"),
-                ("type", "bigWig"),
-                ("shortLabel", _line(group)[:17]),
-                ("longLabel", f"{title}: {_line(group)}"[:76]),
-                ("visibility", "full"),
-                ("autoScale", "group"),
-                ("alwaysZero", "on"),
-                ("maxHeightPixels", "128:48:16"),
-                ("priority", str(number)),
-            ]
-        )
-        for order, track in enumerate((track for track in tracks if track.group == group), start=1):
-            name = _line(track.name)
-            stanzas.append(
-                [
-                    ("track", f"{parent}_{order}"),
-                    ("parent", f"{parent} on"),
-                    ("type", "bigWig"),
-                    ("bigDataUrl", quote(track.path)),
-                    ("shortLabel", name.partition(":")[0][:17]),
-                    ("longLabel", f"{title}: {name}"[:76]),
-                    ("color", ",".join(map(str, track.rgb))),
-                    ("visibility", "full"),
-                    ("priority", str(order)),
-                ]
-            )
-    return "\n".join("".join(f"{key} {value}\n" for key, value in stanza) for stanza in stanzas)
+    groups = dict.fromkeys(track.group for track in tracks if not track.is_regions)
+    for number, group in enumerate(groups, start=1):
+        stanzas += _group_stanzas([track for track in tracks if track.group == group], group, number, title)
+    return "\n".join("".join(f"{key} {value}\n" for key, value in stanza.items()) for stanza in stanzas)
+
+
+def _group_stanzas(tracks: Sequence[BrowserTrack], group: str, number: int, title: str) -> list[dict[str, str]]:
+    """A hub's settings of tracks that share a scale: those of the composite track, then of each."""
+    parent = f"group{number}"
+    composite = {
+        "track": parent,
+        "compositeTrack": "on",
+        "type": "bigWig",
+        "shortLabel": _line(group)[:17],
+        "longLabel": f"{title}: {_line(group)}"[:76],
+        "visibility": "full",
+        "autoScale": "group",
+        "alwaysZero": "on",
+        "maxHeightPixels": "128:48:16",
+        "priority": str(number),
+    }
+    return [composite] + [
+        {
+            "track": f"{parent}_{order}",
+            "parent": f"{parent} on",
+            "type": "bigWig",
+            "bigDataUrl": quote(track.path),
+            "shortLabel": _line(track.name).partition(":")[0][:17],
+            "longLabel": f"{title}: {_line(track.name)}"[:76],
+            "color": ",".join(map(str, track.rgb)),
+            "visibility": "full",
+            "priority": str(order),
+        }
+        for order, track in enumerate(tracks, start=1)
+    ]
 
 
 def _is_narrow_peak(track: BrowserTrack) -> bool:
-    """Regions that a run writes have ten columns; motif hits have not."""
+    """Regions that a run writes have the ten columns of narrowPeak; motif hits have not."""
     return not track.path.endswith("hits.bed")
 
 

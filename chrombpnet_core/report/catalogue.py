@@ -21,14 +21,13 @@ _STATES = {
     "done": ("pass", "✓"),
     "refused": ("none", "–"),
 }
-"""In the order that they are sorted by: what asks for somebody comes first."""
-
+"""State of an experiment → status and sign, in the order of sorting: what needs attention comes first."""
 
 _SHOWN = ("pearson_peaks", "norm_jsd_peaks", "auroc", "footprint")
 
 
 def render_catalogue(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The page.
+    """Render the page of the catalogue.
 
     Parameters
     ----------
@@ -36,6 +35,11 @@ def render_catalogue(rows: Sequence[Mapping[str, Any]]) -> str:
         One for each experiment: ``accession``, ``assay``, ``biosample``, ``released``, ``state``, ``reason``, ``report``
         (address, relative to the page or of the web), ``link`` (of the run), ``gpu_hours``, ``cost``, and medians
         of :data:`chrombpnet_core.report.folds.METRICS`, those there are.
+
+    Returns
+    -------
+    str
+        HTML that stands alone.
     """
     keys = [key for key in _SHOWN if any(row.get(key) is not None for row in rows)]
     shown = [_row(row, keys) for row in sorted(rows, key=lambda row: (row["state"] == "refused", row["accession"]))]

@@ -1,4 +1,4 @@
-"""What a report is made of: plain numbers, arrays and dictionaries. A piece that is None or empty has no section."""
+"""What the report of a run is made of: plain numbers, arrays and dictionaries. What is None or empty has no section."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.models import BIAS, CORRECTED
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ __all__ = [
 ]
 
 REPORT_KINDS = ("bias", "main", "dataset")
-"""A bias model's run, a main model's, or both of one data set."""
+"""Kinds of runs: a bias model's, a main model's, or both of one data set."""
 
 
 MOTIF_MODELS = {"bias": BIAS, "corrected": CORRECTED}
@@ -36,14 +35,14 @@ MOTIF_MODELS = {"bias": BIAS, "corrected": CORRECTED}
 
 @dataclass(frozen=True)
 class ShiftEvidence:
-    """How the enzyme shift of the reads was found.
+    """Hold how the enzyme shift of the reads was found.
 
     Attributes
     ----------
     plus, minus
         The shift that was used, bp.
     declared
-        True where the user stated it instead of having it estimated.
+        Whether the user stated it instead of having it estimated.
     votes
         Strand (``+``, ``-``) → reference matrix → the shift that it votes for, bp.
     scores
@@ -56,18 +55,18 @@ class ShiftEvidence:
     minus: int
     declared: bool = False
     votes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    scores: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, tuple[AnyArray, AnyArray]]] = field(default_factory=dict)
     reads: int | None = None
 
 
 @dataclass(frozen=True)
 class NonpeakSummary:
-    """The GC-matched nonpeaks.
+    """Hold how many GC-matched nonpeaks there are, and how well they match.
 
     Attributes
     ----------
     wanted, made
-        Nonpeaks asked for (peaks × ratio) and found.
+        Nonpeaks asked for (peaks × ratio of nonpeaks to peaks) and found.
     gc_edges
         Edges of GC-fraction bins, ``(k + 1,)``.
     gc_peaks, gc_nonpeaks
@@ -76,25 +75,25 @@ class NonpeakSummary:
 
     wanted: int | None = None
     made: int | None = None
-    gc_edges: np.ndarray | None = None
-    gc_peaks: np.ndarray | None = None
-    gc_nonpeaks: np.ndarray | None = None
+    gc_edges: AnyArray | None = None
+    gc_peaks: AnyArray | None = None
+    gc_nonpeaks: AnyArray | None = None
 
 
 @dataclass(frozen=True)
 class SelectionSummary:
-    """Which regions trained a model.
+    """Hold which regions a model trained on.
 
     Attributes
     ----------
     counts_loss_weight, clamped
-        The weight of the counts loss, and whether it was below 1 and raised to it.
+        The weight of the counts loss, and whether it was below 1 and raised to 1.
     peaks, peaks_kept, nonpeaks, nonpeaks_kept
         Regions of the training and validation chromosomes, before and after the selection; None: none of that kind.
     lower, upper
         Outlier bounds, reads.
     threshold, threshold_factor
-        Bias model only: reads that a nonpeak must stay below, and ``-b/--bias-threshold-factor``.
+        Bias model only: number of reads that a nonpeak must stay below, and the bias threshold factor it follows from.
     """
 
     counts_loss_weight: float | None = None
@@ -111,16 +110,16 @@ class SelectionSummary:
 
 @dataclass(frozen=True)
 class ExampleRegion:
-    """One region for the reader's eyes; tracks are ``(W,)`` in cuts per base, optional ones None.
+    """Hold one region to show; tracks are ``(W,)``, insertions per base, None where there is none.
 
     Attributes
     ----------
     label
-        Why this one, such as ``median peak``.
+        Why this region was chosen, such as ``median peak``.
     chrom, start
-        Where the window begins.
+        Where the window begins, 0-based.
     observed, predicted, bias, corrected
-        Cuts seen, and those predicted by the full, the bias and the bias-corrected model.
+        Observed insertions, and those predicted by the full, the bias and the bias-corrected model.
     planted
         Simulated data only: accessibility as planted, any scale.
     norm_jsd
@@ -133,53 +132,53 @@ class ExampleRegion:
     label: str
     chrom: str
     start: int
-    observed: np.ndarray
-    predicted: np.ndarray | None = None
-    bias: np.ndarray | None = None
-    corrected: np.ndarray | None = None
-    planted: np.ndarray | None = None
+    observed: AnyArray
+    predicted: AnyArray | None = None
+    bias: AnyArray | None = None
+    corrected: AnyArray | None = None
+    planted: AnyArray | None = None
     norm_jsd: float | None = None
-    contributions: np.ndarray | None = None
+    contributions: AnyArray | None = None
 
     @property
     def locus(self) -> str:
-        """1-based, closed, as genome browsers take it."""
+        """The region as genome browsers take it: 1-based, closed."""
         return f"{self.chrom}:{self.start + 1:,}-{self.start + len(self.observed):,}"
 
 
 @dataclass(frozen=True)
 class MotifEntry:
-    """A pattern that recurs in contributions.
+    """Hold a motif that TF-MoDISco found in contributions.
 
     Attributes
     ----------
     pattern
         Its name, such as ``pos_patterns.pattern_0``.
     seqlets
-        Places where it was seen.
+        Number of its sites.
     cwm_fwd, cwm_rev
-        Its contribution weight matrix and that of the other strand, bases A, C, G, T, ``(n, 4)``.
+        Its contribution weight matrix and that of the reverse complement, bases A, C, G, T, ``(n, 4)``.
     matches
-        Nearest motifs of the database and their q-values, nearest first.
+        Known motifs that are most like it and their q-values, best first.
     kind
-        ``enzyme``, ``tf`` or ``unmatched``, after the nearest.
+        ``enzyme``, ``tf`` or ``unmatched``, by the best match.
     """
 
     pattern: str
     seqlets: int
-    cwm_fwd: np.ndarray
-    cwm_rev: np.ndarray
+    cwm_fwd: AnyArray
+    cwm_rev: AnyArray
     matches: Sequence[tuple[str, float]] = ()
     kind: str = "unmatched"
 
     @property
     def q(self) -> float:
-        """The q-value of the nearest match; 1 where there is none."""
+        """The q-value of the best match; 1 where there is none."""
         return min((q for _, q in self.matches), default=1.0)
 
 
 def format_q_value(q: float) -> str:
-    """A q-value, or another small number, as people read it: ``0.012`` or ``3×10⁻⁷``."""
+    """Format a q-value, or another small number, as people read it: ``0.012`` or ``3×10⁻⁷``."""
     if not 0 < q < 0.001:
         return f"{q:.3f}" if q else "0"
     digit, power = f"{q:.0e}".split("e-")
@@ -188,7 +187,7 @@ def format_q_value(q: float) -> str:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One step of the run: its name, seconds, peak memory in bytes, whether it was found done, and its key."""
+    """Hold a step of the run: name, seconds, peak memory in bytes, whether its results were reused, and their key."""
 
     name: str
     seconds: float | None = None
@@ -199,7 +198,7 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class ReportContent:
-    """Everything a report may show.
+    """Hold everything that the report of a run may show.
 
     Attributes
     ----------
@@ -214,9 +213,11 @@ class ReportContent:
     selection
         ``bias`` and ``main`` → :class:`SelectionSummary`.
     reads, genome_size
-        Reads in the input; bp of the genome.
-    shift, nonpeaks
-        See the classes.
+        Number of reads in the input; length of the genome in bp.
+    shift
+        Evidence for the enzyme shift of the reads.
+    nonpeaks
+        How many nonpeaks there are, and how well they match the peaks.
     insertion_pfm
         Base frequencies around insertions, ``(24, 4)``.
     history
@@ -227,15 +228,15 @@ class ReportContent:
         As :attr:`footprints`: the standard error of each base's mean over sequences, ``(W,)``.
     motifs
         What was explained, such as ``bias profile`` or ``corrected counts`` → its motifs, most seqlets first; an empty
-        list says that none was found.
+        list means that contributions were searched and none was found.
     noise_floor
-        ``profile``, ``counts`` → Pearson r of contributions between two seeds of their shuffles.
+        ``profile``, ``counts`` → Pearson r of contributions computed with two seeds for their shuffled references.
     examples
         Regions to show.
     truth
         Simulated data only: planted against learnt, :class:`chrombpnet_core.simulation.ModelCheck`.
     parameters, provenance
-        Tables of name → value: what was asked for; versions, digests, places.
+        Tables of name → value: parameters of the run; versions, digests, places.
     steps
         What ran, in order.
     """
@@ -244,16 +245,16 @@ class ReportContent:
     title: str
     assay: str
     metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    per_region: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    per_region: Mapping[str, Mapping[str, AnyArray]] = field(default_factory=dict)
     selection: Mapping[str, SelectionSummary] = field(default_factory=dict)
     reads: int | None = None
     genome_size: int | None = None
     shift: ShiftEvidence | None = None
     nonpeaks: NonpeakSummary | None = None
-    insertion_pfm: np.ndarray | None = None
+    insertion_pfm: AnyArray | None = None
     history: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
-    footprints: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
-    footprint_errors: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    footprints: Mapping[str, Mapping[str, AnyArray]] = field(default_factory=dict)
+    footprint_errors: Mapping[str, Mapping[str, AnyArray]] = field(default_factory=dict)
     motifs: Mapping[str, Sequence[MotifEntry]] = field(default_factory=dict)
     noise_floor: Mapping[str, float] = field(default_factory=dict)
     examples: Sequence[ExampleRegion] = ()
@@ -267,5 +268,6 @@ class ReportContent:
             raise ValueError(f"kind {self.kind!r}, expected one of {', '.join(REPORT_KINDS)}")
 
     def metric(self, model: str, family: str, group: str, name: str) -> float | None:
-        """One number of :attr:`metrics`, such as ``"bias", "counts_metrics", "peaks", "pearsonr"``; None if absent."""
-        return self.metrics.get(model, {}).get(family, {}).get(group, {}).get(name)
+        """Look a number of :attr:`metrics` up, such as ``"bias", "counts_metrics", "peaks", "pearsonr"``; None if absent."""
+        value: float | None = self.metrics.get(model, {}).get(family, {}).get(group, {}).get(name)
+        return value

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The index over many data sets: a table to sort and filter, one row a data set."""
 
 from __future__ import annotations
 
@@ -8,37 +8,44 @@ from typing import Any
 from urllib.parse import quote
 
 from chrombpnet_core.evaluation import STATUSES
-from chrombpnet_core.report.folds import _ASSAYS, _MARKS, _WORDS, FOLD_METRICS, FOLDS_HTML
+from chrombpnet_core.report.folds import FOLD_METRICS, FOLDS_HTML
+from chrombpnet_core.report.folds_page import FOLD_STATUS_WORDS
 from chrombpnet_core.report.html import render_page
+from chrombpnet_core.report.page import ASSAYS, STATUS_MARKS
 from chrombpnet_core.report.tables import format_number
 
 __all__ = ["render_index"]
-
 
 _INDEXED = ("pearson_peaks", "spearman_peaks", "norm_jsd_peaks", "auroc", "bias_pearson_peaks", "footprint")
 
 
 def render_index(entries: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
-    """The page over many data sets.
+    """Render the page over many data sets.
 
     Parameters
     ----------
     entries
-        Folder of each, relative to the page, and what its ``folds_report.json`` holds.
+        Folder of each data set, relative to the page, and what its ``folds_report.json`` holds.
+
+    Returns
+    -------
+    str
+        HTML that stands alone.
     """
     keys = [key for key in _INDEXED if any(key in content.get("metrics", {}) for _, content in entries)]
-    rows = [_index_row(folder, content, keys) for folder, content in entries]
+    rows = [_row(folder, content, keys) for folder, content in entries]
     return render_page(
         "index.html.j2",
         rows=sorted(rows, key=lambda row: (_natural(row["title"]), row["link"])),
         headers=[FOLD_METRICS[key].title for key in keys],
-        words=_WORDS,
-        marks=_MARKS,
+        words=FOLD_STATUS_WORDS,
+        marks=STATUS_MARKS,
     )
 
 
-def _index_row(folder: str, content: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    status = content.get("overall") if content.get("overall") in STATUSES else "info"
+def _row(folder: str, content: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    overall = content.get("overall")
+    status = overall if overall in STATUSES else "info"
     assay = str(content.get("assay", ""))
     chosen = [row.get("factor") for row in content.get("bias_sweep", []) if row.get("chosen")]
     values = [
@@ -54,7 +61,7 @@ def _index_row(folder: str, content: Mapping[str, Any], keys: Sequence[str]) -> 
         "title": str(content.get("title", folder)),
         "folder": folder,
         "link": _quoted("/".join(filter(None, [folder, FOLDS_HTML]))),
-        "assay": _ASSAYS.get(assay, assay),
+        "assay": ASSAYS.get(assay, assay),
         "status": status,
         "order": STATUSES.index(status),
         "folds": len(content.get("folds", [])),

@@ -1,25 +1,19 @@
-"""The report over all folds of a data set, and the index over many data sets: one HTML page each, and JSON for programs.
+"""The report over all folds of a data set: what it is made of, and its numbers.
 
 A number of every fold stands beside its mean and spread: what differs between folds tells how far one fold can be trusted.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from chrombpnet_core.evaluation import FOLD_APART, STATUSES, THRESHOLDS, quality_metric
-from chrombpnet_core.models import BIAS, FULL, MODEL_LABELS
-from chrombpnet_core.report.glossary import glossary
-from chrombpnet_core.report.html import render_page
-from chrombpnet_core.report.rules import RULES
+from chrombpnet_core.evaluation import FOLD_APART, STATUSES, quality_metric
+from chrombpnet_core.models import BIAS, FULL
 from chrombpnet_core.report.tables import format_number
 
 __all__ = [
@@ -31,31 +25,33 @@ __all__ = [
     "FoldSummary",
     "FoldsContent",
     "folds_numbers",
-    "render_folds",
+    "format_spread",
+    "judge_folds",
     "summarise_spread",
-    "write_folds_report",
 ]
 
 FOLDS_HTML, FOLDS_JSON = "folds_report.html", "folds_report.json"
+"""Files of the report."""
+
 FOLDS_FORMAT = 1
 """Of the JSON, its key ``format``; raise it when a key changes its meaning."""
-
-_MARKS = {"fail": "✕", "warn": "!", "pass": "✓", "info": "i"}
-_WORDS = {"fail": "failed", "warn": "warning", "pass": "passed", "info": "not judged"}
-_ASSAYS = {"ATAC": "ATAC-seq", "DNASE": "DNase-seq"}
-_SWEEP = {
-    "factor": "factor",
-    "r_nonpeaks": "r, nonpeaks",
-    "r_peaks": "r, peaks",
-    "motifs": "motifs",
-    "verdict": "verdict",
-    "reason": "why",
-}
 
 
 @dataclass(frozen=True)
 class FoldMetric:
-    """A number of each fold: where it stands in the metrics of ``model``, how it is called, the rule that judges it."""
+    """Describe a number of each fold.
+
+    Attributes
+    ----------
+    title
+        What people call it.
+    model, path
+        Where it is in a fold's metrics: model, and keys within; without a model it is the fold's footprint.
+    rule
+        Key of the threshold that it is judged by; empty where there is none.
+    digits
+        Decimals that are shown.
+    """
 
     title: str
     model: str
@@ -79,12 +75,12 @@ FOLD_METRICS: dict[str, FoldMetric] = {
     ),
     "footprint": FoldMetric("largest enzyme footprint", "", ("footprint",), "footprint", 4),
 }
-"""What is told of every fold, on its test chromosomes."""
+"""Numbers of every fold, on its test chromosomes."""
 
 
 @dataclass(frozen=True)
 class FoldSummary:
-    """One fold.
+    """Hold what the report tells of one fold.
 
     Attributes
     ----------
@@ -111,16 +107,16 @@ class FoldSummary:
     report: str = ""
 
     def value(self, metric: FoldMetric) -> float | None:
-        """One number; None where it is not there or not defined."""
-        found: Any = {"footprint": self.footprint} if not metric.model else self.metrics.get(metric.model, {})
+        """Look a number up; None where it is absent or not defined."""
+        value: Any = self.metrics.get(metric.model, {}) if metric.model else {"footprint": self.footprint}
         for key in metric.path:
-            found = found.get(key) if isinstance(found, Mapping) else None
-        return float(found) if isinstance(found, int | float) and math.isfinite(found) else None
+            value = value.get(key) if isinstance(value, Mapping) else None
+        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 @dataclass(frozen=True)
 class FoldsContent:
-    """What the report over folds shows; what is empty has no section.
+    """Hold what the report over folds shows; what is empty has no section.
 
     Attributes
     ----------
@@ -131,11 +127,11 @@ class FoldsContent:
     agreement
         Model, or head of contributions → ``pairs`` of folds, ``regions``, and lists of Pearson r by name, one a pair.
     sweep
-        A row for each bias threshold factor that was tried; the one taken has a true ``chosen``.
+        A row for each bias threshold factor that was tried; that of the factor in use has a true ``chosen``.
     motifs
-        Head → motifs of the mean contributions by kind, ``tf``, ``enzyme`` and ``unmatched``.
+        Head → number of motifs of the mean contributions by kind, ``tf``, ``enzyme`` and ``unmatched``.
     links
-        Words → address, relative to the page, of what lies beside it.
+        Words → address, relative to the page, of files beside it.
     provenance
         Table of name → value.
     """
@@ -150,36 +146,11 @@ class FoldsContent:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
-def summarise_spread(values: Sequence[float | None]) -> dict[str, float] | None:
-    """Mean, sample standard deviation, median, lowest and highest of the values that are there, and how many; None without.
-
-    The deviation is 0 for one value.
-    """
-    found = np.array([value for value in values if value is not None], dtype=np.float64)
-    if not found.size:
-        return None
-    return {
-        "n": found.size,
-        "mean": float(found.mean()),
-        "sd": float(found.std(ddof=1)) if found.size > 1 else 0.0,
-        "median": float(np.median(found)),
-        "min": float(found.min()),
-        "max": float(found.max()),
-    }
-
-
-def write_folds_report(content: FoldsContent, folder: str | os.PathLike) -> list[Path]:
-    """Write ``folds_report.html`` and ``folds_report.json`` into ``folder``; their paths."""
-    html, numbers = Path(folder) / FOLDS_HTML, Path(folder) / FOLDS_JSON
-    html.write_text(render_folds(content), encoding="utf-8")
-    numbers.write_text(json.dumps(folds_numbers(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    return [html, numbers]
-
-
 def folds_numbers(content: FoldsContent) -> dict[str, Any]:
-    """What ``folds_report.json`` holds, JSON-safe."""
-    complete = [fold.metrics[FULL] for fold in content.folds if FULL in fold.metrics]
-    overall, summary = _overall(content)
+    """Gather what ``folds_report.json`` holds, JSON-safe."""
+    with_metrics = [dict(fold.metrics[FULL]) for fold in content.folds if FULL in fold.metrics]
+    spreads = {key: summarise_spread([fold.value(metric) for fold in content.folds]) for key, metric in FOLD_METRICS.items()}
+    overall, summary = judge_folds(content)
     return {
         "format": FOLDS_FORMAT,
         "title": content.title,
@@ -197,190 +168,75 @@ def folds_numbers(content: FoldsContent) -> dict[str, Any]:
             }
             for fold in content.folds
         ],
-        "metrics": {
-            key: found
-            for key, metric in FOLD_METRICS.items()
-            if (found := summarise_spread([fold.value(metric) for fold in content.folds]))
-        },
-        "quality_metric": quality_metric(complete) if complete else {},
-        "agreement": {name: dict(found) for name, found in content.agreement.items()},
+        "metrics": {key: spread for key, spread in spreads.items() if spread},
+        "quality_metric": quality_metric(with_metrics) if with_metrics else {},
+        "agreement": {name: dict(correlations) for name, correlations in content.agreement.items()},
         "bias_sweep": [dict(row) for row in content.sweep],
         "motifs": {head: dict(kinds) for head, kinds in content.motifs.items()},
         "provenance": dict(content.provenance),
     }
 
 
-def _overall(content: FoldsContent) -> tuple[str, str]:
-    """The worst verdict of the folds, worse where one stands apart, and a sentence."""
+def judge_folds(content: FoldsContent) -> tuple[str, str]:
+    """Sum the folds up: the worst of their verdicts, worse where a fold stands apart, and what to make of it in words."""
     status = min((fold.overall for fold in content.folds), key=STATUSES.index, default="info")
     failed = [fold.name for fold in content.folds if fold.overall == "fail"]
-    apart = _apart(content)
+    apart = _folds_apart(content)
     if apart and status in ("pass", "info"):
         status = "warn"
-    told = [
-        f"{', '.join(failed)}: a check failed, see its report."
-        if failed
-        else "No check failed."
-        if content.folds and status != "info"
-        else ""
-    ]
+    sentences = []
+    if failed:
+        sentences.append(f"{', '.join(failed)}: a check failed, see the report of the fold.")
+    elif content.folds and status != "info":
+        sentences.append("No check failed.")
     if apart:
-        told.append(f"{', '.join(apart)}: counts are predicted clearly worse than by the others; look there first.")
+        sentences.append(f"{', '.join(apart)}: counts are predicted clearly worse than by the others; look there first.")
     r = summarise_spread([fold.value(FOLD_METRICS["pearson_peaks"]) for fold in content.folds])
     if r:
-        told.append(
+        sentences.append(
             f"Over {r['n']} folds the full model predicts counts in held-out peaks with "
-            f"r\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{_with_spread(r)}."
+            f"r\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{format_spread(r)}."
         )
-    return status, " ".join(filter(None, told)) or "Nothing could be judged."
+    return status, " ".join(sentences) or "Nothing could be judged."
 
 
-def _apart(content: FoldsContent) -> list[str]:
+def _folds_apart(content: FoldsContent) -> list[str]:
     """Folds whose r in peaks lies far below the median of the others."""
     values = {fold.name: fold.value(FOLD_METRICS["pearson_peaks"]) for fold in content.folds}
     known = {name: value for name, value in values.items() if value is not None}
-    return [
-        name
-        for name, value in known.items()
-        if len(known) > 2
-        and value < float(np.median([other for rival, other in known.items() if rival != name])) - FOLD_APART
-    ]
+    if len(known) < 3:
+        return []
+    medians = {name: float(np.median([known[other] for other in known if other != name])) for name in known}
+    return [name for name, value in known.items() if value < medians[name] - FOLD_APART]
 
 
-def _with_spread(found: Mapping[str, float], digits: int = 3) -> str:
-    return (
-        f"{format_number(found['mean'], digits)} ± {format_number(found['sd'], digits)}"
-        if found["n"] > 1
-        else format_number(found["mean"], digits)
-    )
+def summarise_spread(values: Sequence[float | None]) -> dict[str, float] | None:
+    """Compute mean, sample standard deviation, median, minimum and maximum of the values that are there.
 
+    Parameters
+    ----------
+    values
+        Of all folds; None where a fold has none.
 
-def render_folds(content: FoldsContent) -> str:
-    """The page over the folds of one data set, as HTML that stands alone."""
-    overall, summary = _overall(content)
-    shown = {
-        key: metric for key, metric in FOLD_METRICS.items() if any(fold.value(metric) is not None for fold in content.folds)
-    }
-    folds = [
-        {"name": fold.name, "test": " ".join(fold.test), "report": _safe_link(fold.report), "status": fold.overall}
-        for fold in content.folds
-    ]
-    numbers = folds_numbers(content)
-    blocks = [_matrix(name, found, [fold.name for fold in content.folds]) for name, found in content.agreement.items()]
-    rows = [
-        {
-            "title": metric.title,
-            "mean": _with_spread(numbers["metrics"][key], metric.digits),
-            "median": format_number(numbers["metrics"][key]["median"], metric.digits),
-            "cells": [_cell(fold.value(metric), metric) for fold in content.folds],
-        }
-        for key, metric in shown.items()
-    ]
-    text = " ".join([summary, *(metric.title for metric in shown.values()), "log counts, contribution"])
-    return render_page(
-        "folds.html.j2",
-        title=content.title,
-        assay=_ASSAYS.get(content.assay, content.assay),
-        overall=overall,
-        summary=summary,
-        folds=folds,
-        numbers=rows,
-        findings=[(fold.name, fold.findings) for fold in content.folds if fold.findings],
-        strips=[_strip(key, metric, content, numbers["metrics"][key]) for key, metric in shown.items()],
-        blocks=blocks,
-        sweep=_sweep(content.sweep),
-        quality=[(name, format_number(value, 4)) for name, value in numbers["quality_metric"].items()],
-        motifs=content.motifs,
-        links={words: _safe_link(link) for words, link in content.links.items()},
-        provenance=[(name, str(value)) for name, value in content.provenance.items()],
-        glossary=glossary(text),
-        words=_WORDS,
-        marks=_MARKS,
-    )
-
-
-def _safe_link(link: str) -> str:
-    """A relative address or one of the web; nothing else, such as ``javascript:``."""
-    scheme = link.split(":", 1)[0] if ":" in link.split("/", 1)[0] else ""
-    return link if scheme in ("", "https", "http") else ""
-
-
-def _text(value: Any) -> str:
-    """A cell of the sweep's table."""
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_text, value)) or "none"
-    return format_number(value) if isinstance(value, float) else "–" if value is None else str(value)
-
-
-def _sweep(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    columns = [key for key in _SWEEP if any(key in row for row in rows)]
+    Returns
+    -------
+    dict or None
+        ``n``, ``mean``, ``sd`` (0 for one value), ``median``, ``min``, ``max``; None where there is no value.
+    """
+    known = np.array([value for value in values if value is not None], dtype=np.float64)
+    if not known.size:
+        return None
     return {
-        "headers": [_SWEEP[key] for key in columns],
-        "rows": [
-            {
-                "chosen": bool(row.get("chosen")),
-                "cells": [f"{row[key]:g}" if key == "factor" else _text(row.get(key)) for key in columns],
-            }
-            for row in rows
-        ],
+        "n": known.size,
+        "mean": float(known.mean()),
+        "sd": float(known.std(ddof=1)) if known.size > 1 else 0.0,
+        "median": float(np.median(known)),
+        "min": float(known.min()),
+        "max": float(known.max()),
     }
 
 
-def _cell(value: float | None, metric: FoldMetric) -> tuple[str, str]:
-    """A number and what its rule says of it, where it has one."""
-    judged = round(value, 3) if value is not None and metric.rule == "footprint" else value  # as the rule has it
-    status = THRESHOLDS[metric.rule].status(judged) if metric.rule and judged is not None else ""
-    return format_number(value, metric.digits), status if status in ("warn", "fail") else ""
-
-
-def _strip(key: str, metric: FoldMetric, content: FoldsContent, found: Mapping[str, float]) -> dict[str, Any]:
-    """A line with a dot for each fold, places in percent of its width; its mean, and the threshold where there is one."""
-    values = {fold.name: value for fold in content.folds if (value := fold.value(metric)) is not None}
-    threshold, digits = THRESHOLDS[metric.rule].good if metric.rule else None, metric.digits
-    marks = [*values.values(), *([] if threshold is None else [threshold])]
-    low, high = min(marks), max(marks)
-    low, high = (low - 0.05, high + 0.05) if high - low < 10**-digits else (low, high)
-
-    def place(value: float) -> float:
-        return round(4 + 92 * (value - low) / (high - low), 2)
-
-    return {
-        "key": key,
-        "title": metric.title,
-        "value": _with_spread(found, digits),
-        "low": format_number(low, digits),
-        "high": format_number(high, digits),
-        "mean": place(found["mean"]),
-        "threshold": None if threshold is None else place(threshold),
-        "wanted": RULES[metric.rule].wanted if metric.rule else "",
-        "dots": [(place(value), f"{name}: {format_number(value, digits)}") for name, value in values.items()],
-    }
-
-
-_AGREE = {"log_counts": "log counts", "profile": "profiles", "contributions": "contributions"}
-
-
-def _matrix(name: str, found: Mapping[str, Any], folds: Sequence[str]) -> dict[str, Any]:
-    """A table of folds against folds: the first number above the diagonal, the second, or the same again, below it."""
-    above, below, *_ = [key for key in _AGREE if key in found] * 2
-    r_of: dict[tuple[int, int], float | None] = {}
-    for (i, j), first, second in zip(found["pairs"], found[above], found[below], strict=True):
-        r_of |= {(i, j): first, (j, i): second}
-    cells = [[None if i == j else _tinted(r_of.get((i, j))) for j in range(len(folds))] for i in range(len(folds))]
-    title = MODEL_LABELS.get(name, f"contributions to {name}")
-    caption = (
-        "Median over regions"
-        if above == below
-        else f"{_AGREE[above].capitalize()} above the diagonal, {_AGREE[below]} (median over regions) below"
-    )
-    return {
-        "title": title[0].upper() + title[1:],
-        "caption": f"{caption}; {found['regions']:,} regions.",
-        "folds": list(folds),
-        "rows": list(zip(folds, cells, strict=True)),
-    }
-
-
-def _tinted(r: float | None) -> tuple[str, int]:
-    """A correlation and how strongly its cell is coloured, in percent."""
-    return format_number(r), 0 if r is None else round(45 * max(r, 0.0) ** 2)
+def format_spread(spread: Mapping[str, float], digits: int = 3) -> str:
+    """Format a mean, and its standard deviation where it is of several values."""
+    mean = format_number(spread["mean"], digits)
+    return f"{mean} ± {format_number(spread['sd'], digits)}" if spread["n"] > 1 else mean

@@ -68,10 +68,10 @@ def gc_match_of_regions(
     Parameters
     ----------
     peaks, candidates
-        Tables with a column ``gc``, of :func:`~chrombpnet_core.training_data.nonpeaks.peak_gc` and
-        :func:`~chrombpnet_core.training_data.nonpeaks.candidates`.
+        Tables with a column ``gc``, of :func:`~chrombpnet_core.training_data.peak_gc` and
+        :func:`~chrombpnet_core.training_data.candidates`.
     nonpeaks
-        Table of :func:`~chrombpnet_core.training_data.nonpeaks.sample_nonpeaks`.
+        Table of :func:`~chrombpnet_core.training_data.sample_nonpeaks`.
     stats
         Its second result: how well they match is then told above the picture.
 

@@ -1,4 +1,4 @@
-"""The README that goes with published models: what they are, how good, how to use them, made of what."""
+"""The README of published models: what they are, how to use them, how good they are, what they were made from."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from chrombpnet_core.report.page import ASSAYS
 from chrombpnet_core.report.tables import format_number
 
 __all__ = ["ModelCard", "render_model_card"]
 
-_ASSAYS = {"ATAC": "ATAC-seq", "DNASE": "DNase-seq"}
 _HOW = """## Use
 
-Which model: `chrombpnet_nobias` predicts accessibility with the enzyme's preference taken out (motifs, variants, designs);
-`chrombpnet` predicts what the sequencer sees (to compare with reads); `bias_scaled` is the enzyme's part of it. To judge a
-model on a region take a fold that has the region's chromosome among its test chromosomes: every other fold, and so the
-ensemble, has trained on it. For anything else take the ensemble, which averages the folds' logits and log counts.
+Which model: `chrombpnet_nobias` predicts accessibility without enzyme bias (for motifs, variants, design of sequences);
+`chrombpnet` predicts observed insertions, enzyme bias included (to compare with data); `bias_scaled` predicts the enzyme
+bias alone. To judge a model on a region, use the fold that has the region's chromosome among its test chromosomes: every
+other fold, and so the ensemble, may have been trained on it. For anything else use the ensemble, which averages the folds'
+logits and log counts.
 
 Input: one-hot sequence, bases in the order A, C, G, T, shape (n, {input_length}, 4). Output: profile logits
 (n, {output_length}) and log counts (n, 1), ln(1 + insertions). Insertions per base are
-softmax(logits) × (exp(log counts) − 1). Files are Keras 2's legacy HDF5, hold no code, and are read by layer name:
+softmax(logits) × (exp(log counts) − 1). Files are in Keras 2's legacy HDF5 format and contain no code:
 
 ```python
 import tf_keras  # Keras 2; or tensorflow.keras before TensorFlow 2.16
@@ -30,14 +31,15 @@ model = tf_keras.models.load_model("{example}", compile=False)
 logits, log_counts = model.predict(one_hot)
 ```
 
-With chrombpnet-flows, for tracks of regions of your own:
+With chrombpnet-flows, to predict tracks of your own regions:
 
 ```sh
 chrombpnet pred_bw -cmb {example} -r regions.bed -g genome.fa -c chrom.sizes -op out/predicted
 ```
 
-Tracks here hold each base's value of the region whose centre is nearest; contributions are the mean of the folds'
-hypothetical ones (HDF5, `shap/seq`) and of those of the bases that are there (`projected_shap/seq`, bigWig).
+Where regions overlap, a track has at each base the value of the region whose centre is nearest. Contributions are means over
+the folds: hypothetical ones of all four bases (HDF5, `shap/seq`), and those of the bases of the sequence
+(`projected_shap/seq` and bigWig).
 """
 _CITE = """## Cite
 
@@ -50,12 +52,12 @@ _CITE = """## Cite
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What the README says.
+    """Hold what the README says.
 
     Attributes
     ----------
     name, assay, genome
-        Of the data set; ``ATAC`` or ``DNASE``; the assembly or the FASTA's name.
+        Name of the data set; ``ATAC`` or ``DNASE``; the assembly or the FASTA's name.
     input_length, output_length
         In bp.
     files
@@ -65,7 +67,7 @@ class ModelCard:
     folds
         For each its ``name``, ``test`` chromosomes, ``pearson_peaks`` and ``norm_jsd_peaks``.
     inputs
-        What it was made of: name, SHA-256.
+        Files that the models were made from: name, SHA-256.
     versions
         Program → version.
     """
@@ -83,31 +85,31 @@ class ModelCard:
 
 
 def render_model_card(card: ModelCard) -> str:
-    """The README as Markdown."""
+    """Render the README as Markdown."""
     folds = [
         (fold["name"], " ".join(fold["test"]), format_number(fold["pearson_peaks"]), format_number(fold["norm_jsd_peaks"]))
         for fold in card.folds
     ]
     files = [(f"`{path}`", what, _size(size)) for path, (what, size) in card.files.items()]
-    each = "1 fold" if len(folds) == 1 else f"{len(folds)} folds, each"
+    number = "The model of 1 fold was" if len(folds) == 1 else f"The models of {len(folds)} folds were each"
     about = (
-        f"ChromBPNet models of {_ASSAYS.get(card.assay, card.assay)} data: from {card.input_length:,} bp of sequence "
-        f"they predict the insertions at each of the {card.output_length:,} bp in its middle. "
-        f"Genome: {_plain(card.genome or 'not named')}. {each} trained without its test chromosomes."
+        f"ChromBPNet models of {ASSAYS.get(card.assay, card.assay)} data: from {card.input_length:,} bp of sequence "
+        f"they predict the insertions at each of the {card.output_length:,} bp in the middle. "
+        f"Genome: {_plain(card.genome or 'not named')}. {number} trained without the fold's test chromosomes."
     )
     parts = [
         f"# {_plain(card.name)}\n\n{about}\n",
         "## Files\n\n" + _table(("file", "what", "size"), files),
-        "Each fold's models are in the tar of models. Check files with `sha256sum -c checksums.sha256`; "
+        "The models of each fold are in the tar of models. Check the files with `sha256sum -c checksums.sha256`; "
         "`manifest.json` lists them for programs.\n",
-        "## How good\n\n" + _table(("fold", "test chromosomes", "counts in peaks, r", "normalised JSD"), folds),
-        "On test chromosomes alone. There is more in `metrics/`, and in `folds_report.html` where it is there.\n",
+        "## Performance\n\n" + _table(("fold", "test chromosomes", "counts in peaks, r", "normalised JSD"), folds),
+        "Measured on the test chromosomes only. More is in `metrics/` and, where present, in `folds_report.html`.\n",
         _HOW.format(input_length=card.input_length, output_length=card.output_length, example=card.example),
         _CITE,
     ]
     if card.inputs:
         digests = [(name, f"`{digest}`") for name, digest in card.inputs]
-        parts.append("## Made of\n\n" + _table(("input", "SHA-256"), digests))
+        parts.append("## Made from\n\n" + _table(("input", "SHA-256"), digests))
     if card.versions:
         parts.append("## Versions\n\n" + _table(("program", "version"), card.versions.items()))
     return "\n".join(parts)
@@ -123,7 +125,7 @@ def _plain(text: object) -> str:
     return re.sub(r"\s+", " ", str(text)).replace("|", "\\|").replace("<", "&lt;")
 
 
-def _size(size: int) -> str:
+def _size(size: float) -> str:
     for unit, digits in (("B", 0), ("kB", 0), ("MB", 1)):
         if size < 1000:
             return f"{size:.{digits}f} {unit}"

@@ -15,13 +15,13 @@ import matplotlib
 
 from chrombpnet_core.plots import PALETTE, plain_svg
 from chrombpnet_core.report.html import read_template
-from chrombpnet_core.report.sections import STATUS_MARKS, STATUS_WORDS, Page
+from chrombpnet_core.report.page import STATUS_MARKS, STATUS_WORDS, Page
 
 __all__ = ["render_pdf"]
 
 
 def render_pdf(page: Page) -> bytes:
-    """The page as a PDF file."""
+    """Render the page as a PDF file."""
     import typst
 
     data = {
@@ -37,7 +37,7 @@ def render_pdf(page: Page) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """The value with every picture as a file of its own; numbers that only programs read, which may be NaN, left out."""
+    """Copy a value, its pictures as files of their own; numbers that only programs read, which may be NaN, left out."""
     if isinstance(value, dict):
         return {key: plain_svg(inner) if key == "svg" else _plain(inner) for key, inner in value.items() if key != "value"}
     return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -1,32 +1,27 @@
-"""The pictures of a report: matplotlib figures, as PNG files and as SVG that follows the reader's light or dark theme.
-
-Colours come from one palette. In a PNG they are the light ones on white; in SVG each becomes a CSS variable of the
-page.
-"""
+"""Pictures that only the report of a run has: of reads, training, predictions, motifs and example regions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.evaluation import pearson
 from chrombpnet_core.genome import information_content
 from chrombpnet_core.plots import LIGHT, draw_logo, draw_track, legend_above, one_panel, styled
 from chrombpnet_core.report.content import ExampleRegion, MotifEntry, ShiftEvidence
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 __all__ = [
     "counts_scatter",
+    "example_tracks",
     "insertion_logo",
     "jsd_histogram",
-    "locus",
     "loss_curves",
     "motif_logos",
     "planted_locus",
@@ -35,12 +30,23 @@ __all__ = [
 
 
 _DOTS = 1500  # points up to which a scatter plot shows each
-_LETTERS, _STRIPS = 100, 2  # bases in a line of a locus' contributions, and lines
+_LETTERS, _STRIPS = 100, 2  # bases in a line of an example's contributions, and lines
 
 
 @styled
-def insertion_logo(pfm: np.ndarray) -> Figure:
-    """Information-content logo of base frequencies ``(24, 4)`` around insertions; 0 is the base cut at."""
+def insertion_logo(pfm: AnyArray) -> Figure:
+    """Draw the base frequencies around insertions as a logo of information content.
+
+    Parameters
+    ----------
+    pfm
+        Base frequencies, ``(24, 4)``; the base in the middle is that of the insertion, 0 on the x axis.
+
+    Returns
+    -------
+    Figure
+        One panel.
+    """
     figure, axes = one_panel(5.4, 1.9)
     heights = np.asarray(pfm) * information_content(pfm)[:, None]
     middle = len(heights) // 2
@@ -53,7 +59,7 @@ def insertion_logo(pfm: np.ndarray) -> Figure:
 
 @styled
 def shift_votes(shift: ShiftEvidence) -> Figure:
-    """Each reference matrix's match scores over shifts where given, and its vote; a panel for each strand."""
+    """Draw each reference matrix's vote on the read shift, and its match scores where known; a panel for each strand."""
     figure = Figure(figsize=(5.4, 2.4), layout="constrained")
     panels = figure.subplots(1, 2)
     for axes, strand, used, colour in zip(panels, "+-", (shift.plus, shift.minus), ("full", "bias"), strict=True):
@@ -81,7 +87,7 @@ def shift_votes(shift: ShiftEvidence) -> Figure:
 
 @styled
 def loss_curves(rows: Sequence[Mapping[str, Any]], label: str = "") -> Figure:
-    """Training and validation loss by epoch (from 1); the epoch whose weights were kept is marked."""
+    """Draw training and validation loss by epoch, from 1; the epoch whose weights were kept is circled."""
     figure, axes = one_panel(3.6, 2.4, label)
     epochs = np.array([row["epoch"] for row in rows]) + 1
     for key, colour, name in (("loss", "chance", "training"), ("val_loss", "full", "validation")):
@@ -98,8 +104,8 @@ def loss_curves(rows: Sequence[Mapping[str, Any]], label: str = "") -> Figure:
 
 
 @styled
-def counts_scatter(observed: np.ndarray, predicted: np.ndarray, label: str = "", colour: str = "full") -> Figure:
-    """Predicted against observed log counts ``(n,)``: dots, or hexagons by density where they are many."""
+def counts_scatter(observed: AnyArray, predicted: AnyArray, label: str = "", colour: str = "full") -> Figure:
+    """Draw predicted against observed log counts ``(n,)``: dots, or hexagons by density where they are many."""
     figure, axes = one_panel(3.6, 3.2, label)
     low, high = float(min(observed.min(), predicted.min())), float(max(observed.max(), predicted.max()))
     pad = 0.04 * (high - low or 1.0)
@@ -117,11 +123,11 @@ def counts_scatter(observed: np.ndarray, predicted: np.ndarray, label: str = "",
 
 
 @styled
-def jsd_histogram(jsd: np.ndarray, chance: np.ndarray, label: str = "", colour: str = "full") -> Figure:
-    """Distribution of the profile distance ``(n,)`` against that of shuffled profiles; NaN is left out."""
+def jsd_histogram(jsd: AnyArray, chance: AnyArray, label: str = "", colour: str = "full") -> Figure:
+    """Draw the distribution of profile distances ``(n,)`` and of those of shuffled profiles; NaN is left out."""
     figure, axes = one_panel(3.6, 2.4, label)
     jsd, chance = jsd[np.isfinite(jsd)], chance[np.isfinite(chance)]
-    bins = np.linspace(0, np.sqrt(np.log(2)), 61)
+    bins = np.linspace(0, np.sqrt(np.log(2)), 61).tolist()
     for values, name, shade in ((chance, "shuffled", "chance"), (jsd, "predicted", colour)):
         if values.size:
             axes.hist(values, bins, color=LIGHT[shade], alpha=0.55, label=name, histtype="stepfilled", lw=0)
@@ -137,7 +143,7 @@ def jsd_histogram(jsd: np.ndarray, chance: np.ndarray, label: str = "", colour: 
 _TRACKS = (
     ("observed", "observed reads", "observed"),
     ("predicted", "full model", "full"),
-    ("bias", "bias model: enzyme alone", "bias"),
+    ("bias", "bias model: enzyme bias alone", "bias"),
     ("corrected", "corrected model: accessibility alone", "corrected"),
     ("planted", "planted accessibility (truth)", "planted"),
 )
@@ -145,7 +151,7 @@ _TRACKS = (
 
 @styled
 def motif_logos(entry: MotifEntry) -> Figure:
-    """A motif's contribution weight matrix on both strands, side by side, on one scale."""
+    """Draw a motif's contribution weight matrix on both strands, side by side, on one scale."""
     figure = Figure(figsize=(5.2, 0.85), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for axes, cwm, strand in zip(panels, (entry.cwm_fwd, entry.cwm_rev), ("forward", "reverse complement"), strict=True):
@@ -156,12 +162,13 @@ def motif_logos(entry: MotifEntry) -> Figure:
 
 
 @styled
-def locus(example: ExampleRegion) -> Figure:
-    """The tracks of one region, one above the other, each on its own scale; contributions below, as letters.
+def example_tracks(example: ExampleRegion) -> Figure:
+    """Draw the tracks of one region, one above the other, each on its own scale; contributions below, as letters.
 
     With contributions the picture is twice as wide, and the middle 200 bases stand in two lines on one scale.
     """
-    strips = 0 if example.contributions is None else _STRIPS
+    contributions = example.contributions
+    strips = 0 if contributions is None else _STRIPS
     tracks = [
         (getattr(example, name), label, colour) for name, label, colour in _TRACKS if getattr(example, name) is not None
     ]
@@ -169,8 +176,8 @@ def locus(example: ExampleRegion) -> Figure:
     rows = figure.add_gridspec(len(tracks) + strips, 1, height_ratios=[1] * len(tracks) + [1.6] * strips)
     panels = [figure.add_subplot(rows[row, 0]) for row in range(len(tracks))]
     positions = np.arange(len(example.observed)) - len(example.observed) // 2
-    if strips:
-        _strips([figure.add_subplot(rows[len(tracks) + row, 0]) for row in range(strips)], example.contributions)
+    if contributions is not None:
+        _strips([figure.add_subplot(rows[len(tracks) + row, 0]) for row in range(strips)], contributions)
         for axes in panels:
             axes.axvspan(-strips * _LETTERS / 2, strips * _LETTERS / 2, color=LIGHT["rule"], alpha=0.45, lw=0, zorder=0)
     for axes, (values, label, colour) in zip(panels, tracks, strict=True):
@@ -180,12 +187,12 @@ def locus(example: ExampleRegion) -> Figure:
     return figure
 
 
-def _strips(panels: Sequence[Axes], contributions: np.ndarray) -> None:
-    """The middle of contributions ``(M, 4)`` as letters, a line of :data:`_LETTERS` bases in each of the panels."""
+def _strips(panels: Sequence[Axes], contributions: AnyArray) -> None:
+    """Draw the middle of contributions ``(M, 4)`` as letters, :data:`_LETTERS` bases in each of the panels."""
     shown = np.zeros((len(panels) * _LETTERS, 4))
     middle, centre = len(contributions) // 2, len(shown) // 2
-    taken = min(len(contributions), len(shown))
-    shown[centre - taken // 2 :][:taken] = contributions[middle - taken // 2 :][:taken]
+    length = min(len(contributions), len(shown))
+    shown[centre - length // 2 :][:length] = contributions[middle - length // 2 :][:length]
     limits = np.clip(shown, None, 0).sum(axis=1).min(), np.clip(shown, 0, None).sum(axis=1).max()
     for line, axes in enumerate(panels):
         start = line * _LETTERS
@@ -198,7 +205,7 @@ def _strips(panels: Sequence[Axes], contributions: np.ndarray) -> None:
 
 @styled
 def planted_locus(example: ExampleRegion) -> Figure:
-    """Planted accessibility beside the bias-corrected and the full model's profile, each scaled to a sum of 1.
+    """Draw planted accessibility beside the bias-corrected and the full model's profile, each scaled to a sum of 1.
 
     The full model's spikes are cut off at twice the highest point of the others.
     """
@@ -216,7 +223,7 @@ def planted_locus(example: ExampleRegion) -> Figure:
             top = top if label == "full model" else max(top, float(share.max()))
     axes.set(
         xlabel="distance to the summit (bp)",
-        ylabel="share of cuts",
+        ylabel="share of insertions",
         ylim=(0, 2 * top or None),
         xlim=(positions[0], positions[-1]),
     )

@@ -1,22 +1,24 @@
-"""What the verdicts of a report ask of each number: its threshold, in words, whose it is, and what to do where it is missed.
+"""What a verdict is, and what the report says of each threshold: in words, whose it is, what to do where it is missed.
 
 The numbers stand in :data:`~chrombpnet_core.evaluation.THRESHOLDS`.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from chrombpnet_core.evaluation import THRESHOLDS
 
-__all__ = ["AUTHORS", "OURS", "RULES", "Rule", "Verdict"]
+__all__ = ["AUTHORS", "OURS", "RULES", "Rule", "Verdict", "apply_rule"]
 
 AUTHORS, OURS = "ChromBPNet authors", "this package"
+"""Whose rule of thumb a threshold is."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A question put to one number.
+    """Hold the words of a question that is put to one number.
 
     Attributes
     ----------
@@ -38,85 +40,88 @@ class Rule:
 
 RULES: dict[str, Rule] = {
     "bias_r_nonpeaks": Rule(
-        "Bias model predicts counts in background",
+        "Bias model predicts counts in nonpeaks",
         "Pearson r above 0",
         AUTHORS,
-        "The bias model has learnt nothing about how many cuts background gets. Use more reads or more nonpeaks, or "
-        "raise -b/--bias-threshold-factor by 0.1 so that more of them train it.",
+        "The bias model has not learnt what makes nonpeaks have more or fewer insertions. Use more reads or more "
+        "nonpeaks, or raise the bias threshold factor by 0.1, so that it trains on more nonpeaks.",
     ),
     "bias_r_peaks": Rule(
-        "Bias model is blind to accessibility",
-        "Pearson r above −0.3; to −0.5 beware; below −0.5 unusable",
+        "Bias model is not anticorrelated with counts in peaks",
+        "Pearson r above −0.3; down to −0.5 with care; unusable below −0.5",
         AUTHORS,
-        "The bias model ranks peaks the wrong way round, which happens when its nonpeaks are few and AT-rich. Raise "
-        "-b/--bias-threshold-factor by 0.1 and train it again; until then look for GC-rich motifs in what it learnt.",
+        "The bias model predicts fewer insertions where peaks have more, as happens when the nonpeaks that it trains on "
+        "are few and AT-rich. Raise the bias threshold factor by 0.1 and train it again; until then look for GC-rich "
+        "motifs among those it has learnt.",
     ),
     "main_r_peaks": Rule(
-        "Main model predicts counts in peaks",
+        "Full model predicts counts in peaks",
         "Pearson r above 0.5",
         AUTHORS,
-        "Check that reads and peaks are of one sample and one assembly, and that peaks were called generously (MACS2 "
-        "p 0.01). Shallow data reach less: then compare with a replicate instead of this number.",
+        "Check that reads and peaks come from the same sample and assembly, and that peaks were called with a relaxed "
+        "threshold (MACS2 p 0.01). Shallow data reach less: then compare with the correlation between replicates.",
     ),
     "footprint": Rule(
-        "Enzyme bias is gone from the corrected model",
-        f"every enzyme motif's footprint below {THRESHOLDS['footprint'].good}, rounded to 3 decimals",
+        "Corrected model has no enzyme footprints",
+        f"footprint of every enzyme motif below {THRESHOLDS['footprint'].good}, rounded to 3 decimals",
         AUTHORS,
-        "Do not interpret motifs of this model yet. Try a bias model of the same protocol and depth, or train one on "
-        "this data with -b/--bias-threshold-factor 0.1 higher; see whether the read shift below is right.",
+        "Do not interpret the motifs of this model yet. Try a bias model trained on data of the same protocol and depth, "
+        "or train one on these data with a bias threshold factor that is 0.1 higher. Also check the read shift.",
     ),
     "bias_motifs": Rule(
-        "No transcription factor in the bias model",
-        "no motif of a transcription factor matched at q below 0.0001; from there to 0.05 look at its logo",
+        "Bias model has no motif of a transcription factor",
+        "no match to a transcription factor's motif with q below 0.0001; with q up to 0.05, look at the logo",
         AUTHORS,
-        "The bias model has learnt accessibility and would take it away from the main model. Lower "
-        "-b/--bias-threshold-factor by 0.1, so that nonpeaks with fewer reads train it, and train it again; widen the "
-        "peak set if peaks were called strictly, for missed peaks are nonpeaks.",
+        "The bias model has learnt accessibility and would remove it from the corrected model. Lower the bias threshold "
+        "factor by 0.1, so that it trains on nonpeaks with fewer reads, and train it again. Where peaks were called "
+        "with a strict threshold, call more: peaks that were missed end up among the nonpeaks.",
     ),
     "corrected_motifs": Rule(
-        "No enzyme motif in the corrected model",
-        "no pattern whose nearest motif is the enzyme's",
+        "Corrected model has no enzyme motif",
+        "no motif whose best match is the enzyme's",
         AUTHORS,
-        "Bias was not taken away: do not interpret these motifs yet. Raise -b/--bias-threshold-factor by 0.1, so that "
-        "more nonpeaks train the bias model, or take a bias model of the same protocol; see the footprints of the enzyme.",
+        "Enzyme bias was not removed: do not interpret these motifs yet. Raise the bias threshold factor by 0.1, so that "
+        "the bias model trains on more nonpeaks, or use a bias model of the same protocol. See the footprints of "
+        "enzyme motifs.",
     ),
     "loss_weight": Rule(
-        "Reads are enough to weigh the counts loss",
-        "weight above 1, not clamped",
+        "Regions have enough reads to weigh the counts loss",
+        "weight above 1, not raised to it",
         AUTHORS,
-        "The median training region has fewer than 10 reads. Merge replicates or sequence deeper; else trust the "
-        "ranking of regions more than base-resolution profiles.",
+        "The median training region has fewer than 10 reads. Merge replicates or sequence deeper; otherwise rely on the "
+        "ranking of regions rather than on profiles at single bases.",
     ),
     "reads": Rule(
         "Sequencing depth",
-        "25 M reads or more; 5 M have trained models (human)",
+        "25 M reads or more for human; models were trained on as few as 5 M",
         AUTHORS,
-        "Merge replicates or sequence deeper; de-duplicate paired-end reads only.",
+        "Merge replicates or sequence deeper. Remove duplicates of paired-end reads only.",
     ),
     "nonpeaks_made": Rule(
-        "Background found for the peaks",
-        "90 % of the nonpeaks asked for; fail below half",
+        "Nonpeaks found that match the peaks in GC content",
+        "90 % of the nonpeaks asked for; below half is a failure",
         OURS,
-        "Ask for fewer (-npr 1), a smaller stride (-st 500), or shorten the blacklist; small genomes with dense peaks "
-        "have little background of the right GC.",
+        "Ask for fewer nonpeaks a peak (a ratio of 1), use a smaller stride (500 bp), or shorten the blacklist. Small "
+        "genomes with many peaks have few other regions of the right GC content.",
     ),
     "training_regions": Rule(
-        "Regions to learn from",
-        "1,000 or more; fail below 100",
+        "Number of training regions",
+        "1,000 or more; below 100 is a failure",
         OURS,
-        "Call peaks less strictly (MACS2 p 0.01), or move chromosomes from test to train in the fold.",
+        "Call peaks with a more relaxed threshold (MACS2 p 0.01), or move chromosomes from test to training.",
     ),
     "most_peaks": Rule(
-        "Peaks are not too many",
+        "Number of peaks",
         "at most 250,000",
         AUTHORS,
-        "Keep the 250,000 strongest peaks: weak ones train slowly and teach little.",
+        "Keep the 250,000 strongest peaks: weak ones make training slow and add little.",
     ),
     "without_reads": Rule(
-        "Test peaks hold reads",
+        "Test peaks contain reads",
         "at most 5 % of test peaks without any read",
         OURS,
-        "Peaks without reads point at peaks of another sample or assembly, or at reads lost on some chromosomes.",
+        "Peaks without reads suggest that the peaks belong to another sample or assembly, or that reads are missing on "
+        "some chromosomes.",
     ),
 }
 """What is judged, by its key in :data:`~chrombpnet_core.evaluation.THRESHOLDS`."""
@@ -124,20 +129,20 @@ RULES: dict[str, Rule] = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """One answer.
+    """Hold one answer.
 
     Attributes
     ----------
     key
         Stable name for programs.
     title, status
-        What was asked; one of :data:`~chrombpnet_core.evaluation.STATUSES`.
+        The question's subject; one of :data:`~chrombpnet_core.evaluation.STATUSES`.
     value, shown
         The number (None where there is none) and how people read it.
     wanted
         The threshold in words.
     reason, remedy
-        What the number says; what to do, empty where nothing is.
+        What the number means; what to do, empty where nothing is to be done.
     source
         Whose threshold it is.
     """
@@ -151,3 +156,38 @@ class Verdict:
     reason: str
     remedy: str = ""
     source: str = ""
+
+
+def apply_rule(key: str, value: float, shown: str, reason: str, *, title: str = "", suffix: str = "") -> Verdict:
+    """Judge a number by one of :data:`RULES`.
+
+    Parameters
+    ----------
+    key
+        Of the rule.
+    value
+        The number; one that is not finite warns.
+    shown, reason
+        How people read it, and what it means.
+    title
+        Instead of the rule's.
+    suffix
+        What ends the verdict's key, where one rule judges several numbers.
+
+    Returns
+    -------
+    Verdict
+        With the rule's remedy, unless the number passes.
+    """
+    rule, status = RULES[key], THRESHOLDS[key].status(value)
+    return Verdict(
+        key + suffix,
+        title or rule.title,
+        status,
+        value if math.isfinite(value) else None,
+        shown,
+        rule.wanted,
+        reason,
+        "" if status == "pass" else rule.remedy,
+        rule.source,
+    )

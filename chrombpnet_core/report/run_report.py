@@ -1,8 +1,4 @@
-"""The report of a run: verdicts, pictures, tables and provenance in one HTML file that needs nothing else, and as PDF.
-
-:func:`write_report` also writes ``report.json`` with the verdicts and numbers; :func:`write_pictures` writes the single
-PNG files of an evaluation folder (REFERENCE.md 13).
-"""
+"""The files of a run's report: one HTML file that needs nothing else, PDF, JSON for programs, pictures as PNG."""
 
 from __future__ import annotations
 
@@ -15,16 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from chrombpnet_core.evaluation import bias_response
 from chrombpnet_core.models import BIAS, CORRECTED, FULL, MODEL_LABELS
 from chrombpnet_core.plots import MODEL_COLOURS, footprint, write_png
 from chrombpnet_core.report import pictures
-from chrombpnet_core.report.content import MOTIF_MODELS, ReportContent
+from chrombpnet_core.report.content import MOTIF_MODELS, MotifEntry, ReportContent
 from chrombpnet_core.report.html import render_page
+from chrombpnet_core.report.page import STATUS_MARKS, STATUS_WORDS, Page, motif_page, page_of, summary
 from chrombpnet_core.report.pdf import render_pdf
-from chrombpnet_core.report.sections import STATUS_MARKS, STATUS_WORDS, Page, groups_of_regions, motif_page, page_of, summary
-from chrombpnet_core.report.verdicts import is_enzyme_motif, judge, not_judged, worst
+from chrombpnet_core.report.sections import groups_of_regions
+from chrombpnet_core.report.verdicts import judge, not_judged, worst
 
 __all__ = [
     "REPORT_HTML",
@@ -41,9 +39,21 @@ REPORT_HTML, REPORT_PDF, REPORT_JSON = "overall_report.html", "overall_report.pd
 _FORMAT = 1  # of report.json; raise it when a key changes its meaning
 
 
-def write_report(content: ReportContent, folder: str | os.PathLike) -> list[Path]:
-    """Write ``overall_report.html``, ``overall_report.pdf`` and ``report.json`` into ``folder``, which is made where
-    absent; their paths."""
+def write_report(content: ReportContent, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write the report as HTML, PDF and JSON.
+
+    Parameters
+    ----------
+    content
+        What it shows.
+    folder
+        Where the files go; it is made where absent.
+
+    Returns
+    -------
+    list of Path
+        ``overall_report.html``, ``overall_report.pdf``, ``report.json``.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     page = page_of(content)
@@ -55,14 +65,25 @@ def write_report(content: ReportContent, folder: str | os.PathLike) -> list[Path
 
 
 def render_html(page: Page) -> str:
-    """The page as HTML that stands alone."""
+    """Render the page as HTML that stands alone."""
     return render_page("report.html.j2", page=page, words=STATUS_WORDS, marks=STATUS_MARKS)
 
 
-def write_motif_pdfs(content: ReportContent, folder: str | os.PathLike) -> list[Path]:
-    """Write the motifs of each explanation as a PDF of their own, ``<model>_<profile or counts>.pdf``; their paths.
+def write_motif_pdfs(content: ReportContent, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write the motifs of each explanation as a PDF of their own.
 
-    The corrected model's profile also has the reference's other name, ``chrombpnet_nobias_profile_motifs.pdf``.
+    Parameters
+    ----------
+    content
+        Of the report.
+    folder
+        Where the files go.
+
+    Returns
+    -------
+    list of Path
+        ``<model>_<profile or counts>.pdf``. The corrected model's profile also has the reference's other name,
+        ``chrombpnet_nobias_profile_motifs.pdf``.
     """
     paths = []
     for key in content.motifs:
@@ -76,14 +97,21 @@ def write_motif_pdfs(content: ReportContent, folder: str | os.PathLike) -> list[
     return paths
 
 
-# --- files -------------------------------------------------------------------------------------------------------
+def write_pictures(content: ReportContent, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write the pictures of an evaluation folder that the content allows as PNG.
 
+    Parameters
+    ----------
+    content
+        Of the report.
+    folder
+        Where the files go; it is made where absent.
 
-def write_pictures(content: ReportContent, folder: str | os.PathLike) -> list[Path]:
-    """Write the PNG files of an evaluation folder that the content allows; their paths.
-
-    ``<model>_only_peaks.counts_pearsonr.png`` and ``…profile_jsd.png`` (bias run: ``_only_nonpeaks`` too),
-    ``epoch_loss.png`` and ``<model>.<motif>.footprint.png``.
+    Returns
+    -------
+    list of Path
+        ``<model>_only_peaks.counts_pearsonr.png`` and ``…profile_jsd.png`` (of a bias model's run ``_only_nonpeaks``
+        too), ``epoch_loss.png`` and ``<model>.<motif>.footprint.png``.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +122,7 @@ def write_pictures(content: ReportContent, folder: str | os.PathLike) -> list[Pa
     return paths
 
 
-def _png_figures(content: ReportContent) -> Iterator[tuple[str, Any]]:
+def _png_figures(content: ReportContent) -> Iterator[tuple[str, Figure]]:
     for model, arrays in content.per_region.items():
         for group, rows in groups_of_regions(arrays, content.kind):
             label = f"{MODEL_LABELS.get(model, model)}, {group}"
@@ -109,78 +137,56 @@ def _png_figures(content: ReportContent) -> Iterator[tuple[str, Any]]:
                 f"{model}_only_{group}.profile_jsd.png",
                 pictures.jsd_histogram(arrays["jsd"][rows], arrays["chance_jsd"][rows], label, colour),
             )
-    trained = {model: rows for model, rows in content.history.items() if rows}
-    for model, rows in trained.items():
+    for model, epochs in content.history.items():
+        if not epochs:
+            continue
         name = "epoch_loss.png" if model == (BIAS if content.kind == "bias" else FULL) else f"{model}.epoch_loss.png"
-        yield name, pictures.loss_curves(rows, MODEL_LABELS.get(model, model))
+        yield name, pictures.loss_curves(epochs, MODEL_LABELS.get(model, model))
     for model, profiles in content.footprints.items():
         for motif, profile in profiles.items():
+            error = content.footprint_errors.get(model, {}).get(motif)
             title = f"{motif}, {MODEL_LABELS.get(model, model)}"
-            errors = {model: found[motif]} if motif in (found := content.footprint_errors.get(model, {})) else None
-            yield (
-                f"{model}.{motif.replace('/', '_')}.footprint.png",
-                footprint({model: profile}, title, threshold=is_enzyme_motif(motif), errors=errors),
-            )
+            figure = footprint({model: profile}, title, errors={} if error is None else {model: error})
+            yield f"{model}.{motif.replace('/', '_')}.footprint.png", figure
 
 
 def report_numbers(content: ReportContent) -> dict[str, Any]:
-    """What ``report.json`` holds: verdicts and numbers, JSON-safe; arrays by region or base are left out."""
+    """Gather what ``report.json`` holds: verdicts and numbers, JSON-safe; arrays by region or base are left out."""
     verdicts = judge(content)
-    shift = content.shift
-    return _safe(
-        {
-            "format": _FORMAT,
-            "kind": content.kind,
-            "title": content.title,
-            "assay": content.assay,
-            "overall": worst(verdicts),
-            "summary": summary(content, verdicts),
-            "verdicts": verdicts,
-            "not_judged": not_judged(content),
-            "metrics": content.metrics,
-            "selection": content.selection,
-            "reads": content.reads,
-            "genome_size": content.genome_size,
-            "shift": shift
-            and {
-                "plus": shift.plus,
-                "minus": shift.minus,
-                "declared": shift.declared,
-                "votes": shift.votes,
-                "reads": shift.reads,
-            },
-            "background": content.nonpeaks and {"wanted": content.nonpeaks.wanted, "made": content.nonpeaks.made},
-            "history": content.history,
-            "footprint_maxima": {model: bias_response(found) for model, found in content.footprints.items()},
-            "motifs": {
-                key: [
-                    {
-                        "pattern": entry.pattern,
-                        "seqlets": entry.seqlets,
-                        "kind": entry.kind,
-                        "matches": [{"name": name, "q": q} for name, q in entry.matches],
-                    }
-                    for entry in entries
-                ]
-                for key, entries in content.motifs.items()
-            },
-            "noise_floor": content.noise_floor,
-            "truth": [
-                {
-                    "name": check.name,
-                    "value": check.value,
-                    "bound": check.bound,
-                    "at_least": check.at_least,
-                    "passed": check.passed,
-                    "note": check.note,
-                }
-                for check in content.truth
-            ],
-            "parameters": content.parameters,
-            "provenance": content.provenance,
-            "steps": content.steps,
-        }
-    )
+    numbers = {
+        "format": _FORMAT,
+        "kind": content.kind,
+        "title": content.title,
+        "assay": content.assay,
+        "overall": worst(verdicts),
+        "summary": summary(content, verdicts),
+        "verdicts": verdicts,
+        "not_judged": not_judged(content),
+        "metrics": content.metrics,
+        "selection": content.selection,
+        "reads": content.reads,
+        "genome_size": content.genome_size,
+        "shift": content.shift and _attributes(content.shift, "plus", "minus", "declared", "votes", "reads"),
+        "background": content.nonpeaks and _attributes(content.nonpeaks, "wanted", "made"),
+        "history": content.history,
+        "footprint_maxima": {model: bias_response(profiles) for model, profiles in content.footprints.items()},
+        "motifs": {key: [_motif(entry) for entry in entries] for key, entries in content.motifs.items()},
+        "noise_floor": content.noise_floor,
+        "truth": [_attributes(check, "name", "value", "bound", "at_least", "passed", "note") for check in content.truth],
+        "parameters": content.parameters,
+        "provenance": content.provenance,
+        "steps": content.steps,
+    }
+    return {name: _safe(value) for name, value in numbers.items()}
+
+
+def _attributes(item: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in names}
+
+
+def _motif(entry: MotifEntry) -> dict[str, Any]:
+    matches = [{"name": name, "q": q} for name, q in entry.matches]
+    return {**_attributes(entry, "pattern", "seqlets", "kind"), "matches": matches}
 
 
 def _safe(value: Any) -> Any:

@@ -1,59 +1,38 @@
-"""What a report says and shows, in order: the sections that its HTML and PDF forms share."""
+"""The sections of a run's report that have pictures, with the words that say what to look for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
-from chrombpnet_core.evaluation import CONTROL, MAX_BIAS_RESPONSE, STATUSES, THRESHOLDS, bias_response
+from chrombpnet_core._types import AnyArray
+from chrombpnet_core.evaluation import CONTROL, MAX_BIAS_RESPONSE, bias_response
 from chrombpnet_core.models import BIAS, CORRECTED, FULL, MODEL_LABELS
+from chrombpnet_core.motifs import MIN_MATCH_SIMILARITY
 from chrombpnet_core.plots import MODEL_COLOURS, footprint, write_svg
 from chrombpnet_core.report import pictures
-from chrombpnet_core.report.content import MOTIF_MODELS, MotifEntry, ReportContent, format_q_value
+from chrombpnet_core.report.content import ExampleRegion, ReportContent
 from chrombpnet_core.report.gc_match import gc_match
-from chrombpnet_core.report.glossary import glossary
-from chrombpnet_core.report.rules import Verdict
-from chrombpnet_core.report.tables import Table, tables
-from chrombpnet_core.report.verdicts import judge, not_judged, worst
+from chrombpnet_core.report.motif_tables import MotifTable, motif_tables
 
-__all__ = [
-    "STATUS_MARKS",
-    "STATUS_WORDS",
-    "Group",
-    "MotifLine",
-    "MotifTable",
-    "Page",
-    "Picture",
-    "groups_of_regions",
-    "motif_page",
-    "page_of",
-    "summary",
-]
+__all__ = ["Picture", "Section", "groups_of_regions", "sections_of"]
 
-_KIND_WORDS = {"bias": "bias model", "main": "main model", "dataset": "bias and main model"}
-_ASSAYS = {"ATAC": "ATAC-seq", "DNASE": "DNase-seq"}
-STATUS_WORDS = {"fail": "failed", "warn": "warning", "pass": "passed", "info": "info"}
-STATUS_MARKS = {"fail": "✕", "warn": "!", "pass": "✓", "info": "i"}
 _COUNTS_CAPTIONS = {
-    BIAS: "The bias model should know a little about background and nothing about peaks: a cloud that leans the other "
-    "way in peaks is a warning.",
-    FULL: "Each point is a region; on the dashed line prediction and reads agree. A flat cloud means that the model "
-    "predicts the same for all.",
-    CORRECTED: "Without the bias model: the cloud should be the full model's, at most a little below it.",
+    BIAS: "The bias model should predict some of the differences between nonpeaks and none between peaks. In peaks, a cloud "
+    "that falls from left to right is a warning.",
+    FULL: "Each point is a region; on the dashed line, prediction and observation agree. A flat cloud means that the model "
+    "predicts the same count for all regions.",
+    CORRECTED: "Without the bias model: the cloud should look like that of the full model, and lie at most a little below.",
 }
-_HEADS = {"profile": "to the profile's shape", "counts": "to the log counts"}
-_MOTIFS_SHOWN = 50
-_MATCHES_SHOWN = 3
-_MOTIF_KINDS = {"enzyme": "the enzyme's", "tf": "transcription factor", "unmatched": "no known motif"}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of the report: the ``<svg>`` element, its title and what to look for.
+    """Hold a picture of the report: the ``<svg>`` element, its title and what to look for.
 
     ``width`` is a CSS class: ``small``, ``wide`` or ``full``; by default a third of a line.
     """
@@ -65,8 +44,8 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Pictures under one heading; ``short`` links to it, ``legend`` holds (palette name, words)."""
+class Section:
+    """Hold pictures and motifs under one heading; ``short`` links to it, ``legend`` holds (palette name, words)."""
 
     short: str
     title: str
@@ -76,198 +55,83 @@ class Group:
     motifs: tuple[MotifTable, ...] = ()
 
 
-@dataclass(frozen=True)
-class MotifLine:
-    """A motif: its name, how often it was seen, its kind in words, whether that is a finding (a status, or nothing), both
-    strands as ``<svg>``, names and q-values of its matches."""
-
-    pattern: str
-    seqlets: str
-    kind: str
-    status: str
-    svg: Markup
-    matches: tuple[tuple[str, str], ...]
+def sections_of(content: ReportContent) -> list[Section]:
+    """Draw the sections for which there is content."""
+    makers = (_reads, _training, _predictions, _footprints, _motifs, _examples)
+    sections = [make(content) for make in makers]
+    return [section for section in sections if section.pictures or section.motifs]
 
 
-@dataclass(frozen=True)
-class MotifTable:
-    """The motifs of one explanation; ``note`` says what is not in the table, all of it where there is none."""
+def groups_of_regions(arrays: Mapping[str, AnyArray], kind: str) -> Iterator[tuple[str, AnyArray]]:
+    """Part the regions of a model into peaks and, for a bias model's run, nonpeaks.
 
-    title: str
-    lines: list[MotifLine]
-    note: str = ""
+    Parameters
+    ----------
+    arrays
+        ``is_peak``, bool ``(n,)``, and others.
+    kind
+        Of the report.
 
-
-@dataclass(frozen=True)
-class Page:
-    """What both forms of the report show, in this order."""
-
-    title: str
-    subtitle: str
-    overall: str
-    summary: str
-    verdicts: list[Verdict]
-    counts: dict[str, int]
-    not_judged: list[str]
-    groups: list[Group]
-    tables: list[Table]
-    glossary: list[tuple[str, str]]
+    Yields
+    ------
+    tuple
+        ``peaks`` or ``nonpeaks``, and which regions these are, bool ``(n,)``; not where there are none.
+    """
+    is_peak = np.asarray(arrays["is_peak"], dtype=bool)
+    for group, rows in (("peaks", is_peak), ("nonpeaks", ~is_peak)):
+        if rows.any() and (group == "peaks" or kind == "bias"):
+            yield group, rows
 
 
-def page_of(content: ReportContent) -> Page:
-    """Lay a report out."""
-    verdicts = judge(content)
-    groups = [group for group in _groups(content) if group.pictures or group.motifs]
-    page = Page(
-        content.title,
-        f"{_ASSAYS.get(content.assay, content.assay)} · {_KIND_WORDS[content.kind]}",
-        worst(verdicts),
-        summary(content, verdicts),
-        verdicts,
-        {status: sum(verdict.status == status for verdict in verdicts) for status in STATUSES},
-        not_judged(content),
-        groups,
-        tables(content),
-        [],
-    )
-    return _with_glossary(page)
-
-
-def motif_page(content: ReportContent, key: str) -> Page:
-    """A page of the motifs of one explanation, ``key`` of :attr:`ReportContent.motifs`, and the verdict on them alone."""
-    alone = ReportContent(content.kind, content.title, content.assay, motifs={key: content.motifs[key]})
-    return _with_glossary(replace(page_of(alone), not_judged=[], glossary=[]))
-
-
-def _with_glossary(page: Page) -> Page:
-    """The page, and the terms in it explained."""
-    return replace(page, glossary=glossary(" ".join(_texts(asdict(page)))))
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping | list | tuple):
-        for inner in value.values() if isinstance(value, Mapping) else value:
-            yield from _texts(inner)
-
-
-def summary(content: ReportContent, verdicts: list[Verdict]) -> str:
-    """One line: what to make of it, and the number that people ask for first."""
-    number = {status: sum(verdict.status == status for verdict in verdicts) for status in STATUSES}
-    judged = number["fail"] + number["warn"] + number["pass"]
-    if number["fail"]:
-        line = f"{number['fail']} of {judged} checks failed: see why before using the model."
-    elif number["warn"]:
-        line = f"No check failed; to watch: {number['warn']} of {judged}."
-    elif judged:
-        line = f"All {judged} checks passed."
-    else:
-        line = "Nothing could be judged."
-    model, group = (BIAS, "nonpeaks") if content.kind == "bias" else (FULL, "peaks")
-    r = content.metric(model, "counts_metrics", group, "pearsonr")
-    if r is not None:
-        shown = f"r = {r:.3f}".replace("-", "−").replace(" ", "\N{NO-BREAK SPACE}")
-        line += f" The {MODEL_LABELS[model]} predicts counts in held-out {group} with {shown}."
-    return line
-
-
-# --- pictures ----------------------------------------------------------------------------------------------------
-
-
-def _groups(content: ReportContent) -> Iterator[Group]:
-    yield Group(
-        "Reads", "The reads", "Is this the enzyme's library, and are its cuts where they belong?", list(_reads(content))
-    )
-    yield Group("Training", "Training", "Did the models settle, and on comparable regions?", list(_training(content)))
-    yield Group(
-        "Predictions",
-        "Counts and profiles on chromosomes the models never saw",
-        "How many cuts, and where in the region?",
-        list(_predictions(content)),
-    )
-    models = [model for model in MODEL_LABELS if content.footprints.get(model)]
-    yield Group(
-        "Footprints",
-        "Does the enzyme still leave footprints?",
-        "Enzyme motifs put into the middle of background sequences. The bias model answers with a spike; the "
-        "corrected model must stay flat and below the dashed line (0.003). The same scale in every panel.",
-        list(_footprints(content, models)),
-        (*((MODEL_COLOURS[model], MODEL_LABELS[model]) for model in models), ("chance", "no motif")),
-    )
-    yield Group(
-        "Motifs",
-        "What the models go by",
-        "Patterns that recur in the contributions of single bases, found by TF-MoDISco in so many places (seqlets). "
-        "A letter's height is what the base contributes there on average (CWM); q says how far a match to a known "
-        "motif can be trusted, 0 is best; however small it is, motifs whose base frequencies differ (cosine below "
-        "0.6) are not taken for one another. The bias model must go by the enzyme alone, the corrected model by "
-        "proteins alone.",
-        [],
-        motifs=tuple(_motif_tables(content)),
-    )
-    yield Group(
-        "Examples",
-        "Example regions",
-        "Regions of the test chromosomes, each track on its own scale. Sharp spikes of the observed reads that "
-        "come back in the bias track are the enzyme's; the corrected track should be smooth, with dips where "
-        "proteins sit.",
-        list(_examples(content)),
-    )
-
-
-def _reads(content: ReportContent) -> Iterator[Picture]:
+def _reads(content: ReportContent) -> Section:
+    drawn = []
     if content.insertion_pfm is not None:
-        peak = "Tn5's motif is symmetric about the cut" if content.assay == "ATAC" else "DNase I's sits at the cut"
-        yield _picture(
-            pictures.insertion_logo(content.insertion_pfm),
-            "logo",
-            "What the enzyme likes to cut",
-            f"Sequence around insertions, of the first validation chromosome. {peak}: a motif that is off "
-            "centre or smeared means a wrong shift or two mixed ones; none at all means that it is not this "
-            "enzyme, or too few reads.",
-            "wide",
+        peak = "The motif of Tn5 is symmetric about the cut" if content.assay == "ATAC" else "DNase I's motif is at the cut"
+        figure = pictures.insertion_logo(content.insertion_pfm)
+        caption = (
+            f"Sequence around insertions on the first validation chromosome. {peak}. A motif that is off centre or smeared "
+            "means that the shift is wrong, or that reads of two shifts were mixed; no motif at all means another enzyme or "
+            "too few reads."
         )
+        drawn.append(_picture(figure, "logo", "Sequence preference of the enzyme", caption, "wide"))
     if content.shift is not None and any(content.shift.votes.values()):
-        yield _picture(
-            pictures.shift_votes(content.shift),
-            "shift",
-            "Votes on the read shift",
-            "Every published reference matrix is slid along the reads' own motif. All dots must fall into "
-            "the grey band, the shift that was used.",
-            "wide",
+        caption = (
+            "Each published reference matrix is slid along the motif around the reads' 5' ends and votes for the shift at "
+            "which it matches best. All dots should fall into the grey band, the shift that was used."
         )
+        drawn.append(_picture(pictures.shift_votes(content.shift), "shift", "Evidence for the read shift", caption, "wide"))
+    return Section("Reads", "The reads", "Do the reads show the enzyme's sequence preference, at the right place?", drawn)
 
 
-def _training(content: ReportContent) -> Iterator[Picture]:
-    background = content.nonpeaks
-    if background is not None and background.gc_edges is not None:
-        yield _picture(
-            gc_match(background.gc_edges, {"peaks": background.gc_peaks, "nonpeaks": background.gc_nonpeaks}),
-            "gc",
-            "GC content of peaks and nonpeaks",
-            "The two should lie on top of each other. Where they part, the models can tell peaks by their GC content alone.",
+def _training(content: ReportContent) -> Section:
+    drawn, nonpeaks = [], content.nonpeaks
+    if nonpeaks is not None and nonpeaks.gc_edges is not None:
+        counts = {"peaks": nonpeaks.gc_peaks, "nonpeaks": nonpeaks.gc_nonpeaks}
+        figure = gc_match(nonpeaks.gc_edges, {name: values for name, values in counts.items() if values is not None})
+        caption = (
+            "The two should lie on top of each other. Where they do not, a model can tell peaks from nonpeaks by their GC "
+            "content alone."
         )
+        drawn.append(_picture(figure, "gc", "GC content of peaks and nonpeaks", caption))
     for model, rows in content.history.items():
         if rows:
-            label = MODEL_LABELS.get(model, model)
-            yield _picture(
-                pictures.loss_curves(rows),
-                f"loss-{model}",
-                f"Loss, {label}",
-                "Validation loss falls, then turns; the ringed epoch's weights were kept. Training loss "
-                "that goes on falling after it is overfitting, which costs nothing here.",
+            title = f"Loss, {MODEL_LABELS.get(model, model)}"
+            caption = (
+                "Validation loss falls and then levels off or rises; the weights of the circled epoch were kept. Training "
+                "loss that goes on falling afterwards is overfitting and does no harm here."
             )
+            drawn.append(_picture(pictures.loss_curves(rows), f"loss-{model}", title, caption))
+    return Section("Training", "Training", "Did training converge, and on comparable regions?", drawn)
 
 
-def _predictions(content: ReportContent) -> Iterator[Picture]:
-    shown = [
+def _predictions(content: ReportContent) -> Section:
+    groups = [
         (model, arrays, group, rows)
         for model, arrays in content.per_region.items()
         for group, rows in groups_of_regions(arrays, content.kind)
     ]
-    for model, arrays, group, rows in shown:
-        yield _picture(
+    drawn = [
+        _picture(
             pictures.counts_scatter(
                 arrays["observed_logcounts"][rows],
                 arrays["predicted_logcounts"][rows],
@@ -277,117 +141,103 @@ def _predictions(content: ReportContent) -> Iterator[Picture]:
             f"Counts in {group}, {MODEL_LABELS.get(model, model)}",
             _COUNTS_CAPTIONS.get(model, _COUNTS_CAPTIONS[FULL]),
         )
-    for model, arrays, group, rows in shown:
-        yield _picture(
+        for model, arrays, group, rows in groups
+    ]
+    drawn += [
+        _picture(
             pictures.jsd_histogram(arrays["jsd"][rows], arrays["chance_jsd"][rows], colour=MODEL_COLOURS.get(model, "full")),
             f"jsd-{model}-{group}",
             f"Profiles in {group}, {MODEL_LABELS.get(model, model)}",
-            "Distance of prediction and reads: left is better. Lines are medians; grey is each region's reads against "
-            "their own shuffle, what guessing gives. Shallow regions lie right whatever the model.",
+            "Distance of predicted from observed profiles: left is better. Lines are medians. Grey: each observed profile "
+            "against itself shuffled, which is the level of chance. Regions with few reads lie at the right with any model.",
         )
+        for model, arrays, group, rows in groups
+    ]
+    caption = "Does the model predict how many insertions a region has (counts), and where in it they are (profiles)?"
+    return Section("Predictions", "Counts and profiles on held-out chromosomes", caption, drawn)
 
 
-def groups_of_regions(arrays: Mapping[str, np.ndarray], kind: str) -> Iterator[tuple[str, np.ndarray]]:
-    """Peaks, and for a bias run nonpeaks too, as far as there are any."""
-    is_peak = np.asarray(arrays["is_peak"], dtype=bool)
-    for group, rows in (("peaks", is_peak), ("nonpeaks", ~is_peak)):
-        if rows.any() and (group == "peaks" or kind == "bias"):
-            yield group, rows
-
-
-def _footprints(content: ReportContent, models: list[str]) -> Iterator[Picture]:
-    if not models:
-        return
-    highest = max(float(np.max(profile)) for model in models for profile in content.footprints[model].values())
+def _footprints(content: ReportContent) -> Section:
+    models = [model for model in MODEL_LABELS if content.footprints.get(model)]
+    names = (motif for model in models for motif in content.footprints[model] if motif != CONTROL)
+    highest = max(
+        (float(np.max(profile)) for model in models for profile in content.footprints[model].values()), default=0.0
+    )
     ylim = (0.0, 1.05 * max(highest, 1.05 * MAX_BIAS_RESPONSE))
-    motifs = dict.fromkeys(motif for model in models for motif in content.footprints[model] if motif != CONTROL)
-    for number, motif in enumerate(motifs):
-        curves = {model: content.footprints[model][motif] for model in models if motif in content.footprints[model]}
-        control = content.footprints[models[-1]].get(CONTROL)
-        if control is not None:
-            curves = {CONTROL: control, **curves}
-        maxima = ", ".join(
-            f"{MODEL_LABELS[model]} {bias_response(content.footprints[model], [motif])[motif]:.4f}"
-            for model in curves
-            if model != CONTROL
-        )
-        errors = {model: found[motif] for model, found in content.footprint_errors.items() if motif in found}
-        if control is not None and CONTROL in content.footprint_errors.get(models[-1], {}):
-            errors[CONTROL] = content.footprint_errors[models[-1]][CONTROL]
-        band = " Shaded: 95\N{NO-BREAK SPACE}% confidence interval of the mean over sequences." if errors else ""
-        yield _picture(
-            footprint(curves, motif, ylim, threshold=True, errors=errors, legend=False),
-            f"footprint-{number}",
-            "",
-            f"Maximum: {maxima}.{band}",
-            "small",
-        )
-
-
-def _motif_tables(content: ReportContent) -> Iterator[MotifTable]:
-    for number, (key, entries) in enumerate(content.motifs.items()):
-        model, _, head = key.partition(" ")
-        label = MODEL_LABELS.get(MOTIF_MODELS.get(model, ""), model)
-        title = f"{label[:1].upper()}{label[1:]}, contributions {_HEADS.get(head, f'to {head}')}"
-        shown = sorted(entries, key=lambda entry: -entry.seqlets)[:_MOTIFS_SHOWN]
-        note = "No motif was found: nothing recurs in these contributions." if not entries else ""
-        if len(entries) > len(shown):
-            note = f"The {len(shown)} seen most often of {len(entries)}; motifs.json has all."
-        yield MotifTable(
-            title,
-            [_motif_line(entry, f"motif-{number}-{i}", MOTIF_MODELS.get(model, "")) for i, entry in enumerate(shown)],
-            note,
-        )
-
-
-def _motif_line(entry: MotifEntry, name: str, model: str) -> MotifLine:
-    """The kind is a finding where the model must not know it."""
-    status = ""
-    if model == BIAS and entry.kind == "tf":
-        status = THRESHOLDS["bias_motifs"].status(entry.q)
-    elif model == CORRECTED and entry.kind == "enzyme":
-        status = "fail"
-    alt = f"{entry.pattern}: contribution weights of {len(entry.cwm_fwd)} bases, forward and reverse complement."
-    return MotifLine(
-        entry.pattern,
-        f"{entry.seqlets:,}",
-        _MOTIF_KINDS.get(entry.kind, entry.kind),
-        status if status != "pass" else "",
-        Markup(write_svg(pictures.motif_logos(entry), name, alt)),
-        tuple((match, format_q_value(q)) for match, q in entry.matches[:_MATCHES_SHOWN]),
+    return Section(
+        "Footprints",
+        "Footprints of enzyme motifs",
+        "What the models predict where an enzyme motif is put into the middle of background sequences. The bias model "
+        "should answer with a spike; the corrected model must stay flat, below the dashed line "
+        f"({MAX_BIAS_RESPONSE}). All panels have the same scale.",
+        [_footprint(content, models, motif, number, ylim) for number, motif in enumerate(dict.fromkeys(names))],
+        (*((MODEL_COLOURS[model], MODEL_LABELS[model]) for model in models), ("chance", "no motif")),
     )
 
 
-def _examples(content: ReportContent) -> Iterator[Picture]:
-    for number, example in enumerate(content.examples):
-        score = "" if example.norm_jsd is None else f" Normalised JSD {example.norm_jsd:.3f} (1 is perfect)."
-        explained = (
-            ""
-            if example.contributions is None
-            else (
-                " Letters: what each of the middle 200 bases (grey above) contributes to the profile that the "
-                f"{MODEL_LABELS[BIAS if content.kind == 'bias' else CORRECTED]} predicts; below the line it works "
-                "against it."
-            )
-        )
-        yield _picture(
-            pictures.locus(example),
-            f"locus-{number}",
-            f"{example.label.capitalize()} · {example.locus}",
-            f"{np.sum(example.observed):,.0f} reads in {len(example.observed):,} bp.{score}{explained}",
-            "full" if explained else "wide",
-        )
+def _footprint(content: ReportContent, models: list[str], motif: str, number: int, ylim: tuple[float, float]) -> Picture:
+    """One motif in all models that have it, and the same sequences without a motif."""
+    curves = {model: content.footprints[model][motif] for model in models if motif in content.footprints[model]}
+    maxima = {model: bias_response(content.footprints[model], [motif])[motif] for model in curves}
+    errors = {model: of_motif[motif] for model, of_motif in content.footprint_errors.items() if motif in of_motif}
+    if CONTROL in content.footprints[models[-1]]:
+        curves = {CONTROL: content.footprints[models[-1]][CONTROL], **curves}
+        if CONTROL in content.footprint_errors.get(models[-1], {}):
+            errors[CONTROL] = content.footprint_errors[models[-1]][CONTROL]
+    shown = ", ".join(f"{MODEL_LABELS[model]} {maximum:.4f}" for model, maximum in maxima.items())
+    band = " Shaded: 95\N{NO-BREAK SPACE}% confidence interval of the mean over sequences." if errors else ""
+    figure = footprint(curves, motif, ylim, threshold=True, errors=errors, legend=False)
+    return _picture(figure, f"footprint-{number}", "", f"Maximum: {shown}.{band}", "small")
+
+
+def _motifs(content: ReportContent) -> Section:
+    return Section(
+        "Motifs",
+        "Motifs that the models have learnt",
+        "Patterns that recur in the contributions of single bases, found by TF-MoDISco, and the number of their sites "
+        "(seqlets). The height of a letter is the mean contribution of the base at that position (CWM). q is the share of "
+        "false matches to expect among known motifs that match as well; 0 is best. However small q is, a match only counts "
+        f"where the base frequencies are alike (cosine {MIN_MATCH_SIMILARITY} or more). The bias model should have learnt "
+        "motifs of the enzyme only, the corrected model motifs of transcription factors only.",
+        [],
+        motifs=motif_tables(content),
+    )
+
+
+def _examples(content: ReportContent) -> Section:
+    model = MODEL_LABELS[BIAS if content.kind == "bias" else CORRECTED]
+    drawn = [_example(example, f"locus-{number}", model) for number, example in enumerate(content.examples)]
     planted = next((example for example in content.examples if example.planted is not None), None)
     if planted is not None:
-        yield _picture(
-            pictures.planted_locus(planted),
-            "planted",
-            f"Planted and learnt · {planted.locus}",
-            "These data were simulated, so accessibility is known. The corrected profile should lie on the "
-            "planted one; the full model's spikes, cut off above, are enzyme bias.",
-            "wide",
+        caption = (
+            "These data were simulated, so accessibility is known. The corrected model's profile should lie on the planted "
+            "one; the spikes of the full model, cut off above, are enzyme bias."
         )
+        title = f"Planted and predicted · {planted.locus}"
+        drawn.append(_picture(pictures.planted_locus(planted), "planted", title, caption, "wide"))
+    return Section(
+        "Examples",
+        "Example regions",
+        "Regions of the test chromosomes, each track on its own scale. Sharp spikes that observed reads and the bias model "
+        "share come from the enzyme. The corrected track should be smooth, with dips where proteins protect the DNA.",
+        drawn,
+    )
 
 
-def _picture(figure: Any, name: str, title: str, caption: str, width: str = "") -> Picture:
+def _example(example: ExampleRegion, name: str, model: str) -> Picture:
+    """One region, and what its letters mean where it has some: contributions to the profile that ``model`` predicts."""
+    caption = f"{np.sum(example.observed):,.0f} reads in {len(example.observed):,} bp."
+    if example.norm_jsd is not None:
+        caption += f" Normalised JSD {example.norm_jsd:.3f} (1 is perfect)."
+    if example.contributions is not None:
+        caption += (
+            f" Letters: contribution of each of the middle 200 bases (grey above) to the profile that the {model} "
+            "predicts; letters below the line work against it."
+        )
+    title = f"{example.label.capitalize()} · {example.locus}"
+    width = "wide" if example.contributions is None else "full"
+    return _picture(pictures.example_tracks(example), name, title, caption, width)
+
+
+def _picture(figure: Figure, name: str, title: str, caption: str, width: str = "") -> Picture:
     return Picture(Markup(write_svg(figure, name, f"{title or name}. {caption}")), title, caption, width)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,23 +18,23 @@ _BLANK = "–"
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the page; cells are text, columns from the second on are numbers where ``numeric``."""
+    """Hold a table of the page; cells are text, columns from the second on are numbers where ``numeric``."""
 
     title: str
     headers: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
     numeric: bool = True
     note: str = ""
 
 
 def tables(content: ReportContent) -> list[Table]:
-    """Every table that the content allows."""
+    """Make every table that the content allows."""
     makers = (_metrics, _classification, _selection, _footprints, _truth, _steps, _parameters, _provenance)
     return [table for make in makers for table in make(content) if table.rows]
 
 
 def format_number(value: Any, digits: int = 3) -> str:
-    """A number as people read it: thousands separated, a true minus sign; a dash for none."""
+    """Format a number as people read it: thousands separated, a true minus sign; a dash for none."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return _BLANK
     if isinstance(value, int):
@@ -63,7 +63,7 @@ def _metrics(content: ReportContent) -> Iterator[Table]:
                 )
             )
     yield Table(
-        "Test chromosomes",
+        "Metrics on the test chromosomes",
         (
             "model and regions",
             "regions",
@@ -72,12 +72,12 @@ def _metrics(content: ReportContent) -> Iterator[Table]:
             "Spearman ρ",
             "MSE",
             "median JSD",
-            "JSD by chance",
+            "JSD of shuffled profiles",
             "normalised JSD",
         ),
         rows,
-        note="Counts are ln(1 + reads). JSD is the Jensen–Shannon distance, natural log: 0 is best; "
-        "normalised: 1 is best. Regions without reads have no profile and are left out of both.",
+        note="Counts are ln(1 + reads). JSD is the Jensen–Shannon distance (natural logarithm): 0 is best; of the "
+        "normalised JSD, 1 is best. Regions without reads have no profile and are left out of both.",
     )
 
 
@@ -89,7 +89,7 @@ def _classification(content: ReportContent) -> Iterator[Table]:
             rows.append(
                 (MODEL_LABELS.get(model, model), format_number(scores.get("auroc")), format_number(scores.get("auprc")))
             )
-    yield Table("Telling peaks from nonpeaks by predicted counts", ("model", "AUROC", "AUPRC"), rows)
+    yield Table("Classification of peaks and nonpeaks by predicted counts", ("model", "AUROC", "AUPRC"), rows)
 
 
 def _selection(content: ReportContent) -> Iterator[Table]:
@@ -105,7 +105,7 @@ def _selection(content: ReportContent) -> Iterator[Table]:
         for name, summary in content.selection.items()
     ]
     yield Table(
-        "Regions that train",
+        "Training regions",
         ("model", "peaks kept", "nonpeaks kept", "bias threshold", "reads within", "counts loss weight"),
         rows,
     )
@@ -142,19 +142,19 @@ def _truth(content: ReportContent) -> Iterator[Table]:
         )
         for check in content.truth
     ]
-    yield Table("Planted and learnt", ("what was planted", "learnt", "bound", "met", "note"), rows)
+    yield Table("Simulated truth", ("what was planted", "measured", "bound", "met", "note"), rows)
 
 
 def _steps(content: ReportContent) -> Iterator[Table]:
     rows = [
-        (step.name, "found done" if step.cached else "run", _time(step.seconds), _memory(step.peak_memory), step.key[:12])
+        (step.name, "reused" if step.cached else "run", _time(step.seconds), _memory(step.peak_memory), step.key[:12])
         for step in content.steps
     ]
     yield Table(
         "Steps",
-        ("step", "this time", "time", "peak memory", "key"),
+        ("step", "in this run", "time", "peak memory", "key"),
         rows,
-        note="Time and memory of a step that was found done are those of the run that did it.",
+        note="Time and memory of a step whose results were reused are those of the run that computed them.",
     )
 
 
@@ -176,11 +176,11 @@ def _parameters(content: ReportContent) -> Iterator[Table]:
 
 
 def _provenance(content: ReportContent) -> Iterator[Table]:
-    yield Table("Provenance", ("of", "value"), _pairs(content.provenance), numeric=False)
+    yield Table("Provenance", ("item", "value"), _pairs(content.provenance), numeric=False)
 
 
 def _pairs(mapping: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Name and value; a mapping within becomes rows of its own."""
+    """Name and value of each entry; a mapping within becomes rows of its own."""
     rows: list[tuple[str, ...]] = []
     for name, value in mapping.items():
         if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""The page on top variants: what each does to counts and profile, and to the contributions around it, allele over allele."""
+"""The page of the top variants: what each does to counts and profile, and to the contributions around it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from scipy.special import softmax
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.genome import one_hot
 from chrombpnet_core.plots import LIGHT, draw_logo, legend_above, styled, write_svg
 from chrombpnet_core.report.html import render_page
@@ -28,12 +29,12 @@ _SHOWN = ("logfc", "jsd", "active_allele_quantile")
 
 @dataclass(frozen=True)
 class TopVariants:
-    """Variants and what models say of both alleles, means over the models.
+    """Hold variants and what models predict for both alleles, means over the models.
 
     Attributes
     ----------
     table
-        Of their scores, ``n`` rows.
+        Scores of the variants, ``n`` rows.
     codes
         Base codes, uint8 ``(2, n, L)``.
     counts, logits
@@ -43,17 +44,17 @@ class TopVariants:
     """
 
     table: pd.DataFrame
-    codes: np.ndarray
-    counts: np.ndarray
-    logits: np.ndarray
-    scores: np.ndarray
+    codes: AnyArray
+    counts: AnyArray
+    logits: AnyArray
+    scores: AnyArray
 
 
 @styled
 def variant_picture(top: TopVariants, row: int) -> Figure:
-    """Expected insertions per base of both alleles, one over the other; below, contributions of each as letters."""
+    """Draw the predicted insertions per base of both alleles in one panel, and below the contributions of each."""
     variant = top.table.iloc[row]
-    names = [f"{_short(variant[name])}, {kind}" for name, kind in (("allele1", "reference"), ("allele2", "other"))]
+    names = [f"{_short(variant[name])}, {kind}" for name, kind in (("allele1", "reference"), ("allele2", "alternative"))]
     tracks = softmax(top.logits[:, row].astype(np.float64), axis=-1) * top.counts[:, row, None]
     actual = one_hot(top.codes[:, row]) * top.scores[:, row]
     middle, length = tracks.shape[1] // 2, actual.shape[1]
@@ -74,7 +75,7 @@ def variant_picture(top: TopVariants, row: int) -> Figure:
         axes.set(ylabel="contribution", ylim=(1.08 * low, 1.08 * high) if low < high else (0, 1))
         axes.axvspan(-0.5, max(len(variant[allele].strip("-")), 1) - 0.5, color=LIGHT["rule"], lw=0, zorder=0)
         axes.text(0.004, 0.96, name, transform=axes.transAxes, va="top", color=LIGHT["muted"])
-    lower[-1].set_xlabel("distance to the variant's first letter (bp)")
+    lower[-1].set_xlabel("distance to the first base of the variant (bp)")
     return figure
 
 
@@ -83,9 +84,14 @@ def _short(allele: str) -> str:
 
 
 def write_variants_page(
-    path: str | os.PathLike, top: TopVariants, title: str, variants: int, models: Sequence[str], left_out: Mapping[str, int]
+    path: str | os.PathLike[str],
+    top: TopVariants,
+    title: str,
+    variants: int,
+    models: Sequence[str],
+    left_out: Mapping[str, int],
 ) -> None:
-    """Write the page.
+    """Write the page of the top variants.
 
     Parameters
     ----------
@@ -94,9 +100,9 @@ def write_variants_page(
     top
         The variants shown, in order.
     title
-        Of the page.
+        Title of the page.
     variants
-        How many were scored.
+        Number of variants that were scored.
     models
         Names of the models.
     left_out
@@ -123,7 +129,7 @@ def _entry(top: TopVariants, row: int) -> dict[str, Any]:
     p = _number(variant, "abs_logfc_x_jsd.pval" if "abs_logfc_x_jsd.pval" in variant else "abs_logfc_x_jsd.mean.pval")
     numbers += [("p, shuffled sequences", p), ("counts", " → ".join(f"{value:.3g}" for value in top.counts[:, row]))]
     if "logfc.sign_agreement" in variant:
-        numbers.append(("models of that sign", f"{variant['logfc.sign_agreement']:.0%}"))
+        numbers.append(("models that agree on the sign", f"{variant['logfc.sign_agreement']:.0%}"))
     near = (
         [f"nearest gene {variant['closest_gene_1']} ({variant['gene_distance_1']} bp)"]
         if "closest_gene_1" in variant and variant["closest_gene_1"] != "."

@@ -28,10 +28,10 @@ def test_the_largest_factor_without_motifs_is_taken():
     assert "largest of 2 acceptable of 3" in choice.reason
 
 
-def test_where_nobody_looked_for_motifs_the_smallest_acceptable_is_taken():
+def test_where_motifs_were_not_searched_for_the_smallest_acceptable_is_taken():
     choice = choose_factor([_candidate(0.3, r_peaks=-0.35), _candidate(0.5, tf_motif=None), _candidate(0.8, tf_motif=None)])
     assert choice.factor == 0.5
-    assert "nobody looked for motifs" in choice.reason
+    assert "motifs were not searched for" in choice.reason
 
 
 def test_the_authors_limits_decide_what_is_acceptable():

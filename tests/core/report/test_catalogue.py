@@ -55,7 +55,7 @@ def test_states_numbers_reasons_and_links_are_shown():
 
 
 def test_an_empty_catalogue_has_a_page():
-    assert "No experiment was looked at yet." in render_catalogue([])
+    assert "No experiment has been looked at yet." in render_catalogue([])
 
 
 def test_nothing_is_markup_and_only_web_links_are_links():

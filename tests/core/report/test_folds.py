@@ -19,10 +19,9 @@ from chrombpnet_core.report.folds import (
     FoldsContent,
     FoldSummary,
     folds_numbers,
-    render_folds,
     summarise_spread,
-    write_folds_report,
 )
+from chrombpnet_core.report.folds_page import render_folds, write_folds_report
 
 PAIRS = [[0, 1], [0, 2], [1, 2]]
 SWEEP = [
@@ -177,7 +176,7 @@ def test_the_page_stands_alone_and_shows_text_as_text():
         "Too &lt;few&gt;",
         "&lt;CTCF&gt;",
         "0.600 ± 0.000",
-        "0.5 (taken)",
+        "0.5 (used)",
         "1,234 regions",
     ):
         assert text in page

@@ -30,11 +30,13 @@ def test_it_tells_what_is_there_and_how_good():
         "| `README.md` | documentation | 900 B |",
         "| fold_0 | chrI chrII | 0.612 | – |",
         "| keras | 3.15.1 |",
-        "Genome: sacCer3. 1 fold trained",
+        "Genome: sacCer3. The model of 1 fold was trained",
     ):
         assert line in text
     assert "10.1101/2024.12.25.630221" in text
-    assert "5 folds, each trained" in render_model_card(ModelCard("a", "DNASE", "", 200, 80, {}, "x.h5", CARD.folds * 5))
+    assert "The models of 5 folds were each trained" in render_model_card(
+        ModelCard("a", "DNASE", "", 200, 80, {}, "x.h5", CARD.folds * 5)
+    )
 
 
 def test_examples_are_valid():

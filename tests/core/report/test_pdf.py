@@ -9,9 +9,9 @@ import pypdfium2
 import pytest
 
 from chrombpnet_core.report.content import ExampleRegion, ReportContent
+from chrombpnet_core.report.page import page_of
 from chrombpnet_core.report.pdf import render_pdf
 from chrombpnet_core.report.run_report import write_motif_pdfs
-from chrombpnet_core.report.sections import page_of
 from tests.core.report.test_run_report import SECTIONS, full_content, made_footprints, motif
 
 MILLIMETRE = 72 / 25.4
@@ -57,9 +57,9 @@ def test_every_section_and_verdict_is_there_in_order(page, pdf):
         "2.00 GiB",
         "REB1 <i>MA0363.2",
         "confidence interval of the mean",
-        "No motif was found: nothing recurs",
+        "No motif was found: no pattern recurs",
         "pattern_0",
-        "what each of the middle 200 bases",
+        "contribution of each of the middle 200 bases",
         "reverse complement",
         "0.003",
         *(term for term, _ in page.glossary),
@@ -133,7 +133,7 @@ def test_motifs_have_a_file_of_their_own(tmp_path):
     }
     text = " ".join(words_of(tmp_path / "chrombpnet_nobias_profile.pdf"))
     assert "REB1" in text
-    assert "No enzyme motif in the corrected model (profile)" in text
+    assert "Corrected model has no enzyme motif (profile)" in text
     assert "Not judged here" not in text
     assert "nonpeaks" not in text
     assert "Tables" not in text

@@ -13,12 +13,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from chrombpnet_core.evaluation import metrics, thresholds
+from chrombpnet_core.evaluation import STATUSES, THRESHOLDS, score_regions, summarise_scores
 from chrombpnet_core.plots import PALETTE, plain_svg, write_svg
+from chrombpnet_core.report import motif_tables, verdicts
 from chrombpnet_core.report import pictures as report_pictures
 from chrombpnet_core.report import run_report as report
-from chrombpnet_core.report import sections as report_sections
-from chrombpnet_core.report import verdicts
 from chrombpnet_core.report.content import (
     ExampleRegion,
     MotifEntry,
@@ -30,8 +29,8 @@ from chrombpnet_core.report.content import (
     format_q_value,
 )
 from chrombpnet_core.report.glossary import TERMS, glossary
+from chrombpnet_core.report.page import page_of
 from chrombpnet_core.report.rules import RULES
-from chrombpnet_core.report.sections import page_of
 from chrombpnet_core.report.tables import format_number, tables
 from chrombpnet_core.simulation import ModelCheck
 
@@ -45,8 +44,8 @@ def made_scores(n=80, noise=0.5, seed=0):
     counts[3] = 0
     totals = np.log1p(counts.sum(axis=1)) + rng.normal(0, noise, n)
     is_peak = np.arange(n) < n // 2
-    scores = metrics.score_regions([(counts, rng.normal(size=(n, W)), totals)])
-    return {**scores.arrays(), "is_peak": is_peak}, metrics.summarise_scores(scores, is_peak)
+    scores = score_regions([(counts, rng.normal(size=(n, W)), totals)])
+    return {**scores.arrays(), "is_peak": is_peak}, summarise_scores(scores, is_peak)
 
 
 def made_footprints(height):
@@ -195,7 +194,7 @@ def test_loss_weight(summary, status):
     [
         (25_000_000, None, "pass", "25,000,000"),
         (24_000_000, 3_100_000_000, "warn", "24,000,000"),
-        (1_000_000, None, "warn", "below what has trained"),
+        (1_000_000, None, "warn", "below what models have been trained on"),
         (829_936, 12_157_105, "pass", "12.2 Mb"),
         (20_000, 12_157_105, "warn", "as dense as 5 M"),
     ],
@@ -281,12 +280,10 @@ def test_profile_distance_is_never_judged():
 
 def test_every_threshold_is_used_and_worst_come_first():
     found = verdicts.judge(full_content())
-    assert [thresholds.STATUSES.index(item.status) for item in found] == sorted(
-        thresholds.STATUSES.index(item.status) for item in found
-    )
-    used = {key for item in found for key in thresholds.THRESHOLDS if item.key.startswith(key)}
-    assert used == set(thresholds.THRESHOLDS) - {"most_peaks"}
-    assert set(RULES) == set(thresholds.THRESHOLDS)
+    assert [STATUSES.index(item.status) for item in found] == sorted(STATUSES.index(item.status) for item in found)
+    used = {key for item in found for key in THRESHOLDS if item.key.startswith(key)}
+    assert used == set(THRESHOLDS) - {"most_peaks"}
+    assert set(RULES) == set(THRESHOLDS)
     assert verdicts.worst(found) == found[0].status
     assert verdicts.worst([]) == "info"
 
@@ -296,7 +293,7 @@ def test_what_was_not_given_is_named():
     for kind in ("main", "bias", "dataset"):
         assert verdicts.not_judged(full_content(kind)) == []
     factors, enzymes = verdicts.not_judged(replace(full_content(), motifs={}))
-    assert factors.startswith("transcription factors in the bias model")
+    assert factors.startswith("motifs of transcription factors in the bias model")
     assert enzymes.startswith("enzyme motifs in the corrected model")
 
 
@@ -306,8 +303,8 @@ def test_what_was_not_given_is_named():
         ([motif(q=9e-5)], "fail", "like REB1"),
         ([motif(q=1e-4)], "warn", "1 of 1"),
         ([motif(q=0.02), motif(q=1e-7, name="ABF1"), motif("GCAC", "enzyme")], "fail", "2 of 3 motifs"),
-        ([motif(kind="enzyme", q=1e-9), motif(kind="unmatched")], "pass", "not the motif of any known factor"),
-        ([], "info", "Nothing recurs"),
+        ([motif(kind="enzyme", q=1e-9), motif(kind="unmatched")], "pass", "No motif of the bias model matches a known"),
+        ([], "info", "No motif recurs"),
     ],
 )
 def test_factors_in_the_bias_model(entries, status, words):
@@ -315,7 +312,7 @@ def test_factors_in_the_bias_model(entries, status, words):
         found = verdict_of(f"bias_motifs_{head}", motifs={f"bias {head}": entries})
         assert found.status == status
         assert words in found.reason
-        assert ("threshold-factor by 0.1" in found.remedy) == (status in ("warn", "fail"))
+        assert ("threshold factor by 0.1" in found.remedy) == (status in ("warn", "fail"))
 
 
 @pytest.mark.parametrize(
@@ -323,7 +320,7 @@ def test_factors_in_the_bias_model(entries, status, words):
     [
         ([motif(), motif(kind="unmatched")], "pass", "None of 2"),
         ([motif(), motif(kind="enzyme", q=0.04, pattern="pos_patterns.pattern_7")], "fail", "pos_patterns.pattern_7"),
-        ([], "warn", "Nothing recurs"),
+        ([], "warn", "No motif recurs"),
     ],
 )
 def test_enzymes_in_the_corrected_model(entries, status, words):
@@ -432,13 +429,13 @@ SECTIONS = (
     "Verdicts",
     "The reads",
     "Training",
-    "Counts and profiles on chromosomes the models never saw",
-    "Does the enzyme still leave footprints?",
-    "What the models go by",
+    "Counts and profiles on held-out chromosomes",
+    "Footprints of enzyme motifs",
+    "Motifs that the models have learnt",
     "Example regions",
     "Tables and provenance",
-    "Test chromosomes",
-    "Regions that train",
+    "Metrics on the test chromosomes",
+    "Training regions",
     "Footprint maxima",
     "Steps",
     "Parameters",
@@ -458,9 +455,9 @@ def test_every_section_is_there_and_has_a_link(html):
         "confidence interval of the mean",
         "REB1 <i>MA0363.2",
         "q = 1×10⁻⁶",
-        "the enzyme's",
-        "No motif was found: nothing recurs",
-        "what each of the middle 200 bases",
+        "enzyme",
+        "No motif was found: no pattern recurs",
+        "contribution of each of the middle 200 bases",
     ):
         assert words in text, words
     assert html.count("<nav") == 1
@@ -493,7 +490,7 @@ def test_the_glossary_holds_the_terms_that_occur(page):
 
 
 def test_long_motif_tables_are_cut_and_say_so(monkeypatch):
-    monkeypatch.setattr(report_sections, "_MOTIFS_SHOWN", 3)
+    monkeypatch.setattr(motif_tables, "_MOTIFS_SHOWN", 3)
     page = page_of(
         ReportContent(
             "main",
@@ -502,16 +499,16 @@ def test_long_motif_tables_are_cut_and_say_so(monkeypatch):
             motifs={"corrected profile": [motif("AC", "unmatched", pattern=f"p.{i}", seqlets=i) for i in range(5)]},
         )
     )
-    (table,) = page.groups[0].motifs
+    (table,) = page.sections[0].motifs
     assert [line.seqlets for line in table.lines] == ["4", "3", "2"]
-    assert "3 seen most often of 5" in table.note
+    assert "3 with the most sites, of 5" in table.note
 
 
 @pytest.mark.parametrize("width", [1, 2, 60, 200, 301, 2114])
 def test_contributions_of_any_width_are_centred(width):
     values = np.zeros((width, 4))
     values[width // 2] = [0, 0, 5, 0]
-    figure = report_pictures.locus(ExampleRegion("x", "c", 0, np.ones(W), contributions=values))
+    figure = report_pictures.example_tracks(ExampleRegion("x", "c", 0, np.ones(W), contributions=values))
     letters = {round(patch.get_path().vertices[:, 0].mean()) for axes in figure.axes[1:] for patch in axes.patches}
     assert letters == {0}
     assert figure.axes[1].get_ylim() == figure.axes[2].get_ylim()
@@ -519,7 +516,9 @@ def test_contributions_of_any_width_are_centred(width):
 
 def test_contributions_may_all_be_zero():
     svg = write_svg(
-        report_pictures.locus(ExampleRegion("x", "c", 0, np.ones(W), contributions=np.zeros((9, 4)))), "x", "nothing"
+        report_pictures.example_tracks(ExampleRegion("x", "c", 0, np.ones(W), contributions=np.zeros((9, 4)))),
+        "x",
+        "nothing",
     )
     assert "var(--" in svg
     assert "var(--" not in plain_svg(svg)
@@ -606,8 +605,8 @@ def test_kind_is_checked():
     ("pieces", "words"),
     [
         ({"truth": [check(0.1)]}, "1 of 1 checks failed"),
-        ({"reads": 1}, "No check failed; to watch: 1 of 1."),
-        ({"reads": 10**9}, "All 1 checks passed."),
+        ({"reads": 1}, "No check failed; 1 of 1 gave a warning."),
+        ({"reads": 10**9}, "The check passed."),
         ({"metrics": with_r(0.5612)}, "r\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.561"),
     ],
 )
@@ -704,11 +703,11 @@ def test_tables_hold_times_memory_and_nested_parameters():
     found = {table.title: table.rows for table in tables(full_content())}
     assert found["Steps"] == [
         ("train", "run", "1 h 23 min", "2.00 GiB", "abababababab"),
-        ("reads", "found done", "–", "–", ""),
+        ("reads", "reused", "–", "–", ""),
     ]
     assert ("models · filters", "64") in found["Parameters"]
     assert ("motifs", "a, b") in found["Parameters"]
-    assert found["Regions that train"][1][:3] == ("main model", "4,990 of 5,000", "3,900 of 4,000")
+    assert found["Training regions"][1][:3] == ("main model", "4,990 of 5,000", "3,900 of 4,000")
 
 
 def test_example_locus_is_as_browsers_take_it():

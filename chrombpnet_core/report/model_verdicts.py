@@ -1,0 +1,231 @@
+"""Verdicts on models: counts and profiles on held-out chromosomes, footprints, motifs, training, simulated truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from chrombpnet_core.evaluation import MAX_BIAS_RESPONSE, bias_response, bias_verdict, motifs_by_enzyme
+from chrombpnet_core.models import BIAS, CORRECTED, FULL, MODEL_LABELS
+from chrombpnet_core.report.content import MOTIF_MODELS, MotifEntry, ReportContent, format_q_value
+from chrombpnet_core.report.rules import AUTHORS, OURS, RULES, Verdict, apply_rule
+
+__all__ = [
+    "enzyme_footprints",
+    "explained_motifs",
+    "judge_against_truth",
+    "judge_bias_model",
+    "judge_footprints",
+    "judge_full_model",
+    "judge_motifs",
+    "judge_training",
+    "show_noise_floor",
+    "show_profile_distances",
+]
+
+
+def judge_bias_model(content: ReportContent) -> Iterator[Verdict]:
+    """Judge the bias model's counts, and tell its threshold."""
+    yield from _judge_correlation(
+        content,
+        "bias_r_nonpeaks",
+        BIAS,
+        "nonpeaks",
+        "Correlation of log counts that the bias model predicts with those observed in {where}.",
+    )
+    yield from _judge_correlation(
+        content,
+        "bias_r_peaks",
+        BIAS,
+        "peaks",
+        "Correlation of log counts that the bias model predicts with those observed in {where}. A strongly negative r "
+        "means that it has learnt the reverse of accessibility and would distort the main model.",
+    )
+    selection = content.selection.get("bias")
+    if selection is not None and selection.threshold is not None:
+        factor = "" if selection.threshold_factor is None else f" (factor {selection.threshold_factor:g})"
+        number = selection.nonpeaks_kept
+        trained_on = "" if number is None else f" The bias model was trained on {number:,} nonpeaks."
+        yield Verdict(
+            "bias_threshold",
+            "Bias threshold",
+            "info",
+            selection.threshold,
+            f"fewer than {selection.threshold:.4g} reads{factor}",
+            "no cut-off; start at factor 0.5 for ATAC-seq, 0.8 for DNase-seq",
+            f"Nonpeaks with fewer reads are taken to show enzyme bias alone.{trained_on} Lower the factor by 0.1 when "
+            "motifs of transcription factors appear in the bias model; raise it when its r in peaks is below −0.3.",
+            source=AUTHORS,
+        )
+
+
+def judge_full_model(content: ReportContent) -> Iterator[Verdict]:
+    """Judge the full model's counts in peaks."""
+    reason = "Correlation of log counts that the full model predicts with those observed in {where}."
+    yield from _judge_correlation(content, "main_r_peaks", FULL, "peaks", reason)
+
+
+def _judge_correlation(content: ReportContent, key: str, model: str, group: str, reason: str) -> Iterator[Verdict]:
+    """Judge a correlation of counts; ``{where}`` in the reason becomes the number and kind of regions."""
+    if group not in content.metrics.get(model, {}).get("counts_metrics", {}):
+        return
+    r = content.metric(model, "counts_metrics", group, "pearsonr")
+    number = content.metric(model, "group_sizes", group, "regions")
+    where = f"{number:,} held-out {group}" if number else f"held-out {group}"
+    if r is None:
+        reason = f"The correlation over {where} is not defined: they are too few, or all predictions are the same."
+        yield apply_rule(key, math.nan, "r undefined", reason)
+    else:
+        yield apply_rule(key, r, f"r = {r:.3f}".replace("-", "−"), reason.format(where=where))
+
+
+def enzyme_footprints(content: ReportContent) -> dict[str, float]:
+    """Find the maxima of the corrected model's footprints of enzyme motifs, by motif."""
+    footprints = content.footprints.get(CORRECTED, {})
+    return bias_response(footprints, [name for names in motifs_by_enzyme(footprints).values() for name in names])
+
+
+def judge_footprints(content: ReportContent) -> Iterator[Verdict]:
+    """Judge whether enzyme motifs leave footprints in the corrected model."""
+    responses = enzyme_footprints(content)
+    if not responses:
+        return
+    rounded = bias_verdict(responses).responses
+    largest = max(rounded, key=rounded.__getitem__)
+    above = [name for name, response in rounded.items() if response >= MAX_BIAS_RESPONSE]
+    reason = f"None of {len(responses)} enzyme motifs, put into background sequences, leaves a footprint that counts."
+    if above:
+        reason = f"{len(above)} of {len(responses)} enzyme motifs still leave a footprint: {', '.join(above)}."
+    yield apply_rule("footprint", rounded[largest], f"largest {rounded[largest]:.3f} ({largest})", reason)
+
+
+def explained_motifs(content: ReportContent, model: str) -> dict[str, list[MotifEntry]]:
+    """Find the motifs of a model's contributions, by what was explained: ``profile``, ``counts``."""
+    return {
+        key.partition(" ")[2]: list(entries)
+        for key, entries in content.motifs.items()
+        if MOTIF_MODELS.get(key.partition(" ")[0]) == model
+    }
+
+
+def judge_motifs(content: ReportContent) -> Iterator[Verdict]:
+    """Judge whether the bias model has motifs of transcription factors, and the corrected model the enzyme's."""
+    for model, key in ((BIAS, "bias_motifs"), (CORRECTED, "corrected_motifs")):
+        for head, entries in explained_motifs(content, model).items():
+            title = f"{RULES[key].title} ({head})"
+            if entries:
+                describe = _best_factor_match if model == BIAS else _enzyme_motifs
+                yield apply_rule(key, *describe(entries), title=title, suffix=f"_{head}")
+            else:
+                yield _without_motifs(f"{key}_{head}", title, RULES[key].wanted, model, head)
+
+
+def _without_motifs(key: str, title: str, wanted: str, model: str, head: str) -> Verdict:
+    reason = f"No motif recurs in the contributions to the {head} of the {MODEL_LABELS[model]}: there is nothing to judge."
+    remedy = (
+        "Explain more peaks, or train on more reads: a model that has learnt motifs of transcription factors shows them."
+    )
+    status = "info" if model == BIAS else "warn"
+    return Verdict(key, title, status, None, "no motif was found", wanted, reason, "" if model == BIAS else remedy, AUTHORS)
+
+
+def _best_factor_match(entries: list[MotifEntry]) -> tuple[float, str, str]:
+    """Smallest q-value of a match to a transcription factor, how it is shown, and what it means."""
+    of_factors = sorted((entry for entry in entries if entry.kind == "tf"), key=lambda entry: entry.q)
+    if not of_factors:
+        return 1.0, f"none of {len(entries)} motifs", "No motif of the bias model matches a known transcription factor."
+    best = of_factors[0]
+    name = best.matches[0][0] if best.matches else best.pattern
+    reason = (
+        f"{len(of_factors)} of {len(entries)} motifs of the bias model match a transcription factor best; the closest is "
+        f"{best.pattern}, which is like {name}."
+    )
+    return best.q, f"q = {format_q_value(best.q)} ({name})", reason
+
+
+def _enzyme_motifs(entries: list[MotifEntry]) -> tuple[float, str, str]:
+    """Number of motifs that are the enzyme's, how it is shown, and what it means."""
+    of_enzyme = [entry.pattern for entry in entries if entry.kind == "enzyme"]
+    number = f"{len(of_enzyme)} of {len(entries)} motifs"
+    if not of_enzyme:
+        return 0, number, f"None of {len(entries)} motifs of the corrected model matches the enzyme's best."
+    return len(of_enzyme), number, f"{number} of the corrected model match the enzyme's best: {', '.join(of_enzyme[:4])}."
+
+
+def judge_against_truth(content: ReportContent) -> Iterator[Verdict]:
+    """Judge what was learnt of simulated data by what was planted in them."""
+    for number, check in enumerate(content.truth, start=1):
+        note = f" ({check.note})" if check.note else ""
+        yield Verdict(
+            f"truth_{number}",
+            f"Simulated truth: {check.name}",
+            "pass" if check.passed else "fail",
+            check.value if math.isfinite(check.value) else None,
+            f"{check.value:.4g}".replace("-", "−"),
+            f"{'at least' if check.at_least else 'below'} {check.bound:g}",
+            f"These data were simulated, so the right answer is known{note}.",
+            ""
+            if check.passed
+            else "Train longer or on more data. A model that still misses what was planted points to a fault in the method.",
+            "planted in the simulation",
+        )
+
+
+def judge_training(content: ReportContent) -> Iterator[Verdict]:
+    """Judge whether training went on until the validation loss no longer fell."""
+    for model, rows in content.history.items():
+        best = next((index for index, row in enumerate(rows) if row.get("best")), None)
+        if best is None:
+            continue
+        cut_short = best == len(rows) - 1  # training stops by itself only some epochs after the best
+        yield Verdict(
+            f"training_{model}",
+            f"Training converged ({MODEL_LABELS.get(model, model)})",
+            "warn" if cut_short else "pass",
+            best + 1,
+            f"best epoch {best + 1} of {len(rows)}",
+            "validation loss stops falling before the last epoch",
+            "The last epoch was the best: validation loss was still falling when training ended."
+            if cut_short
+            else "Validation loss stopped falling; the weights of the best epoch were kept.",
+            "Allow more epochs." if cut_short else "",
+            OURS,
+        )
+
+
+def show_profile_distances(content: ReportContent) -> Iterator[Verdict]:
+    """Tell how far predicted profiles are from the observed ones; that is not judged."""
+    for model, label in MODEL_LABELS.items():
+        jsd = content.metric(model, "profile_metrics", "peaks", "median_jsd")
+        if jsd is None:
+            continue
+        normalised = content.metric(model, "profile_metrics", "peaks", "median_norm_jsd") or 0
+        chance = content.metric(model, "chance_metrics", "peaks", "median_jsd")
+        by_chance = "" if chance is None else f"; shuffled profiles reach {chance:.3f}"
+        yield Verdict(
+            f"profile_{model}",
+            f"Profile shape in peaks ({label})",
+            "info",
+            jsd,
+            f"median JSD {jsd:.3f}, normalised {normalised:.3f}",
+            "no cut-off: it depends on sequencing depth",
+            f"Distance of predicted from observed profiles, 0 is best{by_chance}. Compare only models of the same data.",
+            source=AUTHORS,
+        )
+
+
+def show_noise_floor(content: ReportContent) -> Iterator[Verdict]:
+    """Tell how well contributions agree when computed twice; that is not judged."""
+    numbers = {head: r for head, r in content.noise_floor.items() if math.isfinite(r)}
+    if numbers:
+        yield Verdict(
+            "noise_floor",
+            "Contributions are reproducible",
+            "info",
+            min(numbers.values()),
+            ", ".join(f"r = {r:.3f} ({head})" for head, r in numbers.items()).replace("-", "−"),
+            "no cut-off; a published human model reaches 0.970 (counts) and 0.932 (profile)",
+            "Contributions of the same regions were computed twice, with different random shuffles as references. "
+            "Differences between regions or models that are not larger than those between the two are noise.",
+            source="ENCODE ENCSR763OVZ",
+        )
