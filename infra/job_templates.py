@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ def pool_template(pool_type: str, gpu: bool, given: dict[str, str] | None = None
     InputError
         For a variable that the template does not have, or a value that is not of its type.
     """
-    template = copy.deepcopy(json.loads((Path(__file__).parent / POOL_TYPES[pool_type]).read_text()))
+    template: dict[str, Any] = json.loads((Path(__file__).parent / POOL_TYPES[pool_type]).read_text())
     variables = template["variables"]["properties"]
     for name, value in ({} if gpu else _ON_CPU[pool_type]).items():
         variables[name]["default"] = value

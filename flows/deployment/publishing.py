@@ -14,7 +14,7 @@ from flows.dataset.flows import dataset, plan
 from flows.spec import make_spec
 from tasks.reports import BUNDLE_MANIFEST, make_index
 from tasks.runs import RUN
-from tasks.storage import Store, redact
+from tasks.storage import Store, default_store, redact
 
 __all__ = ["publish"]
 
@@ -54,7 +54,7 @@ def _bundle(record: dict[str, Any], store: str | None, bundles: str) -> None:
     asked = record["spec"]
     if Store(bundles).read_json(asked["id"], BUNDLE_MANIFEST) is not None:
         return
-    where = record.get("store") or store
+    where: str = record.get("store") or store or default_store()
     try:
         spec = make_spec(json.loads(json.dumps(asked)) | {"publish": bundles}, RUN)
         steps, _, _ = plan(spec, where, ["main"] if spec.bias.model else ["bias", "main"])

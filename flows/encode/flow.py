@@ -25,7 +25,6 @@ from flows.encode.prefect_tasks import find_deployment, find_experiments, look_a
 from flows.environment import stoppable
 from flows.spec import Count, DatasetSpec, make_part, make_spec
 from tasks.encode import (
-    ASSAYS,
     BUCKETS,
     METRICS,
     PORTAL,
@@ -54,7 +53,7 @@ _BROWSERS = {"GRCh38": "hg38", "hg19": "hg19", "mm10": "mm10", "mm9": "mm9"}
 _FACTORS = {"ATAC": 0.5, "DNASE": 0.8}  # of the bias threshold, to begin with
 _INTERRUPTED = "interrupted"  # reason of what was started and has neither ended nor anybody at it
 _FAULTS = 3  # experiments whose files cannot be looked up, until the flow gives up
-_EMPTY = dict.fromkeys((*METRICS, "gpu_hours", "cost", "ended"))
+_EMPTY: dict[str, Any] = dict.fromkeys((*METRICS, "gpu_hours", "cost", "ended"))
 
 
 def _date(value: Any) -> Any:
@@ -77,7 +76,7 @@ class EncodeRequest(BaseModel):
     template: dict[str, Any] = Field(description="a data set without what the portal decides: genome, folds, blacklist, …")
     output: str = Field(description="folder or address: the catalogue, and below it a folder for each experiment")
     store: str = Field(description="where steps keep their outputs")
-    assays: list[Literal["ATAC-seq", "DNase-seq"]] = Field(default=list(ASSAYS))
+    assays: list[Literal["ATAC-seq", "DNase-seq"]] = Field(default=["ATAC-seq", "DNase-seq"])
     assembly: str = "GRCh38"
     released_from: Date = ""
     released_to: Date = ""
@@ -185,7 +184,8 @@ class _Work:
         states = self.call(look_at_runs, runs) if runs else {}
         found = {}
         for name, entry in started.items():
-            ended = outcome(entry, self.request.store, *states.get(entry.run, ("", "")), self.request.price)
+            state, message = states.get(entry.run, ("", ""))
+            ended = outcome(entry, self.request.store, state, message, self.request.price)
             found[name] = ended or replace(entry, state="stale", reason=_INTERRUPTED, run="", link="")
             if found[name].state != "started":
                 log.info("%s: %s %s", name, found[name].state, found[name].reason)

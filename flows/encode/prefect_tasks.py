@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -56,7 +57,7 @@ def look_at_runs(ids: Sequence[str]) -> dict[str, tuple[str, str]]:
     found = {}
     with get_client(sync_client=True) as client:
         for i in range(0, len(ids), _AT_ONCE):
-            part = FlowRunFilter(id=FlowRunFilterId(any_=list(ids[i : i + _AT_ONCE])))
+            part = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(name) for name in ids[i : i + _AT_ONCE]]))
             for run in client.read_flow_runs(flow_run_filter=part, limit=_AT_ONCE):
                 state = run.state
                 found[str(run.id)] = (state.type.value, state.message or "") if state else ("PENDING", "")
@@ -66,6 +67,7 @@ def look_at_runs(ids: Sequence[str]) -> dict[str, tuple[str, str]]:
 @task(name="Start a data set", **_OPTIONS)
 def start_run(deployment: str, spec: dict[str, Any], store: str, fold_deployment: str | None, key: str) -> tuple[str, str]:
     """Start a run of the flow ``dataset``, or find the one with this key; its id, and its page where it has one."""
+    from prefect.client.schemas.objects import FlowRun
     from prefect.deployments import run_deployment
     from prefect.utilities.urls import url_for
 
@@ -79,4 +81,5 @@ def start_run(deployment: str, spec: dict[str, Any], store: str, fold_deployment
         flow_run_name=spec["id"],
         tags=["encode", spec["id"]],
     )
+    assert isinstance(run, FlowRun)  # no coroutine, as nothing is awaited here
     return str(run.id), url_for("flow-run", obj_id=run.id) or ""

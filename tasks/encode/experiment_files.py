@@ -180,7 +180,7 @@ def _reads(files: Sequence[Json]) -> tuple[list[Json], str]:
     if not released:
         states = ", ".join(sorted({str(file.get("status")) for file in found}))
         raise Refused(f"the alignments are {states}" if found else "no alignments")
-    types = {file.get("mapped_run_type") for file in released}
+    types = {str(file.get("mapped_run_type")) for file in released}
     if not types <= _READS.keys():
         raise Refused("the alignments do not tell their run type")
     if len(types) > 1:

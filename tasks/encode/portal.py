@@ -230,6 +230,7 @@ class Portal:
 
     def _json(self, url: str) -> tuple[int, dict[str, Any]]:
         """Status and JSON object, empty where there is none; a 404 has one, too: that is how the portal finds nothing."""
+        status, body = 0, b""
         for _ in range(_HOPS):
             if _origin(url) not in self._allowed:
                 raise InputError(
@@ -258,11 +259,11 @@ class Portal:
                     body = answer.read()
                     if method == "GET" and answer.headers.get_content_type() == "application/json":
                         _require_whole(body)
-                    return answer.status, answer.headers, body
+                    return answer.status, dict(answer.headers.items()), body
             except urllib.error.HTTPError as error:
                 with error:
                     if error.code not in (408, 429) and error.code < 500:
-                        return error.code, error.headers, error.read()
+                        return error.code, dict(error.headers.items()), error.read()
                     self._limiter.hold(_seconds(error.headers.get("Retry-After", "")))
                     raise
             except urllib.error.URLError as error:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -76,7 +77,7 @@ def _scratch(place: Store) -> Iterator[Removable]:
                 yield Removable("scratch of a process that was killed", str(folder), (), _size(folder))
 
 
-def _checkpoints(place: Store, records: dict[str, dict], run: str) -> Iterator[Removable]:
+def _checkpoints(place: Store, records: dict[str, dict[str, Any]], run: str) -> Iterator[Removable]:
     """Checkpoints say their step, not their run: of steps that two runs left unfinished none is taken."""
     unfinished = {
         each: {name for record in parts.values() for name in _unfinished(record)} for each, parts in records.items()
@@ -91,7 +92,7 @@ def _checkpoints(place: Store, records: dict[str, dict], run: str) -> Iterator[R
             yield Removable(f"checkpoint of {step}", place.url, ("checkpoints", step, key), size)
 
 
-def _unfinished(record: dict) -> set[str]:
+def _unfinished(record: dict[str, Any]) -> set[str]:
     """Steps that were begun and did not end, as the store calls them: a record also says which model they are of."""
     names = {
         name.split(" ")[-1].removeprefix("bias_").removeprefix("main_")
@@ -101,7 +102,7 @@ def _unfinished(record: dict) -> set[str]:
     return names | {f"motif_{name}" for name in names if name.startswith("hits_")}
 
 
-def _outputs(place: Store, records: dict[str, dict], run: str) -> Iterator[Removable]:
+def _outputs(place: Store, records: dict[str, dict[str, Any]], run: str) -> Iterator[Removable]:
     used = {each: {entry for record in parts.values() for entry in record["used"]} for each, parts in records.items()}
     others = {entry for each, entries in used.items() if each != run for entry in entries}
     for entry in sorted(used.get(run, set()) - others):

@@ -86,16 +86,15 @@ class GcsObjects:
         """Bytes of one generation; the client may take a body that was cut short for whole, so they are counted."""
         with self._at(path):
             blob = self._bucket().blob(path, generation=int(mark) if mark else None)
-            whole = end is None
-            data = blob.download_as_bytes(
+            data: bytes = blob.download_as_bytes(
                 start=start or None,
-                end=None if whole else end - 1,
+                end=None if end is None else end - 1,
                 raw_download=True,
                 retry=None,
                 timeout=_TIMEOUT,
-                checksum="crc32c" if whole and not start else None,
+                checksum="crc32c" if end is None and not start else None,
             )
-        if not whole and len(data) != end - start:
+        if end is not None and len(data) != end - start:
             raise Damaged(f"{len(data):,} of {end - start:,} bytes arrived")
         return data
 

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from chrombpnet_core.errors import InputError
 from tasks.storage.addresses import is_local, local_path, redact
@@ -68,14 +68,15 @@ class Store:
         except FileNotFoundError:
             return None
 
-    def read_json(self, *parts: str) -> dict | None:
-        """Content of a JSON object, or None where it is absent or damaged."""
+    def read_json(self, *parts: str) -> dict[str, Any] | None:
+        """Read a JSON object; None where it is absent or damaged."""
         try:
-            return json.loads(self.read_bytes(*parts) or b"")
+            content: dict[str, Any] = json.loads(self.read_bytes(*parts) or b"")
         except ValueError:
             return None
+        return content
 
-    def write_json(self, content: dict, *parts: str, replacing: str | None = None) -> None:
+    def write_json(self, content: dict[str, Any], *parts: str, replacing: str | None = None) -> None:
         """:meth:`write_bytes` of a JSON object."""
         self.write_bytes((json.dumps(content, indent=1, default=str) + "\n").encode(), *parts, replacing=replacing)
 
@@ -112,8 +113,8 @@ class Store:
         except FileNotFoundError:
             return {}
 
-    def publish(self, folder: Path, manifest: dict, name: str, replacing: str, *parts: str) -> tuple[dict, bool]:
-        """Put a local folder and, last of all, its manifest in place; the manifest that stands then, and whether it is this.
+    def publish(self, folder: Path, manifest: dict[str, Any], name: str, replacing: str, *parts: str) -> tuple[dict[str, Any], bool]:
+        """Put a local folder and, last of all, its manifest in place; return the manifest that stands then, and whether it is ours.
 
         A local store takes the folder over by renaming, in place of what lay there. In an object store every attempt has a
         place of its own, which the manifest names, and the manifest is written only where no other has been since
@@ -132,9 +133,9 @@ class Store:
             *parts,
             place,
         )
-        stands = manifest | {"place": place}
+        stands: dict[str, Any] | None = manifest | {"place": place}
         try:
-            self.write_json(stands, *parts, name, replacing=replacing)
+            self.write_json(manifest | {"place": place}, *parts, name, replacing=replacing)
         except Overtaken:
             # Ours may be what is there: the answer to the first attempt can be lost where the write was not.
             stands = self.read_json(*parts, name)
@@ -143,8 +144,8 @@ class Store:
         if stands.get("place") != place:
             self.remove(*parts, place)
             return stands, False
-        others = [each for each in self.sizes(*parts) if each != name and not each.startswith(f"{place}/")]
-        self._each(self._delete, [self.path(*parts, each) for each in others])  # of attempts that were killed or have lost
+        stale = [path for path in self.sizes(*parts) if path != name and not path.startswith(f"{place}/")]
+        self._each(self._delete, [self.path(*parts, path) for path in stale])  # of attempts that were killed or have lost
         return stands, True
 
     def upload_all(self, files: dict[str, Path], *parts: str) -> None:

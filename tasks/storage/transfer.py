@@ -32,7 +32,7 @@ class Copy:
 
 
 def download(copy: Copy, target: Path, scratch: Path) -> str:
-    """Copy an object to ``target`` and return its SHA-256.
+    """Copy an object to a local file, checked.
 
     Parameters
     ----------
@@ -43,6 +43,11 @@ def download(copy: Copy, target: Path, scratch: Path) -> str:
     scratch
         Folder of the same file system for what has arrived so far. Of two processes one copies and the other waits.
 
+    Returns
+    -------
+    str
+        The SHA-256 of the file.
+
     Raises
     ------
     StorageError
@@ -52,25 +57,20 @@ def download(copy: Copy, target: Path, scratch: Path) -> str:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = scratch / hashlib.sha256(str(target).encode()).hexdigest()[:32]
     journal = part.with_suffix(".ranges")
+    expected = {kind: value for kind, value in (copy.information.checks | {"sha256": copy.sha256}).items() if value}
+    wrong = ""
     with locked(part):
         if target.exists() and copy.information.mark:  # of a process that was faster
             part.unlink()
             return checksums(target)["sha256"]
         for _ in range(_WHOLE_ATTEMPTS):
             _fill(copy, part, journal)
-            found = checksums(part, tuple(copy.information.checks))
-            wrong = next(
-                (
-                    kind
-                    for kind, wanted in (copy.information.checks | {"sha256": copy.sha256}).items()
-                    if wanted and found[kind] != wanted
-                ),
-                None,
-            )
+            arrived = checksums(part, tuple(copy.information.checks))
+            wrong = next((kind for kind, value in expected.items() if arrived[kind] != value), "")
             journal.unlink(missing_ok=True)
-            if wrong is None:
+            if not wrong:
                 os.replace(part, target)
-                return found["sha256"]
+                return arrived["sha256"]
             os.truncate(part, 0)
         part.unlink()
     raise Mismatch(f"{redact(copy.address)}: what arrives has another {wrong.upper()} than the store tells")
