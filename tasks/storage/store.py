@@ -113,8 +113,10 @@ class Store:
         except FileNotFoundError:
             return {}
 
-    def publish(self, folder: Path, manifest: dict[str, Any], name: str, replacing: str, *parts: str) -> tuple[dict[str, Any], bool]:
-        """Put a local folder and, last of all, its manifest in place; return the manifest that stands then, and whether it is ours.
+    def publish(
+        self, folder: Path, manifest: dict[str, Any], name: str, replacing: str, *parts: str
+    ) -> tuple[dict[str, Any], bool]:
+        """Put a local folder and, last of all, its manifest in place; return what stands then, and whether it is ours.
 
         A local store takes the folder over by renaming, in place of what lay there. In an object store every attempt has a
         place of its own, which the manifest names, and the manifest is written only where no other has been since
