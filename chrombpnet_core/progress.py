@@ -2,40 +2,67 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Sized
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from tqdm import tqdm
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 __all__ = ["bar", "track"]
 
 T = TypeVar("T")
 
 
-class _Lines(tqdm):
-    """Progress as lines of a log file: nothing is overwritten."""
+@functools.cache
+def _lines() -> type[Any]:
+    """Make the class of bars that are lines of a log file: nothing is overwritten."""
+    from tqdm import tqdm
 
-    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
-        """Write a line."""
-        self.fp.write(f"{self if msg is None else msg}\n")
-        self.fp.flush()
-        return True
+    class Lines(tqdm):  # type: ignore[type-arg]  # tqdm takes no type argument when it runs
+        """Progress as lines of a log file."""
 
-    def clear(self, nolock: bool = False) -> None:
-        """Lines stay."""
+        def display(self, msg: str | None = None, pos: int | None = None) -> None:
+            """Write a line."""
+            self.fp.write(f"{self if msg is None else msg}\n")
+            self.fp.flush()
 
-    def close(self) -> None:
-        """End without a last line."""
-        if not self.disable:
-            self.disable = True
-            self._decr_instances(self)
+        def clear(self, nolock: bool = False) -> None:
+            """Lines stay."""
+
+        def close(self) -> None:
+            """End without a last line."""
+            if not self.disable:
+                self.disable = True
+                type(self)._decr_instances(self)  # type: ignore[attr-defined]  # tqdm's own, which its stubs leave out
+
+    return Lines
 
 
-def bar(description: str, total: float | None = None, unit: str = "it", initial: float = 0) -> tqdm:
-    """A progress bar on standard error; where that is no terminal, a line every ten seconds instead."""
+def bar(description: str, total: float | None = None, unit: str = "it", initial: float = 0) -> tqdm[Any]:
+    """Make a progress bar on standard error; where that is no terminal, a line every ten seconds instead.
+
+    Parameters
+    ----------
+    description
+        What is done.
+    total
+        How much there is to do.
+    unit
+        Of which.
+    initial
+        How much is done already.
+
+    Returns
+    -------
+    tqdm.tqdm
+        A context manager; call its ``update``.
+    """
+    from tqdm import tqdm
+
     form = "{desc}: {n_fmt}/{total_fmt} " + unit + ", {rate_noinv_fmt}, {remaining} left{postfix}"
-    options = {
+    options: dict[str, Any] = {
         "desc": f"  {description}",
         "total": total,
         "initial": initial,
@@ -52,12 +79,29 @@ def bar(description: str, total: float | None = None, unit: str = "it", initial:
             mininterval=0.2,
             bar_format="{desc}: {percentage:3.0f}%|{bar}| " + form.removeprefix("{desc}: "),
         )
-    return _Lines(**options, mininterval=10, maxinterval=20, bar_format=form)
+    lines: tqdm[Any] = _lines()(**options, mininterval=10, maxinterval=20, bar_format=form)
+    return lines
 
 
 def track(items: Iterable[T], description: str, total: float | None = None, unit: str = "it") -> Iterator[T]:
-    """Iterate over ``items`` under a :func:`bar`."""
-    with bar(description, total if total is not None else len(items), unit) as progress:  # type: ignore[arg-type]
+    """Iterate under a :func:`bar`.
+
+    Parameters
+    ----------
+    items
+        What is iterated over.
+    description, unit
+        As of :func:`bar`.
+    total
+        How many there are; by default their length.
+
+    Yields
+    ------
+    The items.
+    """
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    with bar(description, total, unit) as progress:
         for item in items:
             yield item
             progress.update()

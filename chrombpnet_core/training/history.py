@@ -1,4 +1,4 @@
-"""TODO."""
+"""What happened in a training: losses of every epoch and step, and the files that hold them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from chrombpnet_core.formats import write_scalars
 from chrombpnet_core.training.step import LOSSES
 
 __all__ = ["History"]
@@ -47,6 +45,8 @@ class History:
 
     def write(self, folder: Path, prefix: str) -> None:
         """Write ``PREFIX.log`` and ``PREFIX.log.batch`` as CSV, and the epochs' losses for TensorBoard."""
+        import pandas as pd
+
         pd.DataFrame(self.epochs).to_csv(folder / f"{prefix}.log", index=False)
         pd.DataFrame(self.batches, columns=list(_COLUMNS)).astype({"epoch": int, "batch": int, "examples": int}).to_csv(
             folder / f"{prefix}.log.batch", index=False
@@ -55,6 +55,8 @@ class History:
 
     def write_events(self, path: Path) -> None:
         """Write the epochs' losses as TensorBoard scalars, the whole file anew."""
+        from chrombpnet_core.formats import write_scalars
+
         write_scalars(path, [{name: value for name, value in row.items() if name != "epoch"} for row in self.epochs])
 
 

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
         select_bias_regions,
         select_main_regions,
     )
-    from chrombpnet_core.training_data.shards import NONPEAK, PEAK, ShardSet, write_shards
+    from chrombpnet_core.training_data.shard_index import write_shards
+    from chrombpnet_core.training_data.shards import NONPEAK, PEAK, ShardSet
 
 __all__ = [
     "CLOSE_GC",

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chrombpnet_core.concurrency import prefetch
 from chrombpnet_core.genome import one_hot, reverse_complement
-from chrombpnet_core.training_data.shards import ShardSet
+
+if TYPE_CHECKING:
+    from chrombpnet_core.training_data.shards import ShardSet
 
 __all__ = ["ExampleBatch", "ExamplePlan", "centred_plan", "read_batch", "read_batches", "training_plan"]
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
