@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         peak_gc,
         sample_nonpeaks,
     )
+    from chrombpnet_core.training_data.random_streams import Stream, epoch_stream, random_stream
     from chrombpnet_core.training_data.sampling import (
         ExampleBatch,
         ExamplePlan,
@@ -48,13 +49,16 @@ __all__ = [
     "MainSelection",
     "ShardLayout",
     "ShardSet",
+    "Stream",
     "candidate_bins",
     "centred_plan",
     "decode_records",
     "encode_records",
+    "epoch_stream",
     "gc_bins",
     "gc_histogram",
     "peak_gc",
+    "random_stream",
     "read_batch",
     "read_batches",
     "sample_nonpeaks",

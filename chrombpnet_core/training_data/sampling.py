@@ -14,6 +14,7 @@ import numpy as np
 
 from chrombpnet_core.concurrency import prefetch
 from chrombpnet_core.genome import one_hot, reverse_complement
+from chrombpnet_core.training_data.random_streams import epoch_stream
 
 if TYPE_CHECKING:
     from chrombpnet_core.training_data.shards import ShardSet
@@ -87,7 +88,7 @@ def training_plan(
     seed, epoch
         What the plan follows from.
     """
-    rng = np.random.default_rng([seed, epoch])
+    rng = epoch_stream(seed, epoch)
     drawn = rng.choice(nonpeaks, draw, replace=False) if draw < len(nonpeaks) else nonpeaks
     ids = np.concatenate([peaks, drawn]).astype(np.int64)
     offsets = np.full(len(ids), record_jitter, dtype=np.int64)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chrombpnet_core.errors import InputError
+from chrombpnet_core.training_data.random_streams import Stream, random_stream
 
 __all__ = ["BiasSelection", "MainSelection", "select_bias_regions", "select_main_regions"]
 
@@ -136,7 +137,7 @@ def select_main_regions(
     """
     _require(peak_counts, "peaks")
     _require(nonpeak_counts, "nonpeaks")
-    rng = np.random.default_rng([seed, 4])
+    rng = random_stream(seed, Stream.REGION_SELECTION)
     drawn = min(int(ratio * len(peak_counts)), len(nonpeak_counts))
     sample = nonpeak_counts[rng.choice(len(nonpeak_counts), drawn, replace=False)]
     pooled = np.concatenate([peak_counts, sample])

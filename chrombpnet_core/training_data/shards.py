@@ -1,9 +1,9 @@
 """Training examples on disk: TFRecord shards by chromosome, with an index that finds any region at random.
 
 A record is one region at L + 2·jitter (:mod:`chrombpnet_core.training_data.example_format`). Regions are sorted by
-chromosome and centre; a large chromosome takes several shards, small ones share one. ``tf.data`` can stream a shard and a trainer can
-read any record alone: global shuffle, fresh negatives each epoch and exact re-entry at a step need that. Bases beyond a
-chromosome's end are coded as other letters, so one set of shards serves every fold and both models.
+chromosome and centre; a large chromosome takes several shards, small ones share one. ``tf.data`` can stream a shard and a
+trainer can read any record alone: global shuffle, fresh negatives each epoch and exact re-entry at a step need that. Bases
+beyond a chromosome's end are coded as other letters, so one set of shards serves every fold and both models.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from chrombpnet_core._types import AnyArray, Codes, Floats, Ints
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import Genome, centres, dinucleotide_shuffles
 from chrombpnet_core.progress import bar
+from chrombpnet_core.training_data import Stream, random_stream
 from chrombpnet_core.variants.scores import AllelePredictions, score_alleles
 from chrombpnet_core.variants.windows import allele_lengths, allele_windows
 
@@ -96,7 +97,7 @@ def choose_peaks(
             remedy="give peaks farther from the ends",
         )
     if max_peaks is not None and len(inner) > max_peaks:
-        inner = np.sort(np.random.default_rng([seed, 12]).choice(inner, max_peaks, replace=False))
+        inner = np.sort(random_stream(seed, Stream.RANKED_PEAKS).choice(inner, max_peaks, replace=False))
     return distinct["chrom"].to_numpy()[inner], middles[inner]
 
 
@@ -148,7 +149,7 @@ def draw_background(number: int, variants: int, seed: int) -> tuple[Ints, Ints]:
     rows, times : numpy.ndarray
         int64: rows of the variants, ascending, and the number of shuffles of each.
     """
-    drawn = np.random.default_rng([seed, 11]).choice(variants, number, replace=number > variants)
+    drawn = random_stream(seed, Stream.SHUFFLED_VARIANTS).choice(variants, number, replace=number > variants)
     rows, times = np.unique(drawn, return_counts=True)
     return rows, times
 

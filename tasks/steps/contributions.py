@@ -14,6 +14,7 @@ from chrombpnet_core.devices import find_device
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import Genome, Naming, centres, one_hot, write_regions
 from chrombpnet_core.tracks import RowsOnDisk, place_regions, track_statistics, write_track, write_track_statistics
+from chrombpnet_core.training_data import Stream, random_stream
 from tasks.runner import Result, Work, run_step, step_task
 from tasks.steps.genome import genome_at, sizes_of
 from tasks.steps.tracks import away_from_edges, chosen_regions
@@ -152,7 +153,7 @@ def _drawn(table: pd.DataFrame, parameters: dict[str, Any]) -> pd.DataFrame:
     most = parameters["most"]
     if most is None or len(table) <= most:
         return table
-    rows = np.sort(np.random.default_rng([parameters["seed"], 9]).choice(len(table), most, replace=False))
+    rows = np.sort(random_stream(parameters["seed"], Stream.EXPLAINED_PEAKS).choice(len(table), most, replace=False))
     log.info("%s of %s regions are drawn to be explained", f"{most:,}", f"{len(table):,}")
     return table.iloc[rows].reset_index(drop=True)
 

@@ -27,7 +27,7 @@ from chrombpnet_core.evaluation import (
 from chrombpnet_core.models import predicted_track
 from chrombpnet_core.progress import bar
 from chrombpnet_core.tracks import RegionPredictionsFile
-from chrombpnet_core.training_data import PEAK, ShardSet
+from chrombpnet_core.training_data import PEAK, ShardSet, Stream, random_stream
 from tasks.runner import Result, Work, run_step, step_task
 
 __all__ = ["QUALITY_METRIC", "evaluate_models", "truth_inputs"]
@@ -183,7 +183,7 @@ def _background_codes(shards: ShardSet, ids: np.ndarray, seed: int) -> np.ndarra
             remedy="give nonpeaks on the fold's test chromosomes",
         )
     if len(ids) > _FOOTPRINT_SEQUENCES:
-        ids = np.sort(np.random.default_rng([seed, 6]).choice(ids, _FOOTPRINT_SEQUENCES, replace=False))
+        ids = np.sort(random_stream(seed, Stream.FOOTPRINT_BACKGROUND).choice(ids, _FOOTPRINT_SEQUENCES, replace=False))
     at, width = shards.layout.jitter, shards.layout.input_length
     return np.concatenate([shards.read(ids[i : i + 512])[0][:, at : at + width] for i in range(0, len(ids), 512)])
 

@@ -22,7 +22,9 @@ from chrombpnet_core.training_data import (
     PEAK,
     ExamplePlan,
     ShardSet,
+    Stream,
     centred_plan,
+    random_stream,
     select_bias_regions,
     select_main_regions,
     training_plan,
@@ -275,7 +277,7 @@ def _train_main(work: Work) -> None:
     draw = int(ratio * len(ids["train_peaks"]))
     with ShardSet(work.inputs["shards"]) as shards:
         jitter = shards.layout.jitter
-        rng = np.random.default_rng([seed, 5])
+        rng = random_stream(seed, Stream.VALIDATION_NONPEAKS)
         count = min(int(ratio * len(ids["valid_peaks"])), len(ids["valid_nonpeaks"]))
         valid = np.concatenate([ids["valid_peaks"], rng.choice(ids["valid_nonpeaks"], count, replace=False)])
 
