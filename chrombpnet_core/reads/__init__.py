@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING
 from chrombpnet_core._doors import lazy_door
 
 if TYPE_CHECKING:
-    from chrombpnet_core.reads.cut_sites import (
-        READ_KINDS,
-        STRANDS,
-        ReadSample,
-        SpilledReads,
-        read_chromosome_names,
-        spill_reads,
-    )
+    from chrombpnet_core.reads.read_batches import ReadFilters
+    from chrombpnet_core.reads.read_files import READ_KINDS, read_chromosome_names, spill_reads
     from chrombpnet_core.reads.shift import (
         SHIFT_WINDOW,
         STANDARD_SHIFTS,
@@ -25,6 +19,7 @@ if TYPE_CHECKING:
         estimate_shift,
         offset_scores,
     )
+    from chrombpnet_core.reads.spilled_reads import STRANDS, ReadSample, SpilledReads
 
 __all__ = [
     "READ_KINDS",
@@ -32,6 +27,7 @@ __all__ = [
     "STANDARD_SHIFTS",
     "STRANDS",
     "TARGET_SHIFTS",
+    "ReadFilters",
     "ReadSample",
     "ShiftEstimate",
     "SpilledReads",

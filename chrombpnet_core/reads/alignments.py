@@ -9,12 +9,14 @@ import struct
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pysam
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import DamagedError, check_complete, count_cram_records, decompressed
+from chrombpnet_core.reads._stops import MALFORMED, MORE
 from chrombpnet_core.reads.read_batches import ChromIndex, ReadBatch, ReadBuffers, ReadFilters
 
 __all__ = ["alignment_batches", "reference_names"]
@@ -24,7 +26,23 @@ _REMEDY = "copy or make it again"
 
 
 def alignment_batches(path: Path, index: ChromIndex, filters: ReadFilters, threads: int) -> Iterator[tuple[ReadBatch, int]]:
-    """Batches of mapped alignments, and the compressed bytes read so far.
+    """Read mapped alignments.
+
+    Parameters
+    ----------
+    path
+        BAM or CRAM.
+    index
+        Chromosome names; new ones are entered.
+    filters
+        Which alignments are left out.
+    threads
+        That decompress.
+
+    Yields
+    ------
+    tuple
+        A batch of 5' ends, and the compressed bytes read so far.
 
     Raises
     ------
@@ -41,9 +59,10 @@ def alignment_batches(path: Path, index: ChromIndex, filters: ReadFilters, threa
     pieces = decompressed(path, threads)
     try:
         walk.rest, walk.references = _header(path, pieces, index)
-        for piece, done in chain([([], 0)], pieces):
+        nothing: tuple[list[bytes], int] = ([], 0)
+        for piece, read in chain([nothing], pieces):
             for batch in walk.batches(piece):
-                yield batch, done
+                yield batch, read
         if walk.rest:
             raise DamagedError("it ends inside a record")
         yield walk.outputs.taken(), path.stat().st_size
@@ -54,7 +73,17 @@ def alignment_batches(path: Path, index: ChromIndex, filters: ReadFilters, threa
 
 
 def reference_names(path: Path) -> list[str]:
-    """The chromosomes in the header of a BAM or CRAM.
+    """Read the chromosome names in the header of a BAM or CRAM.
+
+    Parameters
+    ----------
+    path
+        BAM or CRAM.
+
+    Returns
+    -------
+    list of str
+        Names in the header's order.
 
     Raises
     ------
@@ -78,7 +107,7 @@ def _damaged(path: Path, reads: int, error: Exception) -> InputError:
 
 
 def _header(path: Path, pieces: Iterator[tuple[list[bytes], int]], index: ChromIndex) -> tuple[bytes, np.ndarray]:
-    """The bytes behind the header, and the chromosome index of each reference."""
+    """Read past the header: the bytes behind it, and the chromosome index of each reference."""
     data = b""
     for piece, _ in pieces:
         data = b"".join([data, *piece])
@@ -134,13 +163,14 @@ class _Walk:
 
     def batches(self, piece: list[bytes]) -> Iterator[ReadBatch]:
         """Full batches from what was kept and the next pieces of the stream."""
-        from chrombpnet_core.reads import _compiled as kernels  # imports numba, while the first blocks are decompressed
+        from chrombpnet_core.reads._parse_alignments import read_alignments  # numba, while blocks are decompressed
 
         content = b"".join([self.rest, *piece])
         data = np.frombuffer(content, dtype=np.uint8)
-        out, at = self.outputs, 0
+        out = self.outputs
+        at: int | np.signedinteger[Any] = 0
         while True:
-            at, out.filled, records, filtered, why = kernels.read_alignments(
+            at, out.filled, records, filtered, why = read_alignments(
                 data,
                 at,
                 self.references,
@@ -153,17 +183,17 @@ class _Walk:
                 out.filled,
             )
             self.reads += records
-            self.filters.left_out += filtered
-            if why == kernels.MALFORMED:
+            out.filtered += filtered
+            if why == MALFORMED:
                 raise DamagedError("a record that no BAM has")
-            if why == kernels.MORE:
+            if why == MORE:
                 break
             yield out.taken()
         self.rest = content[at:]
 
 
 def _cram_batches(path: Path, index: ChromIndex, filters: ReadFilters, threads: int) -> Iterator[tuple[ReadBatch, int]]:
-    """The same from CRAM, read by htslib without sequences, so that it asks for no genome."""
+    """Read mapped alignments of CRAM, by htslib without sequences, so that it asks for no genome."""
     out, reads = ReadBuffers(marked=filters.dedup), 0
     verbosity = pysam.set_verbosity(0)  # htslib would print to standard error what the exceptions say
     try:
@@ -173,7 +203,7 @@ def _cram_batches(path: Path, index: ChromIndex, filters: ReadFilters, threads: 
             check_sq=False,
             require_index=False,
             threads=threads,
-            format_options=[f"required_fields={_CRAM_FIELDS}".encode()],
+            format_options=[f"required_fields={_CRAM_FIELDS}".encode()],  # type: ignore[list-item]  # its stub wants str
         ) as cram:
             references = _references(path, list(cram.references), list(cram.lengths), index)
             for read in cram:
@@ -182,7 +212,7 @@ def _cram_batches(path: Path, index: ChromIndex, filters: ReadFilters, threads: 
                 if flag & 4 or reference < 0:
                     continue
                 if read.mapping_quality < filters.min_mapq or flag & filters.exclude_flags:
-                    filters.left_out += 1
+                    out.filtered += 1
                     continue
                 start = read.reference_start
                 position = (read.reference_end or start + 1) if flag & 16 else start
@@ -202,7 +232,7 @@ def _cram_batches(path: Path, index: ChromIndex, filters: ReadFilters, threads: 
 
 
 def _mate_mark(read: pysam.AlignedSegment) -> int:
-    """As :func:`chrombpnet_core.reads._compiled.read_alignments` makes it."""
+    """Make the mark that :func:`chrombpnet_core.reads._parse_alignments.read_alignments` makes."""
     if not read.is_paired or read.mate_is_unmapped:
         return 0
     mate, insert = read.next_reference_id, read.template_length

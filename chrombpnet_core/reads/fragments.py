@@ -1,4 +1,4 @@
-"""Fragments and tagAlign → batches of 5' ends: parsed fast, an unusual line carefully, which names it where it is bad."""
+"""Fragments and tagAlign → batches of 5' ends: usual lines are parsed fast, others with errors that name them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import DamagedError, check_complete, decompressed, is_comment
 from chrombpnet_core.reads import read_batches as batches
+from chrombpnet_core.reads._stops import MORE, NEW_NAME
 from chrombpnet_core.reads.read_batches import ChromIndex, ReadBatch, ReadFilters
 
 __all__ = ["line_batches"]
@@ -23,7 +25,25 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 def line_batches(
     path: Path, kind: str, index: ChromIndex, filters: ReadFilters, threads: int
 ) -> Iterator[tuple[ReadBatch, int]]:
-    """Batches of a text file, plain or compressed, and the bytes of the file read so far.
+    """Read fragments or tagAlign.
+
+    Parameters
+    ----------
+    path
+        Plain or compressed text.
+    kind
+        ``fragments`` or ``tagalign``.
+    index
+        Chromosome names; new ones are entered.
+    filters
+        Whether duplicates and counts matter.
+    threads
+        That decompress.
+
+    Yields
+    ------
+    tuple
+        A batch of 5' ends, and the bytes of the file read so far.
 
     Raises
     ------
@@ -34,9 +54,9 @@ def line_batches(
     parser = _Parser(path, kind, index, filters)
     pieces = decompressed(path, threads)
     try:
-        for piece, done in pieces:
+        for piece, read in pieces:
             for batch in parser.batches(b"".join([parser.rest, *piece])):
-                yield batch, done
+                yield batch, read
         for batch in parser.batches(parser.rest + b"\n" if parser.rest else b""):
             yield batch, path.stat().st_size
         yield parser.taken(), path.stat().st_size
@@ -59,7 +79,7 @@ class _Names:
 
     def rebuild(self) -> None:
         """Enter all names of the index, with room for as many again."""
-        from chrombpnet_core.reads._compiled import add_name
+        from chrombpnet_core.reads._parse_lines import add_name  # imports numba
 
         words = [name.encode() for name in self.index]
         self.letters = np.zeros(2 * sum(map(len, words)) + 64, dtype=np.uint8)
@@ -73,7 +93,7 @@ class _Names:
 
     def add(self, name: str) -> None:
         """Enter a name that the index has not."""
-        from chrombpnet_core.reads._compiled import add_name
+        from chrombpnet_core.reads._parse_lines import add_name  # imports numba
 
         at, word = self.index[name], name.encode()
         first = int(self.borders[at])
@@ -94,13 +114,15 @@ class _Parser:
     """Keeps the place in a text, and the lines parsed since the last batch."""
 
     def __init__(self, path: Path, kind: str, index: ChromIndex, filters: ReadFilters) -> None:
-        from chrombpnet_core.reads import _compiled as kernels  # imports numba
+        from chrombpnet_core.reads import _parse_lines  # imports numba
 
-        self.kernels = kernels
+        self.compiled = _parse_lines
         self.path, self.kind, self.filters = path, kind, filters
         self.names = _Names(index)
         size = batches.READS_PER_BATCH
-        self.columns = tuple(np.empty(size, dtype=kind_of) for kind_of in (np.int32, np.int32, np.int32, np.bool_, np.int32))
+        self.columns: tuple[AnyArray, ...] = tuple(
+            np.empty(size, dtype=kind_of) for kind_of in (np.int32, np.int32, np.int32, np.bool_, np.int32)
+        )
         self.marks = np.empty(size if filters.dedup and kind == "fragments" else 0, dtype=np.int64)
         self.filled = self.lines = 0
         self.rest = b""
@@ -116,7 +138,7 @@ class _Parser:
             )
         data, at = np.frombuffer(content, dtype=np.uint8, count=end), 0
         while at < end:
-            at, self.filled, lines, why = self.kernels.read_lines(
+            at, self.filled, lines, why = self.compiled.read_lines(
                 data,
                 at,
                 self.kind == "tagalign",
@@ -129,7 +151,7 @@ class _Parser:
             self.lines += lines
             if self.filled == len(self.columns[0]):
                 yield self.taken()
-            elif why != self.kernels.MORE:
+            elif why != MORE:
                 stop = content.index(b"\n", at)
                 at = self._judge(content[at:stop], at, stop + 1, why)
         self.rest = content[end:]
@@ -141,7 +163,7 @@ class _Parser:
             line = raw.decode("utf-8").rstrip("\r")
         except UnicodeDecodeError as error:
             raise InputError(f"{where}: not text", expected="tab-separated lines") from error
-        if why == self.kernels.NEW_NAME and not is_comment(line):
+        if why == NEW_NAME and not is_comment(line):
             self.names.add(line.split("\t", 1)[0])
             return at
         self.lines += 1
@@ -156,11 +178,11 @@ class _Parser:
             column[self.filled] = value
         if len(self.marks):
             word = np.frombuffer(barcode.encode(), dtype=np.uint8)
-            self.marks[self.filled] = self.kernels.hash_bytes(word)
+            self.marks[self.filled] = self.compiled.hash_bytes(word)
         self.filled += 1
 
     def taken(self) -> ReadBatch:
-        """The reads of the lines parsed since the last batch."""
+        """Take the reads of the lines parsed since the last batch."""
         filled, self.filled = slice(self.filled), 0
         chroms, starts, ends, minus, counts = (column[filled] for column in self.columns)
         if self.kind == "tagalign":
@@ -174,13 +196,13 @@ class _Parser:
         return ReadBatch(
             np.concatenate([chroms, chroms]),
             np.concatenate([starts, ends]),
-            np.repeat([False, True], len(starts)),
+            np.repeat(np.array([False, True]), len(starts)),
             marks.view(np.int64),
         )
 
 
 def _row(line: str, kind: str, filters: ReadFilters, where: str) -> tuple[str, int, int, str, int, str]:
-    """Chromosome, start, end, strand, count and barcode of a line, checked."""
+    """Parse and check a line: chromosome, start, end, strand, count and barcode."""
     fields = line.split("\t")
     names = (
         ["chrom", "start", "end", "name", "score", "strand"]

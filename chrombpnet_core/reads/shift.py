@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from chrombpnet_core.errors import InputError, ShiftError
-from chrombpnet_core.genome import ASSAYS, EnzymeMatrices, Genome, enzyme_matrices, information_content
-from chrombpnet_core.reads.cut_sites import STRANDS, ReadSample
+from chrombpnet_core.genome import EnzymeMatrices, Genome, enzyme_matrices, information_content, require_assay
+from chrombpnet_core.reads.spilled_reads import STRANDS, ReadSample
 
 __all__ = [
     "SHIFT_WINDOW",
@@ -53,8 +53,10 @@ class ShiftEstimate:
     ----------
     assay
         ``ATAC`` or ``DNASE``.
-    plus_shift, minus_shift
-        Bases by which the reads of each strand were moved before.
+    plus_shift
+        Bases by which the reads of the plus strand were moved before.
+    minus_shift
+        The same of the minus strand.
     stated
         Whether the user stated them, so that the votes were not consulted.
     votes
@@ -78,12 +80,12 @@ class ShiftEstimate:
 
     @property
     def deltas(self) -> tuple[int, int]:
-        """What is still to be added to the plus ``start`` and the minus ``end``."""
+        """Bases still to be added to the plus ``start`` and the minus ``end``."""
         plus, minus = TARGET_SHIFTS[self.assay]
         return plus - self.plus_shift, minus - self.minus_shift
 
     def to_dict(self) -> dict[str, object]:
-        """Everything as JSON types."""
+        """Give everything as JSON types."""
         return {
             "assay": self.assay,
             "plus_shift": self.plus_shift,
@@ -108,7 +110,7 @@ def estimate_shift(
     plus_shift: int | None = None,
     minus_shift: int | None = None,
 ) -> ShiftEstimate:
-    """Estimate the shift of sampled reads, or take the user's and report the votes beside it.
+    """Estimate the enzyme shift of sampled reads, or take the user's and report the votes beside it.
 
     Parameters
     ----------
@@ -120,8 +122,15 @@ def estimate_shift(
         ``ATAC`` or ``DNASE``.
     matrices
         Reference matrices, strand → name → ``(20, 4)``; default those of the package.
-    plus_shift, minus_shift
-        The user's statement; both or neither.
+    plus_shift
+        The shift of the plus strand as the user states it.
+    minus_shift
+        The shift of the minus strand; both or neither are stated.
+
+    Returns
+    -------
+    ShiftEstimate
+        The shift, and the votes of every matrix.
 
     Raises
     ------
@@ -130,10 +139,9 @@ def estimate_shift(
     InputError
         Where a strand has no usable reads, or only one of the two shifts is stated.
     """
-    if assay not in ASSAYS:
-        raise InputError(f"assay {assay!r}", expected=" or ".join(ASSAYS))
+    require_assay(assay)
     if (plus_shift is None) != (minus_shift is None):
-        raise InputError("only one of the two shifts is stated", remedy="give -ps/--plus-shift and -ms/--minus-shift")
+        raise InputError("only one of the two shifts is stated", remedy="give `plus_shift` and `minus_shift`")
     matrices = enzyme_matrices(assay) if matrices is None else matrices
     pfms, reads, scores, votes = {}, {}, {}, {}
     unshifted = _AT_ZERO[assay]
@@ -151,22 +159,31 @@ def estimate_shift(
 
 
 def base_frequencies_around(sample: ReadSample, genome: Genome) -> tuple[np.ndarray, int]:
-    """Base frequencies around raw 5' positions, and how many reads they come from.
+    """Count the bases around raw 5' positions.
 
     Windows ``[position - 20, position + 20)`` that leave their chromosome are left out; other letters than A, C, G, T
     do not count.
 
+    Parameters
+    ----------
+    sample
+        Reads of one strand.
+    genome
+        The genome they were aligned to.
+
     Returns
     -------
-    Frequencies float64 ``(40, 4)``, each row summing to 1 (0.25 where there is no base), and the number of reads.
+    tuple
+        Frequencies float64 ``(40, 4)``, each row summing to 1 (0.25 where there is no base), and the number of reads that
+        they come from.
     """
     counts = np.zeros((SHIFT_WINDOW, 4))
     used = 0
     chroms, group = np.unique(sample.chroms.astype(str), return_inverse=True)
-    for at, chrom in enumerate(chroms):
+    for number, chrom in enumerate(chroms):
         if chrom not in genome.sizes:
             continue
-        starts = np.sort(sample.positions[group == at].astype(np.int64)) - SHIFT_WINDOW // 2
+        starts = np.sort(sample.positions[group == number].astype(np.int64)) - SHIFT_WINDOW // 2
         starts = starts[(starts >= 0) & (starts + SHIFT_WINDOW <= genome.sizes[chrom])]
         windows = genome.windows(np.full(len(starts), chrom), starts, SHIFT_WINDOW)
         counts += (windows[:, :, None] == np.arange(4)).sum(axis=0)
@@ -176,7 +193,7 @@ def base_frequencies_around(sample: ReadSample, genome: Genome) -> tuple[np.ndar
 
 
 def offset_scores(pfm: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Fit of a reference matrix at each offset in a window: sums of elementwise products, both scaled by information.
+    """Slide a reference matrix along a window and score its fit: sums of elementwise products, both scaled by information.
 
     Parameters
     ----------
@@ -187,15 +204,16 @@ def offset_scores(pfm: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    float64 ``(21,)``.
+    ndarray
+        Score at each offset, float64 ``(21,)``.
     """
     matrix = matrix / matrix.sum(axis=1, keepdims=True)
-    pfm, matrix = (each * information_content(each, _PSEUDOCOUNT)[:, None] for each in (pfm, matrix))
-    return np.array([(pfm[at : at + len(matrix)] * matrix).sum() for at in range(len(pfm) - len(matrix) + 1)])
+    pfm, matrix = (rows * information_content(rows, _PSEUDOCOUNT)[:, None] for rows in (pfm, matrix))
+    return np.array([(pfm[start : start + len(matrix)] * matrix).sum() for start in range(len(pfm) - len(matrix) + 1)])
 
 
 def _agreed(assay: str, votes: dict[str, dict[str, int]], reads: dict[str, int]) -> tuple[int, int]:
-    """The shift on which all matrices agree and which is standard, or a :class:`ShiftError`."""
+    """Find the shift on which all matrices agree and which is standard, or raise :class:`ShiftError`."""
     for strand in STRANDS:
         if not reads[strand]:
             raise InputError(
@@ -212,7 +230,7 @@ def _agreed(assay: str, votes: dict[str, dict[str, int]], reads: dict[str, int])
     evidence = f"the reference matrices vote {_shown(votes)}, from {reads['+']:,} and {reads['-']:,} reads"
     other = "too few reads" if few < _FEW_READS else "an unusual library"
     remedy = (
-        "the usual cause is reads trimmed at their 5' end or shifted by another tool; a wrong assay (-d) or "
+        "the usual cause is reads trimmed at their 5' end or shifted by another tool; a wrong `assay` or "
         f"genome, or {other} can also be behind it; {_override()}"
     )
     if any(len(shifts) > 1 for shifts in agreed):
@@ -239,7 +257,4 @@ def _standard(assay: str) -> str:
 
 
 def _override() -> str:
-    return (
-        "if you know the shift, state it with -ps/--plus-shift and -ms/--minus-shift (0 and 0 for reads as they "
-        "were aligned)"
-    )
+    return "if you know the shift, state it with `plus_shift` and `minus_shift` (0 and 0 for reads as they were aligned)"

@@ -21,7 +21,7 @@ from chrombpnet_core.genome import (
     without_blacklisted,
     write_regions,
 )
-from chrombpnet_core.reads import estimate_shift, spill_reads
+from chrombpnet_core.reads import ReadFilters, estimate_shift, spill_reads
 from chrombpnet_core.tracks import Coverage, insertion_pfm, merge_bigwigs, write_insertions
 from chrombpnet_core.training_data import ShardLayout, candidate_bins, gc_bins, peak_gc, sample_nonpeaks, write_shards
 from tasks.runner import Result, Work, run_step, step_task
@@ -53,7 +53,7 @@ def count_insertions(
 ) -> Result:
     """Read all reads once, find their shift, write insertions per base as bigWig; a bigWig is checked and summed.
 
-    ``filters`` are the options of :func:`~chrombpnet_core.reads.cut_sites.spill_reads`, ``naming`` is
+    ``filters`` are the fields of :class:`~chrombpnet_core.reads.ReadFilters`, ``naming`` is
     :meth:`Naming.to_json <chrombpnet_core.genome.chromosome_names.Naming.to_json>`, here and below.
     """
     if kind == "bigwig":
@@ -102,7 +102,7 @@ def _count(work: Work) -> None:
             parameters["num_samples"],
             parameters["seed"],
             naming=naming,
-            **parameters["filters"],
+            filters=ReadFilters(**parameters["filters"]),
         )
         matrices = read_enzyme_matrices(work.inputs["matrices"]) if "matrices" in work.inputs else None
         shift = estimate_shift(

@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import bgzf as inflate
 from chrombpnet_core.genome import Naming, read_chrom_sizes
+from chrombpnet_core.reads import ReadFilters, read_chromosome_names, spill_reads
 from chrombpnet_core.reads import fragments as read_text
 from chrombpnet_core.reads import read_batches as batches
-from chrombpnet_core.reads import read_chromosome_names, spill_reads
 
 SIZES = {"chr1": 1000, "chr2": 500}
 
 
-def spill(tmp_path, text, kind="fragments", sizes=SIZES, **options):
+def spill(tmp_path, text, kind="fragments", sizes=SIZES, num_samples=10_000, seed=1234, **filters):
     path = tmp_path / f"reads.{kind}"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return spill_reads([path], kind, sizes, tmp_path / "scratch", **options)
+    return spill_reads([path], kind, sizes, tmp_path / "scratch", num_samples, seed, filters=ReadFilters(**filters))
 
 
 def ends(spilled):
@@ -174,7 +174,7 @@ def test_many_lost_chromosomes_are_not_all_listed(tmp_path, caplog):
 
 
 def test_no_read_on_a_known_chromosome(tmp_path):
-    with pytest.raises(InputError, match=r"none of 4 reads.*expected chr1, chr2, found 1 \(4\).*--alias auto"):
+    with pytest.raises(InputError, match=r'none of 4 reads.*expected chr1, chr2, found 1 \(4\).*`alias="auto"`'):
         spill(tmp_path, "1\t1\t5\n1\t4\t9\n")
 
 
@@ -282,13 +282,13 @@ def test_filters_leave_out_alignments_and_say_how_many(tmp_path, caplog):
     records = [("chr1", at, flag, "4M") for at, flag in ((1, 0), (2, 0x400), (3, 0x100), (4, 16), (5, 0x400 | 16))]
     path = write_bam(tmp_path / "r.bam", records, quality=[60, 60, 60, 9, 60])
     with caplog.at_level(logging.INFO):
-        spilled = spill_reads([path], "bam", SIZES, tmp_path / "a", exclude_flags=0x500, min_mapq=10)
+        spilled = spill_reads([path], "bam", SIZES, tmp_path / "a", filters=ReadFilters(exclude_flags=0x500, min_mapq=10))
     assert ends(spilled) == {("chr1", "+"): [1]}
     assert (spilled.filtered, spilled.stats()["reads_filtered"]) == (4, 4)
     assert "4 alignments are left out for their mapping quality or flags" in caplog.text
-    assert spill_reads([path], "bam", SIZES, tmp_path / "b", min_mapq=9).counts["chr1"] == 5
+    assert spill_reads([path], "bam", SIZES, tmp_path / "b", filters=ReadFilters(min_mapq=9)).counts["chr1"] == 5
     with pytest.raises(InputError, match=r"no reads pass the filters.*found 5 that do not"):
-        spill_reads([path], "bam", SIZES, tmp_path / "c", min_mapq=61)
+        spill_reads([path], "bam", SIZES, tmp_path / "c", filters=ReadFilters(min_mapq=61))
 
 
 def test_counts_of_fragments_are_used_when_asked_for(tmp_path):
@@ -334,7 +334,9 @@ def test_duplicates_are_found_over_files_and_whatever_the_batches(tmp_path, monk
     monkeypatch.setattr(batches, "READS_PER_BATCH", 17)
     for name, part in (("a", rows[:150]), ("b", rows[150:])):
         (tmp_path / name).write_text("".join(f"chr1\t{start}\t{end}\n" for start, end in part))
-    spilled = spill_reads([tmp_path / "a", tmp_path / "b"], "fragments", SIZES, tmp_path / "s", dedup=True)
+    spilled = spill_reads(
+        [tmp_path / "a", tmp_path / "b"], "fragments", SIZES, tmp_path / "s", filters=ReadFilters(dedup=True)
+    )
     first = list(dict.fromkeys(rows))
     assert spilled.positions("chr1", "+").tolist() == [start for start, _ in first]
     assert spilled.positions("chr1", "-").tolist() == [end for _, end in first]
@@ -352,7 +354,7 @@ def test_duplicate_alignments_have_the_mate_in_common(tmp_path):
         (single, [10], [14]),
     ):
         path = write_bam(tmp_path / "r.bam", records)
-        found = ends(spill_reads([path], "bam", SIZES, tmp_path / "s", dedup=True))
+        found = ends(spill_reads([path], "bam", SIZES, tmp_path / "s", filters=ReadFilters(dedup=True)))
         assert found == {("chr1", "+"): plus} | ({("chr1", "-"): minus} if minus else {})
 
 
@@ -414,9 +416,9 @@ def test_the_walk_agrees_with_htslib(tmp_path_factory, records, min_mapq, exclud
         patch.setattr(batches, "READS_PER_BATCH", size)
         if not expected:
             with pytest.raises(InputError, match="no reads"):
-                spill_reads([path], "bam", SIZES, folder, min_mapq=min_mapq, exclude_flags=exclude)
+                spill_reads([path], "bam", SIZES, folder, filters=ReadFilters(min_mapq, exclude))
             return
-        spilled = spill_reads([path], "bam", SIZES, folder, min_mapq=min_mapq, exclude_flags=exclude)
+        spilled = spill_reads([path], "bam", SIZES, folder, filters=ReadFilters(min_mapq, exclude))
     found = {(chrom, strand): spilled.positions(chrom, strand).tolist() for chrom in SIZES for strand in "+-"}
     assert {key: value for key, value in found.items() if value} == expected
 
@@ -456,7 +458,10 @@ def test_cram_needs_no_genome(tmp_path):
     for path in tmp_path.glob("g.fa*"):
         path.unlink()
     for options in ({}, {"min_mapq": 6}, {"exclude_flags": 0x400}, {"dedup": True}):
-        both = [spill_reads([path], "bam", SIZES, tmp_path / "s", **options) for path in (bam, tmp_path / "r.cram")]
+        both = [
+            spill_reads([path], "bam", SIZES, tmp_path / "s", filters=ReadFilters(**options))
+            for path in (bam, tmp_path / "r.cram")
+        ]
         assert both[0].counts == both[1].counts
         assert (both[0].filtered, both[0].duplicates) == (both[1].filtered, both[1].duplicates)
     damaged = (tmp_path / "r.cram").read_bytes()

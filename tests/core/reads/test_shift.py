@@ -138,7 +138,7 @@ def test_non_standard_shift_shows_votes_and_the_way_out(tmp_path):
     for name in enzyme_matrices("ATAC")["+"]:
         assert f"{name} +1" in message
         assert f"{name} -1" in message
-    for part in ("non-standard for ATAC: +1/-1", "trimmed at their 5' end", "-ps/--plus-shift", "-ms/--minus-shift"):
+    for part in ("non-standard for ATAC: +1/-1", "trimmed at their 5' end", "`plus_shift`", "`minus_shift`"):
         assert part in message
 
 
