@@ -122,7 +122,9 @@ def _server() -> str:
 
 
 def test_sigterm_reaches_folds_in_processes_which_write_checkpoints(simulation, bias_model, tmp_path, capsys):
-    """Both folds train when SIGTERM comes."""
+    """Both folds train when SIGTERM comes; a ``tasks.py`` and an ``infra.py`` of the user's lie in the current folder."""
+    for name in ("tasks.py", "infra.py"):
+        (tmp_path / name).write_text("raise SystemExit('a file of the user was imported')")
     long = {"filters": 8, "layers": 4, "epochs": 300, "jitter": 50}
     spec = _write(
         simulation,
@@ -133,9 +135,11 @@ def test_sigterm_reaches_folds_in_processes_which_write_checkpoints(simulation, 
         model=long,
         training={"batch_size": 16, "device": "cpu", "patience": 300},
     )
-    command = [sys.executable, "-m", "flows.cli.main", "run", str(spec), "--store", str(tmp_path / "store")]
+    command = [sys.executable, "-m", "flows.cli", "run", str(spec), "--store", str(tmp_path / "store")]
+    environment = os.environ | {"PREFECT_API_URL": _server()}
+    del environment["PYTHONSAFEPATH"]
     with open(tmp_path / "log", "w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"PREFECT_API_URL": _server()})
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=tmp_path)
     deadline = time.monotonic() + 300
     checkpoints = tmp_path / "store" / "checkpoints" / "train_main"
     while len(list(checkpoints.glob("*/state.npz"))) < 2:
