@@ -11,7 +11,7 @@ __all__ = ["add_commands"]
 
 def add_commands(commands: Subcommands) -> None:
     """Add ``check`` and ``doctor``."""
-    add_check(add_command(commands, "check", check, "check that all inputs exist and name chromosomes alike"))
+    add_check(add_command(commands, "check", check, "check that all inputs exist and use the same chromosome names"))
     add_runtime_flags(
         add_command(commands, "doctor", doctor, "show versions and devices, and whether the store is writable")
     )

@@ -95,7 +95,7 @@ def add_bias_pipeline(parser: argparse.ArgumentParser, judged: bool = True) -> N
         type=float,
         metavar="FACTOR",
         help="train on nonpeaks with fewer reads than FACTOR × the 1 %% quantile of reads in peaks; "
-        "begin with 0.5 for ATAC, 0.8 for DNASE",
+        "start with 0.5 for ATAC, 0.8 for DNASE",
     )
     training = _add_training_flags(parser, judged, filters=128, layers=4)
     training.add_argument(
