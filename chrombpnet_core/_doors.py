@@ -39,7 +39,8 @@ def lazy_door(package: str, file: str) -> tuple[Callable[[str], object], Callabl
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, original = homes[name]
-        value = getattr(importlib.import_module(module), original)
+        home = importlib.import_module(module)
+        value = getattr(home, original) if hasattr(home, original) else importlib.import_module(f"{module}.{original}")
         setattr(sys.modules[package], name, value)
         return value
 

@@ -99,6 +99,11 @@ def configure(backend: str | None = None, device: str = "auto") -> None:
     ------
     InputError
         Where Keras is imported already with another backend, or the backend is unknown or not installed.
+
+    Examples
+    --------
+    >>> import chrombpnet_core as cbp
+    >>> cbp.configure(device="cpu")
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_DEPRECATION_WARNINGS", "0")

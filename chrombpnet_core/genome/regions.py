@@ -251,6 +251,13 @@ def write_regions(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         Region table.
     path
         Where it goes; compressed where its name ends in ``.gz``.
+
+    Examples
+    --------
+    >>> import chrombpnet_core as cbp
+    >>> cbp.write_regions(cbp.locate("chrA:701-710"), "places.narrowPeak")
+    >>> cbp.read_regions("places.narrowPeak")["summit"].tolist()
+    [5]
     """
     table[REGION_COLUMNS].to_csv(path, sep="\t", header=False, index=False)
 

@@ -1,0 +1,106 @@
+"""Observed insertions of regions, from the bigWig that a run writes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from chrombpnet_core._types import Floats
+from chrombpnet_core.api.regions import Regions, locate, region_text
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.tracks import Coverage
+
+__all__ = ["ObservedCoverage", "read_coverage"]
+
+
+@dataclass(frozen=True)
+class ObservedCoverage:
+    """Insertions of some regions.
+
+    Attributes
+    ----------
+    regions
+        ``chrom``, ``start``, ``end``, a row each.
+    track
+        Insertions per base, float32 ``(n, W)``.
+    """
+
+    regions: pd.DataFrame
+    track: Floats
+
+    @property
+    def counts(self) -> Floats:
+        """Insertions of each region, float64 ``(n,)``."""
+        counts: Floats = self.track.sum(axis=1, dtype=np.float64)
+        return counts
+
+    @property
+    def region(self) -> str:
+        """The only region, as genome browsers write it."""
+        return only_region(self.regions)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Make a table of the regions with their insertions, ``counts``."""
+        return self.regions.assign(counts=self.counts)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write :meth:`to_frame` as TSV and return where it lies."""
+        self.to_frame().to_csv(path, sep="\t", index=False)
+        return Path(path)
+
+    def _repr_html_(self) -> str:
+        from chrombpnet_core.api.plot import html_of
+
+        return html_of(self, self.to_frame())
+
+
+def read_coverage(bigwig: str | os.PathLike[str], regions: Regions) -> ObservedCoverage:
+    """Read the insertions of regions; bases without a value have none.
+
+    Parameters
+    ----------
+    bigwig
+        Such as ``data_unstranded.bw`` of a run.
+    regions
+        As for :func:`locate`; all of one width. What a prediction covers is its ``regions``, or ``region``.
+
+    Returns
+    -------
+    ObservedCoverage
+        Insertions per base.
+
+    Raises
+    ------
+    InputError
+        Where the file is no bigWig, regions differ in width, or leave their chromosome.
+
+    Examples
+    --------
+    >>> import chrombpnet_core as cbp
+    >>> observed = cbp.read_coverage("data_unstranded.bw", "chrA:661-740")
+    >>> observed.track.shape
+    (1, 80)
+    """
+    with Coverage(bigwig) as coverage:
+        table = locate(regions, coverage.sizes)
+        widths = (table["end"] - table["start"]).unique()
+        if len(widths) > 1:
+            raise InputError(
+                "the regions differ in width",
+                expected="regions of one width, such as `prediction.regions`",
+                found=f"{min(widths):,} to {max(widths):,} bp",
+            )
+        track = coverage.windows(table["chrom"].to_numpy(), table["start"].to_numpy(), int(widths[0]))
+    return ObservedCoverage(table[["chrom", "start", "end"]], track)
+
+
+def only_region(regions: pd.DataFrame) -> str:
+    """Write the only region of a table; :class:`InputError` where there are several."""
+    if len(regions) != 1:
+        raise InputError(f"`region` of {len(regions):,} regions", expected="one region", remedy="use `regions`, the table")
+    row = regions.iloc[0]
+    return region_text(str(row["chrom"]), int(row["start"]), int(row["end"]))

@@ -1,0 +1,133 @@
+"""The footprint that a model predicts around a motif."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from chrombpnet_core._types import Floats
+from chrombpnet_core.api.model import Model
+from chrombpnet_core.api.regions import Regions, locate
+from chrombpnet_core.errors import InputError
+
+if TYPE_CHECKING:
+    from chrombpnet_core.genome import Genome
+
+__all__ = ["MarginalFootprint", "marginal_footprint"]
+
+
+@dataclass(frozen=True)
+class MarginalFootprint:
+    """The mean profile that a model predicts around a motif put into background sequences.
+
+    Attributes
+    ----------
+    motif
+        Its letters.
+    profile
+        With the motif, float64 ``(W,)``; adds up to 1.
+    control
+        Without it, float64 ``(W,)``.
+    error, control_error
+        Standard errors of the means, ``(W,)``; None for a single sequence.
+    counts
+        Mean predicted insertions of both strands with the motif, and without it.
+    sequences
+        How many background sequences.
+    """
+
+    motif: str
+    profile: Floats
+    control: Floats
+    error: Floats | None
+    control_error: Floats | None
+    counts: tuple[float, float]
+    sequences: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """Make a table of one row a base: ``position`` relative to the middle, ``profile``, ``control``."""
+        width = len(self.profile)
+        return pd.DataFrame({"position": np.arange(width) - width // 2, "profile": self.profile, "control": self.control})
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write :meth:`to_frame` as TSV and return where it lies."""
+        self.to_frame().to_csv(path, sep="\t", index=False)
+        return Path(path)
+
+    def _repr_html_(self) -> str:
+        from chrombpnet_core.api.plot import html_of
+
+        log2 = float(np.log2(self.counts[0] / self.counts[1]))
+        return html_of(self, pd.DataFrame({"motif": [self.motif], "sequences": [self.sequences], "log2 counts": [log2]}))
+
+
+def marginal_footprint(
+    model: Model,
+    genome: Genome,
+    regions: Regions,
+    motif: str,
+    *,
+    chroms: Sequence[str] | None = None,
+    batch_size: int = 64,
+) -> MarginalFootprint:
+    """Put a motif into background regions and average what the model predicts around it.
+
+    Parameters
+    ----------
+    model
+        From :func:`open_model`.
+    genome
+        From :func:`open_genome`.
+    regions
+        Background, such as the GC-matched negatives of a run; as for :func:`locate`.
+    motif
+        Letters, put into the middle.
+    chroms
+        The regions on these alone, such as the test chromosomes of a fold; all by default.
+    batch_size
+        Sequences at a time.
+
+    Returns
+    -------
+    MarginalFootprint
+        With and without the motif.
+
+    Raises
+    ------
+    InputError
+        Where the motif has other letters than A, C, G, T or N, or no region is left.
+
+    Examples
+    --------
+    >>> import chrombpnet_core as cbp
+    >>> model, genome = cbp.open_model("chrombpnet_nobias.h5"), cbp.open_genome("genome.fa")
+    >>> footprint = cbp.marginal_footprint(model, genome, cbp.read_regions("regions.bed"), "TTACCCG")
+    >>> footprint.profile.shape, footprint.sequences
+    ((80,), 4)
+    """
+    from chrombpnet_core.evaluation import CONTROL, background_sequences, marginal_footprints
+    from chrombpnet_core.models import Predictor
+
+    letters = motif.upper()
+    if not letters or set(letters) - set("ACGTN"):
+        raise InputError(f"motif {motif!r}", expected="letters A, C, G, T or N")
+    table = locate(regions, genome.sizes)
+    wanted = [*dict.fromkeys(table["chrom"])] if chroms is None else list(chroms)
+    codes, _ = background_sequences(genome, table, wanted, model.input_length)
+    footprints = marginal_footprints(Predictor(model.keras, batch_size), codes, {letters: letters}, batch_size)
+    with_motif, without = footprints[letters], footprints[CONTROL]
+    return MarginalFootprint(
+        letters,
+        with_motif.profile,
+        without.profile,
+        with_motif.error,
+        without.error,
+        (with_motif.counts, without.counts),
+        len(codes),
+    )

@@ -1,0 +1,258 @@
+"""A model as a notebook uses it: predict, explain."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from chrombpnet_core._types import AnyArray, Codes
+from chrombpnet_core.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+    from chrombpnet_core.api.regions import Regions
+    from chrombpnet_core.api.results import Contributions, Prediction
+    from chrombpnet_core.genome import Genome
+
+__all__ = ["Model", "open_model"]
+
+Sequences: TypeAlias = "str | Sequence[str] | npt.NDArray[np.generic]"
+"""Letters, several of them, base codes uint8 ``(n, L)`` or one-hot ``(n, L, 4)``."""
+
+Head: TypeAlias = Literal["counts", "profile"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A bias model, a ChromBPNet model or its bias-corrected part, from :func:`open_model`.
+
+    Attributes
+    ----------
+    path
+        Its file.
+    kind
+        ``bias``, ``chrombpnet`` (bias included) or ``chrombpnet_nobias``.
+    input_length, output_length
+        In bp.
+    """
+
+    path: Path
+    kind: str
+    input_length: int
+    output_length: int
+
+    @cached_property
+    def keras(self) -> keras.Model:
+        """The Keras model: one-hot ``(n, L, 4)`` to profile logits ``(n, W)`` and log counts ``(n, 1)``."""
+        from chrombpnet_core.models import load_model
+
+        return load_model(self.path)
+
+    def predict(self, source: Genome | Sequences, regions: Regions | None = None, *, batch_size: int = 64) -> Prediction:
+        """Predict profile and counts.
+
+        Parameters
+        ----------
+        source
+            A genome, or bare sequences: letters (one or several), base codes ``(n, L)`` or one-hot ``(n, L, 4)``.
+        regions
+            Of the genome, as for :func:`locate`. The model sees the ``input_length`` bp around a region's centre and
+            predicts the ``output_length`` bp around it, however wide the region itself is.
+        batch_size
+            Regions at a time.
+
+        Returns
+        -------
+        Prediction
+            With ``profile``, ``counts``, ``track``; in the order of the regions.
+
+        Raises
+        ------
+        InputError
+            Where a region's input leaves its chromosome, or a sequence is not ``input_length`` bp long.
+
+        Examples
+        --------
+        >>> import chrombpnet_core as cbp
+        >>> model, genome = cbp.open_model("chrombpnet_nobias.h5"), cbp.open_genome("genome.fa")
+        >>> prediction = model.predict(genome, ["chrA:701", "chrB:301"])
+        >>> prediction.profile.shape, prediction.counts.shape
+        ((2, 80), (2,))
+        >>> model.predict("ACGT" * 50).profile.shape
+        (1, 80)
+        """
+
+        from chrombpnet_core.api.regions import output_windows
+        from chrombpnet_core.api.results import Prediction
+        from chrombpnet_core.models import predict
+
+        codes, table, sizes = self._codes(source, regions)
+        predicted = predict(self.keras, codes, batch_size)
+        if not (np.isfinite(predicted.logits).all() and np.isfinite(predicted.log_counts).all()):
+            raise InputError(f"{self.path}: the model predicts values that are not finite", remedy="train it again")
+        windows = None if table is None else output_windows(table, self.output_length)
+        return Prediction(predicted.profiles, predicted.log_counts, windows, sizes)
+
+    def contributions(
+        self,
+        source: Genome | Sequences,
+        regions: Regions | None = None,
+        *,
+        head: Head = "profile",
+        seed: int = 1234,
+        references: int = 20,
+    ) -> Contributions:
+        """Compute how much each base adds to the counts or the profile (DeepSHAP).
+
+        Parameters
+        ----------
+        source, regions
+            As for :meth:`predict`.
+        head
+            ``counts`` or ``profile``.
+        seed
+            Of the dinucleotide shuffles that a sequence is compared with.
+        references
+            How many shuffles.
+
+        Returns
+        -------
+        Contributions
+            With ``actual`` and ``hypothetical``, ``(n, L, 4)``.
+
+        Raises
+        ------
+        InputError
+            As for :meth:`predict`; or where ``head`` is none of the two, or the model has a layer without a rule.
+
+        Examples
+        --------
+        >>> import chrombpnet_core as cbp
+        >>> model, genome = cbp.open_model("chrombpnet_nobias.h5"), cbp.open_genome("genome.fa")
+        >>> explained = model.contributions(genome, "chrA:701", head="counts", seed=1234)
+        >>> explained.actual.shape
+        (1, 200, 4)
+        """
+        from chrombpnet_core.api.regions import output_windows
+        from chrombpnet_core.api.results import Contributions
+        from chrombpnet_core.devices import find_device
+        from chrombpnet_core.interpret import HEADS, Explainer, explain_codes
+        from chrombpnet_core.models import load_model
+
+        if head not in HEADS:
+            raise InputError(f"head {head!r}", expected="counts or profile")
+        codes, table, sizes = self._codes(source, regions)
+        explainer = Explainer(load_model(self.path), [head], references, find_device())  # it changes the model that it gets
+        hypothetical = np.empty((*codes.shape, 4), np.float32)
+        for rows, scores in explain_codes(explainer, codes, references, seed):
+            hypothetical[rows] = scores[head]
+        windows = None if table is None else output_windows(table, self.input_length)
+        return Contributions(head, codes, hypothetical, windows, sizes)
+
+    def _codes(
+        self, source: Genome | Sequences, regions: Regions | None
+    ) -> tuple[Codes, pd.DataFrame | None, dict[str, int] | None]:
+        """Base codes ``(n, L)`` of what is asked for; the region table and the genome's sizes where there is a genome."""
+        from chrombpnet_core.genome import Genome
+
+        if not isinstance(source, Genome):
+            if regions is not None:
+                raise InputError("regions without a genome", expected="a genome from open_genome, then the regions")
+            return self._sequence_codes(source), None, None
+        if regions is None:
+            raise InputError("a genome without regions", expected="a place such as 'chrI:50,000', or a table")
+        from chrombpnet_core.api.regions import locate, region_text
+
+        table = locate(regions, source.sizes)
+        starts = (table["start"] + table["summit"]).to_numpy(dtype=np.int64) - self.input_length // 2
+        ends, lengths = starts + self.input_length, table["chrom"].map(source.sizes).to_numpy(dtype=np.int64)
+        outside = np.flatnonzero((starts < 0) | (ends > lengths))
+        if outside.size:
+            row = table.iloc[outside[0]]
+            raise InputError(
+                f"{outside.size:,} of {len(table):,} regions, such as "
+                f"{region_text(str(row['chrom']), int(row['start']), int(row['end']))}, are too near a chromosome end",
+                expected=f"{self.input_length:,} bp around the centre in the chromosome",
+                remedy="leave these regions out",
+            )
+        return source.windows(table["chrom"].to_numpy(), starts, self.input_length), table, dict(source.sizes)
+
+    def _sequence_codes(self, sequences: Sequences) -> Codes:
+        from chrombpnet_core.genome import codes_of
+
+        if isinstance(sequences, np.ndarray):
+            codes = _codes_of_array(sequences)
+        else:
+            letters = [sequences] if isinstance(sequences, str) else list(sequences)
+            wrong = [text for text in letters if len(text) != self.input_length]
+            if wrong or not letters:
+                raise self._wrong_length(len(wrong[0]) if wrong else 0)
+            codes = np.stack([codes_of(text) for text in letters])
+        if codes.shape[1] != self.input_length:
+            raise self._wrong_length(codes.shape[1])
+        return codes
+
+    def _wrong_length(self, length: int) -> InputError:
+        return InputError("sequences", expected=f"{self.input_length:,} bp, the model's input", found=f"{length:,} bp")
+
+
+def _codes_of_array(array: AnyArray) -> Codes:
+    if array.ndim == 2 and array.dtype == np.uint8:
+        return np.minimum(array, 4).astype(np.uint8)
+    if array.ndim == 3 and array.shape[2] == 4:
+        is_base = array.sum(axis=-1) == 1
+        if not (((array == 0) | (array == 1)).all() and (is_base | (array.sum(axis=-1) == 0)).all()):
+            raise InputError("one-hot sequences", expected="at most one 1 a position, else 0")
+        return np.where(is_base, array.argmax(axis=-1), 4).astype(np.uint8)
+    raise InputError(
+        f"sequences of shape {array.shape} and type {array.dtype}",
+        expected="letters, base codes uint8 (n, L), or one-hot (n, L, 4)",
+    )
+
+
+def open_model(path: str | os.PathLike[str]) -> Model:
+    """Open a model file of ours, of the reference program, or of bpnet-lite's layout.
+
+    Only weights and settings are read: no code in the file is run.
+
+    Parameters
+    ----------
+    path
+        Such as ``chrombpnet_nobias.h5``.
+
+    Returns
+    -------
+    Model
+        With ``predict`` and ``contributions``.
+
+    Raises
+    ------
+    InputError
+        Where it is no such file.
+
+    Examples
+    --------
+    >>> import chrombpnet_core as cbp
+    >>> model = cbp.open_model("chrombpnet_nobias.h5")
+    >>> model.kind, model.input_length, model.output_length
+    ('chrombpnet_nobias', 200, 80)
+    """
+    from chrombpnet_core.devices import configure, find_device
+
+    configure()
+    find_device()  # imports Keras, and hides what TensorFlow prints on import
+    from chrombpnet_core import models
+
+    opened = models.open_model(path)
+    model = Model(Path(path), opened.kind, opened.input_length, opened.output_length)
+    model.__dict__["keras"] = opened.keras
+    return model

@@ -1,0 +1,131 @@
+"""Places in a genome as people write them: ``chrI:50,000``, ``chrI:1-2,000``, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.genome import REGION_COLUMNS, same_chromosome
+
+__all__ = ["Regions", "locate", "output_windows", "region_text"]
+
+Regions: TypeAlias = str | Sequence[str] | pd.DataFrame
+"""One place, several, or a table with the columns ``chrom``, ``start``, ``end`` and, where it has one, ``summit``."""
+
+
+def locate(regions: Regions, sizes: Mapping[str, int] | None = None) -> pd.DataFrame:
+    """Turn places into a region table.
+
+    Parameters
+    ----------
+    regions
+        ``"chrI:50,000"`` is a base, counted from 1; ``"chrI:1-2,000"`` an interval, both ends included, as genome browsers
+        write it; a list of these; or a table with ``chrom``, ``start``, ``end`` (counted from 0, half-open) and ``summit``
+        (relative to ``start``; the middle where it is absent).
+    sizes
+        Chromosome → length in bp; a region must lie in its chromosome. None: not checked.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The ten narrowPeak columns of :data:`~chrombpnet_core.genome.REGION_COLUMNS`, index from 0. A region's centre, around
+        which models predict, is ``start + summit``.
+
+    Raises
+    ------
+    InputError
+        Where a place cannot be read, its chromosome is unknown, or it leaves its chromosome.
+
+    Examples
+    --------
+    >>> import chrombpnet_core as cbp
+    >>> cbp.locate(["chrI:50,000", "chrI:1-2,000"])[["chrom", "start", "end", "summit"]].values.tolist()
+    [['chrI', 49999, 50000, 0], ['chrI', 0, 2000, 1000]]
+    """
+    if isinstance(regions, pd.DataFrame):
+        table = _complete(regions)
+    else:
+        places = [regions] if isinstance(regions, str) else list(regions)
+        parsed = [_read_place(place) for place in places]
+        table = _complete(pd.DataFrame(parsed, columns=REGION_COLUMNS[:3]))
+    if not len(table):
+        raise InputError("no regions", expected="at least one place such as 'chrI:50,000'")
+    if sizes is not None:
+        _require_inside(table, sizes)
+    return table
+
+
+def region_text(chrom: str, start: int, end: int) -> str:
+    """Write an interval as genome browsers do.
+
+    Parameters
+    ----------
+    chrom
+        Its chromosome.
+    start, end
+        Counted from 0, half-open.
+
+    Returns
+    -------
+    str
+        Counted from 1, both ends included.
+
+    Examples
+    --------
+    >>> import chrombpnet_core as cbp
+    >>> cbp.region_text("chrI", 0, 2000)
+    'chrI:1-2,000'
+    """
+    return f"{chrom}:{start + 1:,}-{end:,}"
+
+
+def output_windows(table: pd.DataFrame, width: int) -> pd.DataFrame:
+    """Return ``chrom``, ``start`` and ``end`` of the windows of ``width`` bp around the regions' centres."""
+    starts = (table["start"] + table["summit"]).to_numpy(dtype=np.int64) - width // 2
+    return pd.DataFrame({"chrom": table["chrom"].to_numpy(), "start": starts, "end": starts + width})
+
+
+def _read_place(place: str) -> tuple[str, int, int]:
+    chrom, colon, numbers = place.strip().rpartition(":")
+    first, dash, last = numbers.replace(",", "").partition("-")
+    if not (chrom and colon and first.isdecimal() and (last.isdecimal() if dash else True)):
+        raise InputError(f"region {place!r}", expected="a place such as 'chrI:50,000' or 'chrI:1-2,000'")
+    start, end = int(first) - 1, int(last) if dash else int(first)
+    if start < 0 or end <= start:
+        raise InputError(f"region {place!r}", expected="bases counted from 1, the first not after the last")
+    return chrom, start, end
+
+
+def _complete(regions: pd.DataFrame) -> pd.DataFrame:
+    missing = [name for name in REGION_COLUMNS[:3] if name not in regions]
+    if missing:
+        raise InputError(f"the table of regions has no column {missing[0]!r}", expected="chrom, start, end")
+    table = regions.reset_index(drop=True)
+    middle = (table["end"] - table["start"]) // 2
+    summit = table["summit"].where(table["summit"] >= 0, middle) if "summit" in table else middle
+    others = {name: "." for name in REGION_COLUMNS[3:9] if name not in table}
+    return table.assign(**others, summit=summit.astype(np.int64))[REGION_COLUMNS]
+
+
+def _require_inside(table: pd.DataFrame, sizes: Mapping[str, int]) -> None:
+    for chrom, part in table.groupby("chrom", sort=False):
+        name = str(chrom)
+        if name not in sizes:
+            other = same_chromosome(name, dict(sizes))
+            known = ", ".join([*sizes][:5]) + (", …" if len(sizes) > 5 else "")
+            raise InputError(
+                f"chromosome {name} is not in the genome",
+                expected=f"one of {known}",
+                remedy=f"the genome calls it {other}" if other else "",
+            )
+        wrong = part[(part["start"] < 0) | (part["end"] > sizes[name])]
+        if len(wrong):
+            row = wrong.iloc[0]
+            raise InputError(
+                f"region {region_text(name, int(row['start']), int(row['end']))} leaves its chromosome",
+                expected=f"bases 1 to {sizes[name]:,} of {name}",
+            )

@@ -1,0 +1,228 @@
+"""What models say of regions: predictions and contributions, as tables, pictures and files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from chrombpnet_core._types import Codes, Floats
+from chrombpnet_core.api.coverage import only_region
+from chrombpnet_core.errors import InputError
+
+__all__ = ["Contributions", "Prediction"]
+
+Sizes = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model predicts for ``n`` regions or sequences; outputs are ``W`` bp wide.
+
+    Attributes
+    ----------
+    profile
+        Share of the insertions at each base, float32 ``(n, W)``; rows add up to 1.
+    log_counts
+        Predicted ln(1 + insertions), float32 ``(n,)``.
+    regions
+        ``chrom``, ``start``, ``end`` of the outputs; None of bare sequences.
+    sizes
+        Chromosome → length in bp of the genome; None of bare sequences.
+    """
+
+    profile: Floats
+    log_counts: Floats
+    regions: pd.DataFrame | None = None
+    sizes: Sizes | None = None
+
+    @property
+    def counts(self) -> Floats:
+        """Predicted insertions, exp(log counts) − 1, float64 ``(n,)``: what the count head is trained on, undone."""
+        from chrombpnet_core.models import counts_from_log
+
+        return counts_from_log(self.log_counts.astype(np.float64))
+
+    @property
+    def track(self) -> Floats:
+        """Predicted insertions per base, float32 ``(n, W)``: profile × exp(log counts), as ``pred_bw`` writes them.
+
+        A region's bases add up to ``counts`` + 1: the reference program leaves the 1 in, and its tracks are the measure.
+        """
+        from chrombpnet_core.models import reference_track
+
+        return reference_track(self.profile, self.log_counts)
+
+    @property
+    def region(self) -> str:
+        """The only region, as genome browsers write it."""
+        return only_region(_require_regions(self.regions))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Make a table: regions where there are some, ``counts``, ``log_counts``."""
+        numbers = pd.DataFrame({"counts": self.counts, "log_counts": self.log_counts})
+        return numbers if self.regions is None else pd.concat([self.regions, numbers], axis=1)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the prediction; the ending of the name chooses the form.
+
+        Parameters
+        ----------
+        path
+            ``.bw``: the track; ``.h5``: profiles and log counts as ``pred_bw`` writes them; ``.tsv``: :meth:`to_frame`;
+            ``.npz``: the arrays.
+
+        Returns
+        -------
+        pathlib.Path
+            Where it lies.
+        """
+        return _save(
+            path, {".bw": self._save_bigwig, ".h5": self._save_hdf5, ".tsv": self._save_table, ".npz": self._save_npz}
+        )
+
+    def _save_bigwig(self, path: Path) -> None:
+        _write_bigwig(path, self.regions, self.sizes, self.track)
+
+    def _save_hdf5(self, path: Path) -> None:
+        from chrombpnet_core.tracks import RegionPredictionsFile
+
+        regions = _require_regions(self.regions)
+        centres = regions["start"].to_numpy() + self.profile.shape[1] // 2
+        with RegionPredictionsFile(path, self.profile.shape[1]) as file:
+            file.append(regions["chrom"].to_numpy(), centres, np.ones(len(regions)), self.profile, self.log_counts)
+
+    def _save_table(self, path: Path) -> None:
+        self.to_frame().to_csv(path, sep="\t", index=False)
+
+    def _save_npz(self, path: Path) -> None:
+        np.savez(path, profile=self.profile, log_counts=self.log_counts)
+
+    def _repr_html_(self) -> str:
+        from chrombpnet_core.api.plot import html_of
+
+        return html_of(self, self.to_frame())
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """How much each base of ``n`` regions or sequences of ``L`` bp adds to a head's output, by DeepSHAP.
+
+    Attributes
+    ----------
+    head
+        ``counts`` or ``profile``.
+    codes
+        Base codes, uint8 ``(n, L)``.
+    hypothetical
+        What each of the four bases would add, float32 ``(n, L, 4)``.
+    regions
+        ``chrom``, ``start``, ``end`` of the inputs; None of bare sequences.
+    sizes
+        Chromosome → length in bp of the genome; None of bare sequences.
+    """
+
+    head: str
+    codes: Codes
+    hypothetical: Floats
+    regions: pd.DataFrame | None = None
+    sizes: Sizes | None = None
+
+    @property
+    def actual(self) -> Floats:
+        """What the base that is there adds, float32 ``(n, L, 4)``; 0 for the other three."""
+        from chrombpnet_core.interpret import actual_contributions
+
+        return actual_contributions(self.codes, self.hypothetical)
+
+    @property
+    def region(self) -> str:
+        """The only region, as genome browsers write it."""
+        return only_region(_require_regions(self.regions))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Make a table of one row a base: region, its ``position`` in the input, ``base``, ``contribution``."""
+        n, length = self.codes.shape
+        table = pd.DataFrame(
+            {
+                "sequence": np.repeat(np.arange(n), length),
+                "position": np.tile(np.arange(length), n),
+                "base": np.array(list("ACGTN"))[np.minimum(self.codes, 4).ravel()],
+                "contribution": self.actual.sum(axis=-1).ravel(),
+            }
+        )
+        if self.regions is not None:
+            starts = np.repeat(self.regions["start"].to_numpy(), length)
+            table.insert(0, "chrom", np.repeat(self.regions["chrom"].to_numpy(), length))
+            table["position"] += starts
+        return table
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the contributions; the ending of the name chooses the form.
+
+        Parameters
+        ----------
+        path
+            ``.h5``: what TF-MoDISco reads, as ``contribs_bw`` writes it but in float32; ``.bw``: the track of actual
+            contributions; ``.tsv``: :meth:`to_frame`; ``.npz``: the arrays.
+
+        Returns
+        -------
+        pathlib.Path
+            Where it lies.
+        """
+        return _save(
+            path, {".h5": self._save_hdf5, ".bw": self._save_bigwig, ".tsv": self._save_table, ".npz": self._save_npz}
+        )
+
+    def _save_hdf5(self, path: Path) -> None:
+        from chrombpnet_core.interpret import ContributionsFile
+
+        file = ContributionsFile(path, self.codes.shape[1], exact=True)
+        try:
+            file.append(self.codes, self.hypothetical)
+        finally:
+            file.close()
+
+    def _save_bigwig(self, path: Path) -> None:
+        _write_bigwig(path, self.regions, self.sizes, self.actual.sum(axis=-1))
+
+    def _save_table(self, path: Path) -> None:
+        self.to_frame().to_csv(path, sep="\t", index=False)
+
+    def _save_npz(self, path: Path) -> None:
+        np.savez(path, codes=self.codes, hypothetical=self.hypothetical)
+
+    def _repr_html_(self) -> str:
+        from chrombpnet_core.api.plot import html_of
+
+        totals = pd.DataFrame({"sum": self.actual.sum(axis=(1, 2))})
+        return html_of(self, totals if self.regions is None else pd.concat([self.regions, totals], axis=1))
+
+
+def _require_regions(regions: pd.DataFrame | None) -> pd.DataFrame:
+    if regions is None:
+        raise InputError("bare sequences lie in no region", remedy="give a genome and regions in place of sequences")
+    return regions
+
+
+def _save(path: str | os.PathLike[str], writers: dict[str, Callable[[Path], None]]) -> Path:
+    target = Path(path)
+    if target.suffix not in writers:
+        raise InputError(f"{target}: form {target.suffix or 'without an ending'}", expected=" or ".join(writers))
+    writers[target.suffix](target)
+    return target
+
+
+def _write_bigwig(path: Path, regions: pd.DataFrame | None, sizes: Sizes | None, values: Floats) -> None:
+    """Write values per base ``(n, W)``; a base that several regions hold takes that of the nearest centre."""
+    from chrombpnet_core.tracks import place_regions, write_track
+
+    table, width = _require_regions(regions), values.shape[1]
+    centres = table["start"].to_numpy() + width // 2
+    placement = place_regions(table["chrom"].to_numpy(), centres, width, dict(sizes or {}))
+    write_track(path, dict(sizes or {}), placement, lambda rows: values[rows])
