@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import struct
 
-import google_crc32c
-
 __all__ = ["RECORD_HEAD", "RECORD_TAIL", "as_tfrecord", "masked_crc32c"]
 
 
@@ -26,6 +24,8 @@ def masked_crc32c(data: bytes) -> int:
     int
         32 bits.
     """
+    import google_crc32c  # the light core does without it
+
     crc = int(google_crc32c.value(data))
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 

@@ -11,13 +11,8 @@ if TYPE_CHECKING:
     from chrombpnet_core.tracks.coverage import Coverage
     from chrombpnet_core.tracks.insertions import insertion_pfm, run_lengths, write_insertions
     from chrombpnet_core.tracks.merge import check_coverage_sizes, merge_bigwigs
-    from chrombpnet_core.tracks.predicted import (
-        RegionPredictionsFile,
-        TrackPlacement,
-        place_regions,
-        predict_regions,
-        write_track,
-    )
+    from chrombpnet_core.tracks.placement import TrackPlacement, place_regions, write_track
+    from chrombpnet_core.tracks.predictions import RegionPredictionsFile, predict_regions
     from chrombpnet_core.tracks.rows_on_disk import RowsOnDisk
     from chrombpnet_core.tracks.statistics import track_statistics, write_track_statistics
 

@@ -1,23 +1,22 @@
-"""Cut sites → bigWig of insertions per base; windows of a bigWig; the motif around insertions as quality control."""
+"""Values per base of a bigWig: whole chromosomes, windows, sums over regions."""
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
-import pyBigWig
+import numpy.typing as npt
 
+from chrombpnet_core._types import Floats, Ints
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import require_file
 from chrombpnet_core.genome import Naming
 
 __all__ = ["Coverage"]
 
-log = logging.getLogger(__name__)
-
-_BLOCK = 1 << 20  # bases or intervals handled at a time
+_BLOCK = 1 << 20  # bases read at a time
 _ROWS = 4096  # windows summed at a time
 
 
@@ -28,83 +27,116 @@ class Coverage:
     ----------
     path
         A bigWig file.
-    naming, sizes
-        How its chromosome names are read, and the genome's chromosomes; without them, as they are.
+    naming
+        How its chromosome names are read; without it, as they are.
+    sizes
+        The genome's chromosomes, by which names are read.
 
     Attributes
     ----------
+    path
+        The file.
     sizes
-        Chromosome → length in bp, of those that the file has.
+        Chromosome → length in bp, of those that the file has, by the genome's names.
 
     Raises
     ------
     InputError
         Where it is no bigWig.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from chrombpnet_core.formats import Intervals, write_bigwig
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = pathlib.Path(folder.name, "insertions.bw")
+    >>> _ = write_bigwig(path, {"chrI": 9}, [Intervals("chrI", np.array([2]), np.array([4]), np.array([5], "f4"))], 1)
+    >>> with Coverage(path) as coverage:
+    ...     print(coverage.windows(["chrI"], [1], 4), coverage.region_sums(["chrI"], [3], 4))
+    [[0. 5. 5. 0.]] [10.]
+    >>> folder.cleanup()
     """
 
     def __init__(
         self, path: str | os.PathLike[str], naming: Naming | None = None, sizes: Mapping[str, int] | None = None
     ) -> None:
         self.path = str(require_file(path, "bigWig"))
-        try:
-            self._bigwig = pyBigWig.open(self.path)
-            usable = self._bigwig.isBigWig()
-            found: dict[str, int] = dict(self._bigwig.chroms())
-        except RuntimeError:
-            usable = False
-        if not usable:
-            raise InputError(f"{self.path}: cannot be read as bigWig")
-        changed = (naming or Naming()).translate(found, sizes or {})
-        self._names = {changed.get(name, name): name for name in found}
-        self.sizes = {changed.get(name, name): size for name, size in found.items()}
-        self._loaded: tuple[str, np.ndarray] | None = None
+        self._bigwig = _open(self.path)
+        in_file: dict[str, int] = dict(self._bigwig.chroms())
+        changed = (naming or Naming()).translate(in_file, sizes or {})
+        self._names = {changed.get(name, name): name for name in in_file}
+        self.sizes = {changed.get(name, name): size for name, size in in_file.items()}
+        self._loaded: tuple[str, Floats] | None = None
 
-    def chromosome(self, chrom: str) -> np.ndarray:
-        """All values of a chromosome, float32 ``(size,)``, not to be changed; empty for one that the file lacks."""
+    def chromosome(self, chrom: str) -> Floats:
+        """Read all values of a chromosome, float32 ``(size,)``, not to be changed; empty for one that the file lacks."""
         if self._loaded is None or self._loaded[0] != chrom:
             self._loaded = None  # let go of the one before first
             values = np.zeros(self.sizes.get(chrom, 0), dtype=np.float32)
             for start in range(0, len(values), _BLOCK):
                 # a bigWig without any entry gives an empty list here
                 end = min(start + _BLOCK, len(values))
-                part = np.asarray(self._bigwig.values(self._names[chrom], start, end, numpy=True))
-                values[start : start + len(part)] = np.where(np.isnan(part), 0, part)
+                block = np.asarray(self._bigwig.values(self._names[chrom], start, end, numpy=True))
+                values[start : start + len(block)] = np.where(np.isnan(block), 0, block)
             self._loaded = chrom, values
         return self._loaded[1]
 
-    def windows(self, chroms: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:
-        """Values of windows, float32 ``(n, width)``, in the order given; 0 beyond the ends of a chromosome.
+    def windows(self, chroms: npt.ArrayLike, starts: npt.ArrayLike, width: int) -> Floats:
+        """Read windows.
 
         Parameters
         ----------
-        chroms, starts
-            Chromosome names and first positions, ``(n,)``, in any order.
+        chroms
+            Chromosome names, ``(n,)``, in any order.
+        starts
+            First positions, ``(n,)``.
         width
-            In bp.
+            Of every window in bp.
+
+        Returns
+        -------
+        ndarray
+            Values, float32 ``(n, width)``, in the order given; 0 beyond the ends of a chromosome.
         """
-        values = np.zeros((len(starts), width), dtype=np.float32)
-        for rows, part in self._parts(chroms, starts, width):
-            values[rows] = part
+        first = np.asarray(starts, dtype=np.int64)
+        values = np.zeros((len(first), width), dtype=np.float32)
+        for rows, block in self._blocks(chroms, first, width):
+            values[rows] = block
         return values
 
-    def region_sums(self, chroms: np.ndarray, centres: np.ndarray, width: int) -> np.ndarray:
-        """Sums over ``[centre - width // 2, centre - width // 2 + width)``, float64 ``(n,)``, in the order given."""
-        sums = np.zeros(len(centres))
-        for rows, part in self._parts(chroms, np.asarray(centres) - width // 2, width):
-            sums[rows] = part.sum(axis=1, dtype=np.float64)
+    def region_sums(self, chroms: npt.ArrayLike, centres: npt.ArrayLike, width: int) -> Floats:
+        """Sum the values over windows ``[centre - width // 2, centre - width // 2 + width)``.
+
+        Parameters
+        ----------
+        chroms
+            Chromosome names, ``(n,)``, in any order.
+        centres
+            Positions, ``(n,)``.
+        width
+            Of every window in bp.
+
+        Returns
+        -------
+        ndarray
+            float64 ``(n,)``, in the order given.
+        """
+        first = np.asarray(centres, dtype=np.int64) - width // 2
+        sums = np.zeros(len(first))
+        for rows, block in self._blocks(chroms, first, width):
+            sums[rows] = block.sum(axis=1, dtype=np.float64)
         return sums
 
-    def _parts(self, chroms: np.ndarray, starts: np.ndarray, width: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Rows of some windows of one chromosome and their values ``(rows, width)``."""
-        starts = np.asarray(starts, dtype=np.int64)
+    def _blocks(self, chroms: npt.ArrayLike, starts: Ints, width: int) -> Iterator[tuple[Ints, Floats]]:
+        """Read windows in blocks of one chromosome: their rows, and values ``(rows, width)``."""
         names, group = np.unique(np.asarray(chroms).astype(str), return_inverse=True)
         order = np.argsort(group, kind="stable")
         lasts = np.cumsum(np.bincount(group, minlength=len(names))).tolist()
         for chrom, first, last in zip(names, [0, *lasts], lasts, strict=False):
             dense = self.chromosome(str(chrom))
-            for at in range(first, last, _ROWS):
-                rows = order[at : min(at + _ROWS, last)]
-                yield rows, _gather(dense, starts[rows], width)
+            for begin in range(first, last, _ROWS):
+                rows = order[begin : min(begin + _ROWS, last)]
+                yield rows, _windows(dense, starts[rows], width)
 
     def close(self) -> None:
         """Close the file."""
@@ -118,8 +150,21 @@ class Coverage:
         self.close()
 
 
-def _gather(dense: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:
-    """Windows ``(n, width)`` of a dense array, 0 beyond its ends."""
+def _open(path: str) -> Any:
+    """Open a bigWig."""
+    import pyBigWig
+
+    try:
+        bigwig = pyBigWig.open(path)
+        if bigwig.isBigWig():
+            return bigwig
+    except RuntimeError:
+        pass
+    raise InputError(f"{path}: cannot be read as bigWig")
+
+
+def _windows(dense: Floats, starts: Ints, width: int) -> Floats:
+    """Cut windows ``(n, width)`` of a dense array, 0 beyond its ends."""
     values = np.zeros((len(starts), width), dtype=dense.dtype)
     whole = (starts >= 0) & (starts + width <= len(dense))
     if whole.any():

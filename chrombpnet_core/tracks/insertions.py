@@ -1,4 +1,4 @@
-"""TODO."""
+"""Insertions per base: cut sites counted and written as bigWig; base frequencies around them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from chrombpnet_core._types import Floats, Ints
 from chrombpnet_core.formats import Intervals, write_bigwig
 from chrombpnet_core.genome import Genome
 from chrombpnet_core.progress import track
 from chrombpnet_core.reads import SpilledReads
-from chrombpnet_core.tracks import _compiled
+from chrombpnet_core.tracks import _insertion_loops
 from chrombpnet_core.tracks.coverage import Coverage
 
 __all__ = ["insertion_pfm", "run_lengths", "write_insertions"]
@@ -24,8 +25,8 @@ _WINDOW = 1 << 26  # bases counted at a time: 256 MiB
 _MANY_OUTSIDE = 1e-3  # of the insertions
 
 
-def run_lengths(counts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Counts per base as intervals, where bases that count 0 are left out.
+def run_lengths(counts: Ints) -> Iterator[tuple[Ints, Ints, Floats]]:
+    """Turn counts per base into intervals of one count; bases that count 0 are left out.
 
     Parameters
     ----------
@@ -34,15 +35,15 @@ def run_lengths(counts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np
 
     Yields
     ------
-    Starts and ends, int64 ``(m,)``, and counts, float32 ``(m,)``, of the longest intervals of one count, sorted; in parts.
+    tuple
+        Starts and ends, int64 ``(m,)``, and counts, float32 ``(m,)``, of some of the longest such intervals, sorted.
     """
-
-    at = 0
-    while at < len(counts):
+    position = 0
+    while position < len(counts):
         starts, ends = np.empty(_BLOCK, dtype=np.int64), np.empty(_BLOCK, dtype=np.int64)
         values = np.empty(_BLOCK, dtype=np.float32)
-        found, at = _compiled.take_runs(counts, at, starts, ends, values)
-        yield starts[:found], ends[:found], values[:found]
+        runs, position = _insertion_loops.take_runs(counts, position, starts, ends, values)
+        yield starts[:runs], ends[:runs], values[:runs]
 
 
 def write_insertions(
@@ -53,7 +54,7 @@ def write_insertions(
     path: str | os.PathLike[str],
     threads: int | None = None,
 ) -> dict[str, object]:
-    """Write insertions per base; the file appears whole or not at all.
+    """Count insertions per base and write them as bigWig; the file appears whole or not at all.
 
     Parameters
     ----------
@@ -61,8 +62,10 @@ def write_insertions(
         The reads.
     sizes
         Chromosome → length in bp; all of them are in the header.
-    delta_plus, delta_minus
-        Added to the plus ``start`` and the minus ``end``; see :attr:`~chrombpnet_core.reads.ShiftEstimate.deltas`.
+    delta_plus
+        Added to the ``start`` of reads on the plus strand; see :attr:`~chrombpnet_core.reads.ShiftEstimate.deltas`.
+    delta_minus
+        Added to the ``end`` of reads on the minus strand.
     path
         Where the bigWig goes.
     threads
@@ -70,8 +73,9 @@ def write_insertions(
 
     Returns
     -------
-    ``insertions``, ``outside`` (positions that fell off a chromosome's end and are dropped), ``positions`` (bases with
-    an insertion), ``insertions_by_chromosome``.
+    dict
+        ``insertions``, ``outside`` (positions that fell off a chromosome's end and are dropped), ``positions`` (bases with
+        an insertion), ``insertions_by_chromosome``.
 
     Raises
     ------
@@ -98,8 +102,7 @@ def write_insertions(
 def _intervals(
     spilled: SpilledReads, sizes: dict[str, int], shifts: dict[str, int], inside: dict[str, int]
 ) -> Iterator[Intervals]:
-    """Insertions as intervals, counted window by window; ``inside`` is filled with their numbers by chromosome."""
-
+    """Count insertions window by window, as intervals; ``inside`` is filled with their numbers by chromosome."""
     reads = spilled.counts
     room = np.zeros(min(_WINDOW, max(sizes.values())), dtype=np.uint32)
     for chrom in track(sizes, "writing the bigWig", unit="chromosomes"):
@@ -107,13 +110,13 @@ def _intervals(
             counts = room[: sizes[chrom] - first]
             for strand, shift in shifts.items():
                 for positions in spilled.pieces(chrom, strand):
-                    inside[chrom] += _compiled.count_sites(counts, positions, shift - first)
+                    inside[chrom] += _insertion_loops.count_sites(counts, positions, shift - first)
             for starts, ends, values in run_lengths(counts):
                 yield Intervals(chrom, starts + first, ends + first, values)
 
 
-def insertion_pfm(coverage: Coverage, genome: Genome, chrom: str, width: int = 24) -> np.ndarray:
-    """Base frequencies around the insertions of a chromosome, weighted by count.
+def insertion_pfm(coverage: Coverage, genome: Genome, chrom: str, width: int = 24) -> Floats:
+    """Compute base frequencies around the insertions of a chromosome, weighted by count.
 
     Parameters
     ----------
@@ -128,7 +131,8 @@ def insertion_pfm(coverage: Coverage, genome: Genome, chrom: str, width: int = 2
 
     Returns
     -------
-    float64 ``(width, 4)``; rows add up to 1, and are 0.25 throughout where there are no insertions.
+    ndarray
+        float64 ``(width, 4)``; rows add up to 1, and are 0.25 throughout where there are no insertions.
     """
     dense, codes = coverage.chromosome(chrom), genome.codes(chrom)
     size = min(len(dense), len(codes))
@@ -136,7 +140,8 @@ def insertion_pfm(coverage: Coverage, genome: Genome, chrom: str, width: int = 2
     for block in range(0, max(size - width + 1, 0), _BLOCK):
         middle = block + width // 2
         sites = middle + np.flatnonzero(dense[middle : min(block + _BLOCK, size - width + 1) + width // 2])
-        for at in range(width):
-            counts[at] += np.bincount(codes[sites - width // 2 + at], weights=dense[sites], minlength=5)
+        for position in range(width):
+            counts[position] += np.bincount(codes[sites - width // 2 + position], weights=dense[sites], minlength=5)
     totals = counts[:, :4].sum(axis=1, keepdims=True)
-    return np.divide(counts[:, :4], totals, out=np.full((width, 4), 0.25), where=totals > 0)
+    frequencies: Floats = np.divide(counts[:, :4], totals, out=np.full((width, 4), 0.25), where=totals > 0)
+    return frequencies

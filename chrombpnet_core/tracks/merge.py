@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 import numpy as np
 
+from chrombpnet_core._types import Floats
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import Intervals, covered_bases, write_bigwig
 from chrombpnet_core.genome import Naming
@@ -23,7 +24,19 @@ _BLOCK = 1 << 22  # intervals handed over at a time
 
 
 def check_coverage_sizes(coverage: Coverage, sizes: dict[str, int]) -> list[str]:
-    """The chromosomes of ``sizes`` that a bigWig lacks, warned about.
+    """Compare the chromosomes of a bigWig with the genome's; those that it lacks are warned about.
+
+    Parameters
+    ----------
+    coverage
+        The bigWig.
+    sizes
+        The genome's chromosomes → length in bp.
+
+    Returns
+    -------
+    list of str
+        Chromosomes of the genome that the bigWig lacks.
 
     Raises
     ------
@@ -31,12 +44,12 @@ def check_coverage_sizes(coverage: Coverage, sizes: dict[str, int]) -> list[str]
         Where a chromosome has another length than in ``sizes``, or none of them is there.
     """
     for chrom, size in sizes.items():
-        found = coverage.sizes.get(chrom, size)
-        if found != size:
+        in_bigwig = coverage.sizes.get(chrom, size)
+        if in_bigwig != size:
             raise InputError(
                 f"{coverage.path}: length of chromosome {chrom}",
                 expected=f"{size:,} bp as in the genome",
-                found=f"{found:,} bp",
+                found=f"{in_bigwig:,} bp",
                 remedy="use the bigWig and the genome of the same assembly",
             )
     missing = [chrom for chrom in sizes if chrom not in coverage.sizes]
@@ -45,7 +58,7 @@ def check_coverage_sizes(coverage: Coverage, sizes: dict[str, int]) -> list[str]
             f"{coverage.path}: has none of the genome's chromosomes",
             expected=", ".join([*sizes][:3]),
             found=", ".join([*coverage.sizes][:3]) or "no chromosomes",
-            remedy="give --alias auto, or rename one side's",
+            remedy='give `alias="auto"`, or rename the chromosomes of one',
         )
     if missing:
         log.warning(
@@ -82,7 +95,8 @@ def merge_bigwigs(
 
     Returns
     -------
-    ``insertions`` (their sum), ``positions`` (bases with a value), ``insertions_by_chromosome``.
+    dict
+        ``insertions`` (their sum), ``positions`` (bases with a value), ``insertions_by_chromosome``.
 
     Raises
     ------
@@ -102,7 +116,7 @@ def merge_bigwigs(
 
 
 def _merged_intervals(inputs: list[Coverage], sizes: dict[str, int], totals: dict[str, float]) -> Iterator[Intervals]:
-    """Sums as intervals, chromosome by chromosome; ``totals`` is filled with the insertions of each."""
+    """Sum chromosome by chromosome, as intervals; ``totals`` is filled with the insertions of each."""
     for chrom, size in track(sizes.items(), "reading the bigWig", unit="chromosomes"):
         values = _summed(inputs, chrom, size)
         totals[chrom] = float(values.sum(dtype=np.float64))
@@ -111,24 +125,25 @@ def _merged_intervals(inputs: list[Coverage], sizes: dict[str, int], totals: dic
         raise InputError(f"{', '.join(coverage.path for coverage in inputs)}: no insertions on the chromosomes in use")
 
 
-def _summed(inputs: list[Coverage], chrom: str, size: int) -> np.ndarray:
+def _summed(inputs: list[Coverage], chrom: str, size: int) -> Floats:
+    """Sum of the bigWigs on a chromosome."""
     values = np.zeros(size, dtype=np.float32)
     for coverage in inputs:
-        part = coverage.chromosome(chrom)
-        bad = np.flatnonzero(~np.isfinite(part) | (part < 0))
+        insertions = coverage.chromosome(chrom)
+        bad = np.flatnonzero(~np.isfinite(insertions) | (insertions < 0))
         if bad.size:
             raise InputError(
                 f"{coverage.path}: {chrom}:{bad[0] + 1:,}",
                 expected="insertions per base, 0 or more",
-                found=f"{part[bad[0]]:g}",
+                found=f"{insertions[bad[0]]:g}",
                 remedy="give raw unstranded counts, not log ratios or differences",
             )
-        values[: len(part)] += part
+        values[: len(insertions)] += insertions
     return values
 
 
-def _runs(chrom: str, values: np.ndarray) -> Iterator[Intervals]:
-    """The longest runs of one value, zeros left out."""
+def _runs(chrom: str, values: Floats) -> Iterator[Intervals]:
+    """Find the longest runs of one value, zeros left out."""
     first = np.flatnonzero(np.diff(values, prepend=np.nan) != 0)
     ends = np.append(first[1:], len(values))
     kept = values[first] != 0

@@ -22,7 +22,7 @@ from chrombpnet_core.tracks import (
     write_track,
     write_track_statistics,
 )
-from chrombpnet_core.tracks import predicted as tracks
+from chrombpnet_core.tracks import placement as placement_module
 
 SIZES = {"chr2": 120, "chr10": 90, "chrEmpty": 7, "chr1": 60}
 REGIONS = st.lists(st.tuples(st.sampled_from(["chr1", "chr2", "chr10"]), st.floats(0, 1)), min_size=1, max_size=40)
@@ -57,7 +57,7 @@ def test_a_base_has_the_value_of_the_nearest_centre(tmp_path_factory, regions, w
     chroms, centres = placed(regions, width)
     values = np.random.default_rng(len(regions)).random((len(regions), width), dtype=np.float32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tracks, "_ROWS", block)
+        patch.setattr(placement_module, "_ROWS", block)
         placement = place_regions(chroms, centres, width, SIZES)
         write_track(folder / "x.bw", SIZES, placement, lambda rows: values[rows])
     with pyBigWig.open(str(folder / "x.bw")) as bigwig:
@@ -135,17 +135,17 @@ def spilled_track(folder, count, width=1000):
     """Write the track of ``count`` windows in random order; peak memory in bytes, statistics, a centre and its values."""
     sizes = {"chr1": count * 1100 + width}
     centres = np.random.default_rng(4).permutation(count) * 1100 + width
-    block = np.random.default_rng(5).random((tracks._ROWS, width), dtype=np.float32)
+    block = np.random.default_rng(5).random((placement_module._ROWS, width), dtype=np.float32)
     tracemalloc.start()
     try:
         with RowsOnDisk(folder, width) as rows:
-            for at in range(0, count, tracks._ROWS):
-                part = np.arange(at, min(at + tracks._ROWS, count))
+            for at in range(0, count, placement_module._ROWS):
+                part = np.arange(at, min(at + placement_module._ROWS, count))
                 rows.write(part, block[: len(part)])
             placement = place_regions(np.full(count, "chr1", dtype=object), centres, width, sizes)
             write_track(folder / "x.bw", sizes, placement, rows.read, threads=1)
             found = track_statistics(lambda: (part.values for part in placement.values(rows.read)))
-        return tracemalloc.get_traced_memory()[1], found, int(centres[tracks._ROWS + 7]), block[7]
+        return tracemalloc.get_traced_memory()[1], found, int(centres[placement_module._ROWS + 7]), block[7]
     finally:
         tracemalloc.stop()
 
