@@ -87,10 +87,14 @@ def motif_footprint(
 
     Parameters
     ----------
-    name, letters
-        Name and sequence of the motif. An enzyme's own gets a line at the maximum below which bias counts as corrected.
-    profile, control
-        Footprints with and without it, ``(W,)``.
+    name
+        Name of the motif. An enzyme's own gets a line at the maximum below which bias counts as corrected.
+    letters
+        Its sequence.
+    profile
+        Footprint with the motif, ``(W,)``.
+    control
+        Footprint of the same sequences without it, ``(W,)``.
     ylim
         Limits of the y axis; by default from 0 to the highest point.
     label

@@ -12,7 +12,17 @@ __all__ = ["read_limits"]
 
 
 def read_limits(limits: str | Sequence[float | str] | None) -> tuple[float, float] | None:
-    """Lower and upper limit of ``--ylim``: two numbers, or text such as ``0,0.01`` or ``(0, 0.01)``; None stays None.
+    """Read the lower and upper limit of an axis.
+
+    Parameters
+    ----------
+    limits
+        Two numbers, or text such as ``0,0.01`` or ``(0, 0.01)``; None for limits that follow from the curves.
+
+    Returns
+    -------
+    tuple of float or None
+        The smaller and the larger limit.
 
     Raises
     ------
@@ -27,5 +37,5 @@ def read_limits(limits: str | Sequence[float | str] | None) -> tuple[float, floa
     except ValueError:
         low = high = math.nan
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise InputError("--ylim", expected="two numbers, the smaller first, such as 0,0.01", found=str(limits))
+        raise InputError("`ylim`", expected="two numbers, the smaller first, such as 0,0.01", found=str(limits))
     return low, high

@@ -57,13 +57,17 @@ def locus(
 
     Parameters
     ----------
-    predicted, observed
-        Insertions per base, ``(W,)``; either may be None.
+    predicted
+        Predicted insertions per base, ``(W,)``, or None.
+    observed
+        Observed insertions per base, ``(W,)``, or None.
     contributions
         What each base contributes, ``(L, 4)``, bases A, C, G, T, 0 but for the base that is there; its middle is the
         profiles' middle. None: no letters.
-    chrom, start
-        Where the profiles begin, 0-based; without ``chrom`` positions count from ``start``.
+    chrom
+        Chromosome of the region; without it positions count from ``start``.
+    start
+        Where the profiles begin, 0-based.
     window
         First base and the one behind the last, 0-based, whose letters are drawn.
     title
@@ -104,7 +108,7 @@ def locus(
 
 
 def _panels(width: int, tracks: int, letters: bool) -> tuple[NotebookFigure, list[Axes], Axes | None]:
-    """A figure as wide as the region asks for, with a panel for each profile, and one for letters."""
+    """Make a figure as wide as the region asks for, with a panel for each profile, and one for letters."""
     heights = [_TRACK_HEIGHT] * tracks + [_LETTERS_HEIGHT] * letters
     inches = float(np.clip(_BASE_WIDTH * width + 1.0, _NARROWEST, _WIDEST))
     figure = NotebookFigure(figsize=(inches, sum(heights) + _MARGINS), layout="constrained")
@@ -147,7 +151,7 @@ def _region(chrom: str, start: int, end: int) -> str:
 
 
 def _busiest(letters: Floats, first: int, low: int, high: int) -> tuple[int, int]:
-    """The window within ``low`` to ``high`` with the largest contributions, or all of it where letters have room.
+    """Find the window within ``low`` to ``high`` with the largest contributions; all of it where letters have room.
 
     ``first`` is the coordinate of the first letter. Of windows alike the one nearest the middle is taken.
     """

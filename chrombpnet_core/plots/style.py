@@ -132,7 +132,9 @@ def one_panel(width: float, height: float, title: str = "") -> tuple[NotebookFig
 
     Parameters
     ----------
-    width, height
+    width
+        Inches.
+    height
         Inches.
     title
         Above the panel, at the left.
@@ -159,7 +161,7 @@ def legend_above(axes: Axes, columns: int = 3, **options: Any) -> None:
         Panel whose labelled lines are named.
     columns
         Entries side by side.
-    options
+    **options
         Others of :meth:`matplotlib.axes.Axes.legend`.
     """
     place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "handlelength": 1.4}

@@ -104,8 +104,10 @@ def igv_json(tracks: Sequence[BrowserTrack], reference: BrowserGenome, locus: st
 
     Parameters
     ----------
-    tracks, reference
-        What to show, on what.
+    tracks
+        What to show.
+    reference
+        The genome to show it on.
     locus
         Region to open, such as ``chr1:100-200``.
     base
@@ -149,8 +151,10 @@ def igv_xml(tracks: Sequence[BrowserTrack], reference: BrowserGenome, locus: str
 
     Parameters
     ----------
-    tracks, reference
-        What to show, on what.
+    tracks
+        What to show.
+    reference
+        The genome to show it on.
     locus
         Region to open, such as ``chr1:100-200``.
 
@@ -225,7 +229,7 @@ def ucsc_hub(tracks: Sequence[BrowserTrack], assembly: str, title: str, email: s
 
 
 def _group_stanzas(tracks: Sequence[BrowserTrack], group: str, number: int, title: str) -> list[dict[str, str]]:
-    """A hub's settings of tracks that share a scale: those of the composite track, then of each."""
+    """Make the settings of tracks that share a scale: those of the composite track, then of each."""
     parent = f"group{number}"
     composite = {
         "track": parent,

@@ -84,7 +84,7 @@ def _row(row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
 
 
 def _address(report: str) -> str:
-    """A relative address, made safe, or one of the web; a bucket's own, such as ``gs://``, no browser opens."""
+    """Make a relative address safe, keep one of the web; a bucket's own, such as ``gs://``, no browser opens."""
     return _web(report) if "://" in report else "./" + quote(report) if report else ""
 
 

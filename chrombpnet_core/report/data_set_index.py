@@ -71,10 +71,10 @@ def _row(folder: str, content: Mapping[str, Any], keys: Sequence[str]) -> dict[s
 
 
 def _natural(text: str) -> list[str | int]:
-    """A key that sorts ``set 9`` before ``set 10``; words and numbers take turns in it."""
+    """Make a key that sorts ``set 9`` before ``set 10``; words and numbers take turns in it."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", text.lower())]
 
 
 def _quoted(path: str) -> str:
-    """A path as a relative address: a name such as ``a:b`` must not look like a scheme."""
+    """Quote a path as a relative address: a name such as ``a:b`` must not look like a scheme."""
     return "./" + quote(path)

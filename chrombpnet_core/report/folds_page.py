@@ -94,13 +94,13 @@ def render_folds(content: FoldsContent) -> str:
 
 
 def _safe_link(link: str) -> str:
-    """A relative address or one of the web; nothing else, such as ``javascript:``."""
+    """Keep a relative address or one of the web; nothing else, such as ``javascript:``."""
     scheme = link.split(":", 1)[0] if ":" in link.split("/", 1)[0] else ""
     return link if scheme in ("", "https", "http") else ""
 
 
 def _row(content: FoldsContent, metric: FoldMetric, spread: Mapping[str, float]) -> dict[str, Any]:
-    """A number of all folds, its mean and median."""
+    """Format a number of all folds, its mean and median."""
     return {
         "title": metric.title,
         "mean": format_spread(spread, metric.digits),
@@ -110,14 +110,14 @@ def _row(content: FoldsContent, metric: FoldMetric, spread: Mapping[str, float])
 
 
 def _cell(value: float | None, metric: FoldMetric) -> tuple[str, str]:
-    """A number, and its status where it misses its threshold."""
+    """Format a number, and give its status where it misses its threshold."""
     judged = round(value, 3) if value is not None and metric.rule == "footprint" else value  # as the threshold has it
     status = THRESHOLDS[metric.rule].status(judged) if metric.rule and judged is not None else ""
     return format_number(value, metric.digits), status if status in ("warn", "fail") else ""
 
 
 def _strip(content: FoldsContent, metric: FoldMetric, spread: Mapping[str, float]) -> dict[str, Any]:
-    """A line with a dot for each fold, places in percent of its width; its mean, and the threshold where there is one."""
+    """Place a dot for each fold on a line, in percent of its width; the mean, and the threshold where there is one."""
     values = {fold.name: value for fold in content.folds if (value := fold.value(metric)) is not None}
     threshold, digits = THRESHOLDS[metric.rule].good if metric.rule else None, metric.digits
     marks = [*values.values(), *([] if threshold is None else [threshold])]
@@ -140,7 +140,7 @@ def _strip(content: FoldsContent, metric: FoldMetric, spread: Mapping[str, float
 
 
 def _matrix(name: str, correlations: Mapping[str, Any], folds: Sequence[str]) -> dict[str, Any]:
-    """A table of folds against folds: the first number above the diagonal, the second, or the same again, below it."""
+    """Make a table of folds against folds: the first number above the diagonal, the second, or the same again, below it."""
     above, below, *_ = [key for key in _CORRELATIONS if key in correlations] * 2
     r_of: dict[tuple[int, int], float | None] = {}
     for (i, j), first, second in zip(correlations["pairs"], correlations[above], correlations[below], strict=True):
@@ -161,12 +161,12 @@ def _matrix(name: str, correlations: Mapping[str, Any], folds: Sequence[str]) ->
 
 
 def _tinted(r: float | None) -> tuple[str, int]:
-    """A correlation and how strongly its cell is coloured, in percent."""
+    """Format a correlation, and say how strongly its cell is coloured, in percent."""
     return format_number(r), 0 if r is None else round(45 * max(r, 0.0) ** 2)
 
 
 def _sweep(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The table of bias threshold factors."""
+    """Make the table of bias threshold factors."""
     columns = [key for key in _SWEEP_COLUMNS if any(key in row for row in rows)]
     return {
         "headers": [_SWEEP_COLUMNS[key] for key in columns],
@@ -181,7 +181,7 @@ def _sweep(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    """A cell of the table of factors."""
+    """Format a cell of the table of factors."""
     if isinstance(value, list | tuple):
         return ", ".join(map(_text, value)) or "none"
     return format_number(value) if isinstance(value, float) else "–" if value is None else str(value)

@@ -67,9 +67,10 @@ def gc_match_of_regions(
 
     Parameters
     ----------
-    peaks, candidates
-        Tables with a column ``gc``, of :func:`~chrombpnet_core.training_data.peak_gc` and
-        :func:`~chrombpnet_core.training_data.candidates`.
+    peaks
+        Table of :func:`~chrombpnet_core.training_data.peak_gc`, with a column ``gc``.
+    candidates
+        Table of the windows that might be nonpeaks, with a column ``gc``.
     nonpeaks
         Table of :func:`~chrombpnet_core.training_data.sample_nonpeaks`.
     stats

@@ -19,7 +19,7 @@ def render_page(template: str, **values: Any) -> str:
     ----------
     template
         Name of its file.
-    values
+    **values
         What it shows: as text, never taken as markup, unless it is :class:`markupsafe.Markup`.
 
     Returns

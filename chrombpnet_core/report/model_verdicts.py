@@ -130,26 +130,26 @@ def _without_motifs(key: str, title: str, wanted: str, model: str, head: str) ->
 
 
 def _best_factor_match(entries: list[MotifEntry]) -> tuple[float, str, str]:
-    """Smallest q-value of a match to a transcription factor, how it is shown, and what it means."""
+    """Find the smallest q-value of a match to a transcription factor, how it is shown, and what it means."""
     of_factors = sorted((entry for entry in entries if entry.kind == "tf"), key=lambda entry: entry.q)
     if not of_factors:
         return 1.0, f"none of {len(entries)} motifs", "No motif of the bias model matches a known transcription factor."
     best = of_factors[0]
     name = best.matches[0][0] if best.matches else best.pattern
     reason = (
-        f"{len(of_factors)} of {len(entries)} motifs of the bias model match a transcription factor best; the closest is "
-        f"{best.pattern}, which is like {name}."
+        f"{len(of_factors)} of {len(entries)} motifs of the bias model are most like that of a transcription factor; "
+        f"the closest is {best.pattern}, which is like {name}."
     )
     return best.q, f"q = {format_q_value(best.q)} ({name})", reason
 
 
 def _enzyme_motifs(entries: list[MotifEntry]) -> tuple[float, str, str]:
-    """Number of motifs that are the enzyme's, how it is shown, and what it means."""
+    """Count the motifs that are the enzyme's; how the number is shown, and what it means."""
     of_enzyme = [entry.pattern for entry in entries if entry.kind == "enzyme"]
     number = f"{len(of_enzyme)} of {len(entries)} motifs"
     if not of_enzyme:
-        return 0, number, f"None of {len(entries)} motifs of the corrected model matches the enzyme's best."
-    return len(of_enzyme), number, f"{number} of the corrected model match the enzyme's best: {', '.join(of_enzyme[:4])}."
+        return 0, number, f"None of the {len(entries)} motifs of the corrected model is most like an enzyme's."
+    return len(of_enzyme), number, f"{number} of the corrected model are most like an enzyme's: {', '.join(of_enzyme[:4])}."
 
 
 def judge_against_truth(content: ReportContent) -> Iterator[Verdict]:
@@ -223,7 +223,7 @@ def show_noise_floor(content: ReportContent) -> Iterator[Verdict]:
             "Contributions are reproducible",
             "info",
             min(numbers.values()),
-            ", ".join(f"r = {r:.3f} ({head})" for head, r in numbers.items()).replace("-", "−"),
+            "r = " + ", ".join(f"{r:.3f} ({head})" for head, r in numbers.items()).replace("-", "−"),
             "no cut-off; a published human model reaches 0.970 (counts) and 0.932 (profile)",
             "Contributions of the same regions were computed twice, with different random shuffles as references. "
             "Differences between regions or models that are not larger than those between the two are noise.",

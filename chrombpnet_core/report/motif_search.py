@@ -49,8 +49,16 @@ def search_motifs(
         Known motifs, as in :func:`~chrombpnet_core.motifs.read_database`.
     name
         What was explained: ``profile`` or ``counts``.
-    max_seqlets, window, n_leiden, seed, verbose
-        As in :func:`~chrombpnet_core.motifs.find_patterns`.
+    max_seqlets
+        Most seqlets that are used, as in :func:`~chrombpnet_core.motifs.find_patterns`.
+    window
+        Width in bp of the middle of each region that is searched.
+    n_leiden
+        Runs of the clustering.
+    seed
+        Of the clustering's random numbers.
+    verbose
+        Whether TF-MoDISco reports its progress.
 
     Returns
     -------

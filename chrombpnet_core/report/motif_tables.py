@@ -22,8 +22,19 @@ _KIND_WORDS = {"enzyme": "enzyme", "tf": "transcription factor", "unmatched": "n
 
 @dataclass(frozen=True)
 class MotifLine:
-    """Hold a motif: its name, number of sites, its kind in words, whether that is a finding (a status, or nothing), both
-    strands as ``<svg>``, names and q-values of its matches."""
+    """Hold a motif as the report shows it.
+
+    Attributes
+    ----------
+    pattern, seqlets, kind
+        Its name, number of sites, and kind in words.
+    status
+        ``fail`` or ``warn`` where the model should not have learnt it, else empty.
+    svg
+        Logos of both strands.
+    matches
+        Names and q-values of the known motifs that are most like it.
+    """
 
     pattern: str
     seqlets: str
@@ -64,7 +75,7 @@ def motif_tables(content: ReportContent) -> tuple[MotifTable, ...]:
 
 
 def _line(entry: MotifEntry, name: str, model: str) -> MotifLine:
-    """One motif; its kind is a finding where the model should not have learnt it."""
+    """Lay a motif out; its kind is a finding where the model should not have learnt it."""
     status = ""
     if model == BIAS and entry.kind == "tf":
         status = THRESHOLDS["bias_motifs"].status(entry.q)

@@ -14,6 +14,7 @@ from chrombpnet_core._types import Floats
 from chrombpnet_core.genome import information_content
 from chrombpnet_core.motifs import MAX_MATCH_Q, MIN_MATCH_SIMILARITY, DiscoveredMotif, MotifMatch
 from chrombpnet_core.plots import draw_logo, write_svg
+from chrombpnet_core.report.content import format_q_value
 from chrombpnet_core.report.html import render_page
 
 __all__ = ["MOTIF_KINDS", "logo_svg", "render_motifs"]
@@ -80,7 +81,7 @@ def logo_svg(heights: Floats, name: str, alt: str) -> Markup:
 
 
 def _pattern(row: DiscoveredMotif) -> dict[str, Any]:
-    """What the template shows of a pattern."""
+    """Gather what the template shows of a pattern."""
     group, _, name = row.pattern.partition(".")
     effect = "raises" if group == "pos_patterns" else "lowers"
     return {
@@ -89,7 +90,7 @@ def _pattern(row: DiscoveredMotif) -> dict[str, Any]:
         "kind": row.kind,
         "kind_words": MOTIF_KINDS[row.kind],
         "seqlets": f"{row.seqlets:,}",
-        "contribution": f"{row.contribution:+.3g}",
+        "contribution": f"{row.contribution:+.3g}".replace("-", "−"),
         "matches": [_match(match, f"{row.pattern}-{rank}") for rank, match in enumerate(row.matches)],
         "forward": logo_svg(row.cwm, f"{row.pattern}-forward", f"Contribution logo of {row.pattern}"),
         "reverse": logo_svg(
@@ -99,12 +100,12 @@ def _pattern(row: DiscoveredMotif) -> dict[str, Any]:
 
 
 def _match(match: MotifMatch, name: str) -> dict[str, Any]:
-    """What the template shows of a known motif."""
+    """Gather what the template shows of a known motif."""
     bits = match.pfm * information_content(match.pfm)[:, None]
     return {
         "name": match.name,
         "identifier": match.identifier if match.identifier != match.name else "",
-        "q": f"{match.q:.1e}" if match.q < 0.001 else f"{match.q:.2g}",
+        "q": format_q_value(match.q),
         "called": match.called,
         "logo": logo_svg(bits, name, f"Logo of {match.name}"),
     }

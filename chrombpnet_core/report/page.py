@@ -101,17 +101,17 @@ def summary(content: ReportContent, verdicts: list[Verdict]) -> str:
 
 
 def _count(verdicts: list[Verdict]) -> dict[str, int]:
-    """Number of verdicts of each status."""
+    """Count the verdicts of each status."""
     return {status: sum(verdict.status == status for verdict in verdicts) for status in STATUSES}
 
 
 def _with_glossary(page: Page) -> Page:
-    """The page with the terms in it explained."""
+    """Add explanations of the terms that occur in a page."""
     return replace(page, glossary=glossary(" ".join(_texts(asdict(page)))))
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """All text within a value."""
+    """Find all text within a value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping | list | tuple):

@@ -85,8 +85,8 @@ RULES: dict[str, Rule] = {
         "enzyme motifs.",
     ),
     "loss_weight": Rule(
-        "Regions have enough reads to weigh the counts loss",
-        "weight above 1, not raised to it",
+        "Reads of training regions",
+        "weight of the counts loss above 1, without being raised to 1",
         AUTHORS,
         "The median training region has fewer than 10 reads. Merge replicates or sequence deeper; otherwise rely on the "
         "ranking of regions rather than on profiles at single bases.",
@@ -167,8 +167,10 @@ def apply_rule(key: str, value: float, shown: str, reason: str, *, title: str = 
         Of the rule.
     value
         The number; one that is not finite warns.
-    shown, reason
-        How people read it, and what it means.
+    shown
+        How people read it.
+    reason
+        What it means.
     title
         Instead of the rule's.
     suffix

@@ -190,7 +190,7 @@ def _motif(entry: MotifEntry) -> dict[str, Any]:
 
 
 def _safe(value: Any) -> Any:
-    """The value as JSON's types; numbers that are not finite become None, unknown objects their text."""
+    """Convert a value to JSON's types; numbers that are not finite become None, unknown objects their text."""
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     if isinstance(value, Mapping):

@@ -24,7 +24,7 @@ __all__ = ["TopVariants", "variant_picture", "write_variants_page"]
 _AROUND = 250  # bp on either side of a variant whose profile is shown
 _LETTERS = 35  # bp on either side whose contributions are shown
 _COLOURS = ("observed", "corrected")
-_SHOWN = ("logfc", "jsd", "active_allele_quantile")
+_SHOWN = {"logfc": "log fold change", "jsd": "JSD", "active_allele_quantile": "quantile of the more active allele"}
 
 
 @dataclass(frozen=True)
@@ -121,13 +121,13 @@ def write_variants_page(
 
 
 def _entry(top: TopVariants, row: int) -> dict[str, Any]:
-    """What the template shows of one variant."""
+    """Gather what the template shows of one variant."""
     variant = top.table.iloc[row]
     place = f"{variant['chr']}:{variant['pos']:,}"
     change = f"{_short(variant['allele1'])} → {_short(variant['allele2'])}"
-    numbers = [(name.replace("_", " "), _number(variant, name)) for name in _SHOWN]
+    numbers = [(words, _number(variant, name)) for name, words in _SHOWN.items()]
     p = _number(variant, "abs_logfc_x_jsd.pval" if "abs_logfc_x_jsd.pval" in variant else "abs_logfc_x_jsd.mean.pval")
-    numbers += [("p, shuffled sequences", p), ("counts", " → ".join(f"{value:.3g}" for value in top.counts[:, row]))]
+    numbers += [("p against shuffled sequences", p), ("counts", " → ".join(f"{value:.3g}" for value in top.counts[:, row]))]
     if "logfc.sign_agreement" in variant:
         numbers.append(("models that agree on the sign", f"{variant['logfc.sign_agreement']:.0%}"))
     near = (
@@ -136,7 +136,7 @@ def _entry(top: TopVariants, row: int) -> dict[str, Any]:
         else []
     )
     if "peak_overlap" in variant:
-        near.append("in a peak" if variant["peak_overlap"] else "in no peak")
+        near.append("in a peak" if variant["peak_overlap"] else "outside peaks")
     if "hits_motifs" in variant and variant["hits_motifs"] != "-":
         near.append(f"motif {variant['hits_motifs']}")
     direction = "opens" if top.counts[1, row] > top.counts[0, row] else "closes"
@@ -156,5 +156,5 @@ def _entry(top: TopVariants, row: int) -> dict[str, Any]:
 def _number(variant: pd.Series, name: str) -> str:
     for column in (name, f"{name}.mean"):
         if column in variant:
-            return f"{variant[column]:+.3f}" if name == "logfc" else f"{variant[column]:.3g}"
+            return f"{variant[column]:+.3f}".replace("-", "−") if name == "logfc" else f"{variant[column]:.3g}"
     return ""

@@ -19,7 +19,7 @@ def test_limits_in_every_form(limits, expected):
 
 @pytest.mark.parametrize("limits", ["", "0", "0,1,2", "a,b", "1,0", "0,0", "0,inf", "nan,1"])
 def test_odd_limits_are_refused(limits):
-    with pytest.raises(InputError, match="--ylim; expected two numbers, the smaller first"):
+    with pytest.raises(InputError, match="`ylim`; expected two numbers, the smaller first"):
         read_limits(limits)
 
 

@@ -318,7 +318,7 @@ def test_factors_in_the_bias_model(entries, status, words):
 @pytest.mark.parametrize(
     ("entries", "status", "words"),
     [
-        ([motif(), motif(kind="unmatched")], "pass", "None of 2"),
+        ([motif(), motif(kind="unmatched")], "pass", "None of the 2"),
         ([motif(), motif(kind="enzyme", q=0.04, pattern="pos_patterns.pattern_7")], "fail", "pos_patterns.pattern_7"),
         ([], "warn", "No motif recurs"),
     ],
@@ -332,7 +332,7 @@ def test_enzymes_in_the_corrected_model(entries, status, words):
 
 def test_the_noise_floor_is_information():
     found = verdict_of("noise_floor", noise_floor={"counts": 0.97, "profile": 0.932})
-    assert (found.status, found.value, found.shown) == ("info", 0.932, "r = 0.970 (counts), r = 0.932 (profile)")
+    assert (found.status, found.value, found.shown) == ("info", 0.932, "r = 0.970 (counts), 0.932 (profile)")
     assert not verdicts.judge(ReportContent("main", "t", "ATAC", noise_floor={"counts": float("nan")}))
 
 
