@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.special import softmax
 
 from chrombpnet_core._types import AnyArray, Codes, Floats
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import DivergedError, InputError
 from chrombpnet_core.evaluation.footprint_motifs import CONTROL, motif_file_name
 from chrombpnet_core.genome import Genome, centres, codes_of, on_chromosomes, reverse_complement, windows_fit
 from chrombpnet_core.models import counts_from_log
@@ -62,7 +62,9 @@ class Footprint:
     error: Floats | None = None
 
 
-def background_sequences(genome: Genome, regions: pd.DataFrame, chroms: Sequence[str], width: int) -> tuple[Codes, int]:
+def background_sequences(
+    genome: Genome, regions: pd.DataFrame, chroms: Sequence[str] | None, width: int
+) -> tuple[Codes, int]:
     """Read the sequences that motifs are put into: those of the regions on some chromosomes, at their centres.
 
     Parameters
@@ -72,7 +74,7 @@ def background_sequences(genome: Genome, regions: pd.DataFrame, chroms: Sequence
     regions
         Region table, usually of nonpeaks.
     chroms
-        The fold's test chromosomes.
+        The fold's test chromosomes; None: all.
     width
         Input length of the model in bp.
 
@@ -88,13 +90,13 @@ def background_sequences(genome: Genome, regions: pd.DataFrame, chroms: Sequence
     InputError
         Where no region is left.
     """
-    tested = regions[on_chromosomes(regions, list(chroms))]
+    tested = regions if chroms is None else regions[on_chromosomes(regions, list(chroms))]
     whole = tested[windows_fit(tested, genome.sizes, width)]
     if whole.empty:
         why = (
             f"all {len(tested):,} of them lie too near a chromosome end for the model's {width:,} bp"
             if len(tested)
-            else f"they are on other chromosomes than {', '.join(chroms)}"
+            else f"they are on other chromosomes than {', '.join(chroms or ())}"
         )
         raise InputError(
             f"none of the {len(regions):,} regions can be used as background for footprints: {why}",
@@ -157,8 +159,7 @@ def marginal_footprint(
     """Compute the footprint of one motif over background sequences; without a motif, the control.
 
     Track = softmax(logits) × (exp(log counts) − 1), forward plus the flipped one of the reverse complement, scaled to a
-    sum of 1 per sequence, then the mean over sequences. A sequence whose two tracks cancel to 0 has no footprint and is
-    left out.
+    sum of 1 per sequence, then the mean over sequences, those without a predicted cut left out.
 
     Parameters
     ----------
@@ -185,21 +186,14 @@ def marginal_footprint(
 
     Examples
     --------
-    A model that cuts G twice as often as other bases, over one sequence:
-
     >>> import numpy as np
     >>> def predict(codes):
     ...     return np.log(1.0 + (codes == 2)), np.full(len(codes), np.log(11))
-    >>> found = marginal_footprint(predict, np.zeros((1, 4), dtype=np.uint8), "GC")
-    >>> found.profile.round(3)
+    >>> marginal_footprint(predict, np.zeros((1, 4), dtype=np.uint8), "GC").profile.round(3)
     array([0.2, 0.3, 0.3, 0.2])
-    >>> round(found.counts, 3)
-    20.0
     """
     if len(codes) == 0:
-        raise InputError(
-            "no background sequences for the footprints", remedy="give nonpeaks on the test chromosomes of the fold"
-        )
+        raise InputError("no background sequences for the footprints", remedy="give nonpeaks on the test chromosomes")
     profile_sum, square_sum, counts, used = 0.0, 0.0, 0.0, 0
     for start in range(0, len(codes), batch_size):
         batch = insert_motif(codes[start : start + batch_size], motif)
@@ -222,10 +216,7 @@ def _shares_of_cuts(predict: PredictFunction, codes: Codes) -> tuple[Floats, Flo
     both = forward + backward[:, ::-1]
     totals = both.sum(axis=1)
     if not np.isfinite(totals).all():
-        raise InputError(
-            "the model predicts values that are not finite",
-            remedy="its training diverged; train it again with a lower `learning_rate`",
-        )
+        raise DivergedError
     cut = totals != 0
     return both[cut] / totals[cut, None], totals
 
@@ -251,12 +242,18 @@ def marginal_footprints(
 
     Parameters
     ----------
-    predict, codes, batch_size, on_batch
-        As for :func:`marginal_footprint`.
+    predict
+        See :data:`PredictFunction`.
+    codes
+        Base codes of the background, uint8 ``(n, L)``.
     motifs
         Name → letters; one that is longer than the sequences is refused before any is computed.
+    batch_size
+        Sequences predicted at a time.
     on_done
         Called with the name of each finished footprint, for progress.
+    on_batch
+        Called with the number of sequences of each finished batch, for progress.
 
     Returns
     -------

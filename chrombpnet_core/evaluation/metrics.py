@@ -31,8 +31,10 @@ def jensen_shannon(first: AnyArray, second: AnyArray) -> Floats:
 
     Parameters
     ----------
-    first, second
-        ``(..., W)``, broadcast against each other.
+    first
+        ``(..., W)``.
+    second
+        ``(..., W)``; the two are broadcast against each other.
 
     Returns
     -------
@@ -75,8 +77,10 @@ def normalised_jsd(distances: Floats, worst: Floats) -> Floats:
 
     Parameters
     ----------
-    distances, worst
-        ``(n,)``; ``worst`` as of :func:`uniform_jsd`.
+    distances
+        ``(n,)``.
+    worst
+        ``(n,)``, as of :func:`uniform_jsd`.
 
     Returns
     -------
@@ -94,7 +98,9 @@ def pearson(first: AnyArray, second: AnyArray) -> float:
 
     Parameters
     ----------
-    first, second
+    first
+        ``(n,)``.
+    second
         ``(n,)``.
 
     Returns
@@ -121,7 +127,9 @@ def spearman(first: AnyArray, second: AnyArray) -> float:
 
     Parameters
     ----------
-    first, second
+    first
+        ``(n,)``.
+    second
         ``(n,)``.
 
     Returns
@@ -137,7 +145,9 @@ def mean_squared_error(first: AnyArray, second: AnyArray) -> float:
 
     Parameters
     ----------
-    first, second
+    first
+        ``(n,)``.
+    second
         ``(n,)``.
 
     Returns

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import softmax
 
 from chrombpnet_core._types import AnyArray, Bools, Floats
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import DivergedError
 from chrombpnet_core.evaluation.metrics import (
     auprc,
     auroc,
@@ -129,10 +129,7 @@ def _score_batch(
         rows = slice(start, start + _CHUNK)
         counts = observed[rows].astype(np.float64)
         if not (np.isfinite(logits[rows]).all() and np.isfinite(logcounts[rows]).all()):
-            raise InputError(
-                "the model predicts values that are not finite",
-                remedy="its training diverged; train it again with a lower `learning_rate`",
-            )
+            raise DivergedError
         totals = counts.sum(axis=1)
         profiles = counts / (_PSEUDOCOUNT + totals[:, None])
         jsd = jensen_shannon(profiles, softmax(logits[rows].astype(np.float64), axis=-1))
@@ -237,8 +234,10 @@ def evaluate_predictions(
 
     Parameters
     ----------
-    observed_counts, logits
-        ``(n, W)``.
+    observed_counts
+        Reads per base ``(n, W)``.
+    logits
+        Profile logits ``(n, W)``.
     logcounts
         ``(n,)`` or ``(n, 1)``.
     is_peak
@@ -263,7 +262,7 @@ def evaluate_predictions(
 
 
 def _median(values: Floats) -> float | None:
-    """The median of the values that are numbers; None where there are none."""
+    """Take the median of the values that are numbers; None where there are none."""
     values = values[np.isfinite(values)]
     return float(np.median(values)) if values.size else None
 

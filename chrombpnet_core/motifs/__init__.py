@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING
 from chrombpnet_core._doors import lazy_door
 
 if TYPE_CHECKING:
+    from chrombpnet_core.motifs.contribution_windows import contributions_shape, read_contribution_windows
     from chrombpnet_core.motifs.database import (
         DEFAULT_DATABASE,
         JASPAR_PREFIX,
-        MAX_MATCH_Q,
-        MIN_MATCH_SIMILARITY,
         KnownMotif,
-        MotifMatch,
         enzyme_patterns,
         is_jaspar,
         jaspar_motifs,
         jaspar_release,
-        match_motifs,
-        motif_similarity,
         read_database,
         read_meme,
+    )
+    from chrombpnet_core.motifs.discovered import (
+        DiscoveredMotif,
+        match_patterns,
+        read_discovered_motifs,
+        tabulate_motifs,
+        write_discovered_motifs,
     )
     from chrombpnet_core.motifs.hits import (
         HIT_COLUMNS,
@@ -32,23 +35,15 @@ if TYPE_CHECKING:
         scan_regions,
         write_motif_hits,
     )
-    from chrombpnet_core.motifs.modisco import (
-        MIN_MODISCO_WINDOW,
-        contributions_shape,
-        find_patterns,
-        read_contribution_windows,
+    from chrombpnet_core.motifs.matching import (
+        MAX_MATCH_Q,
+        MIN_MATCH_SIMILARITY,
+        MotifMatch,
+        match_motifs,
+        motif_similarity,
     )
-    from chrombpnet_core.motifs.patterns import (
-        PATTERN_GROUPS,
-        DiscoveredMotif,
-        informative_positions,
-        match_patterns,
-        pattern_names,
-        read_discovered_motifs,
-        read_pattern_data,
-        tabulate_motifs,
-        write_discovered_motifs,
-    )
+    from chrombpnet_core.motifs.modisco import MIN_MODISCO_WINDOW, find_patterns
+    from chrombpnet_core.motifs.patterns import PATTERN_GROUPS, informative_positions, pattern_names, read_pattern_data
 
 __all__ = [
     "DEFAULT_DATABASE",

@@ -5,12 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from chrombpnet_core._numba import compiled
+from chrombpnet_core._types import AnyArray, Bools, Codes, Floats, Ints
 
 __all__ = ["block_overlapping", "scan"]
 
 
 @compiled
-def scan(codes, scores, weights, begins, floors, best, which, similarity):
+def scan(
+    codes: Codes,
+    scores: Floats,
+    weights: Floats,
+    begins: Ints,
+    floors: Floats,
+    best: AnyArray,
+    which: AnyArray,
+    similarity: AnyArray,
+) -> None:
     """Compare every window with every template; see :func:`chrombpnet_core.motifs.scan_regions`.
 
     ``weights`` holds the templates one after the other, ``(total, 5)``; template ``t`` is its rows ``begins[t]`` to
@@ -40,15 +50,15 @@ def scan(codes, scores, weights, begins, floors, best, which, similarity):
 
 
 @compiled
-def block_overlapping(starts, ends, order, longest):
-    """Which intervals, sorted by start, stay when each in ``order`` removes those that it overlaps; bool ``(n,)``."""
+def block_overlapping(starts: Ints, ends: Ints, order: Ints, longest: int) -> Bools:
+    """Say which intervals, sorted by start, stay when each in ``order`` removes those that it overlaps; bool ``(n,)``."""
     count = starts.size
-    kept = np.zeros(count, dtype=np.bool_)
+    chosen = np.zeros(count, dtype=np.bool_)
     blocked = np.zeros(count, dtype=np.bool_)
     for i in order:
         if blocked[i]:
             continue
-        kept[i] = True
+        chosen[i] = True
         j = i - 1
         while j >= 0 and starts[j] > starts[i] - longest:
             if ends[j] > starts[i]:
@@ -58,4 +68,4 @@ def block_overlapping(starts, ends, order, longest):
         while j < count and starts[j] < ends[i]:
             blocked[j] = True
             j += 1
-    return kept
+    return chosen

@@ -9,16 +9,17 @@ sites overlap the stronger stays. What only looks like a motif, and contributes 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from chrombpnet_core._types import Codes, Floats, Ints
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import open_hdf5
 from chrombpnet_core.genome import centres
-from chrombpnet_core.motifs.modisco import contributions_shape, read_contribution_windows
+from chrombpnet_core.motifs.contribution_windows import contributions_shape, read_contribution_windows
 from chrombpnet_core.motifs.patterns import informative_positions, pattern_names, read_pattern_data
 
 __all__ = ["HIT_COLUMNS", "HitTemplate", "find_motif_hits", "read_hit_templates", "scan_regions", "write_motif_hits"]
@@ -34,7 +35,7 @@ _CHROMOSOME = 1 << 40  # bp between the beginnings of chromosomes on one line
 
 @dataclass(frozen=True)
 class HitTemplate:
-    """What a pattern's sites look like.
+    """The weights and thresholds by which a pattern's sites are found.
 
     Attributes
     ----------
@@ -43,17 +44,27 @@ class HitTemplate:
     weights
         Its trimmed CWM scaled to a sum of squares of 1, ``(n, 4)``.
     strength, similarity
-        The least of a site.
+        The least that a site must have.
     """
 
     pattern: str
-    weights: np.ndarray = field(repr=False)
+    weights: Floats = field(repr=False)
     strength: float
     similarity: float
 
 
-def read_hit_templates(patterns: str | os.PathLike) -> list[HitTemplate]:
-    """A template of each pattern in TF-MoDISco's HDF5, with thresholds from the pattern's own sites.
+def read_hit_templates(patterns: str | os.PathLike[str]) -> list[HitTemplate]:
+    """Make a template of each pattern in TF-MoDISco's HDF5, with thresholds from the pattern's own seqlets.
+
+    Parameters
+    ----------
+    patterns
+        The HDF5 file.
+
+    Returns
+    -------
+    list of HitTemplate
+        In the order of the file; a pattern without contributions has none.
 
     Raises
     ------
@@ -80,16 +91,14 @@ def read_hit_templates(patterns: str | os.PathLike) -> list[HitTemplate]:
 
 
 def scan_regions(
-    codes: np.ndarray,
-    scores: np.ndarray,
-    templates: Sequence[HitTemplate],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """All windows that reach a template's thresholds; of several that begin at one base the strongest.
+    codes: Codes, scores: Floats, templates: Sequence[HitTemplate]
+) -> tuple[Ints, Ints, Ints, Ints, Floats, Floats]:
+    """Find all windows that reach a template's thresholds; of several that begin at one base the strongest.
 
     Parameters
     ----------
     codes
-        Bases 0 to 3, 4 for others, uint8 ``(k, L)``.
+        Base codes, uint8 ``(k, L)``.
     scores
         Contribution of each base, float32 ``(k, L)``.
     templates
@@ -97,7 +106,8 @@ def scan_regions(
 
     Returns
     -------
-    Row, first base, number of the template, strand (0 forward, 1 reverse), strength and similarity, each ``(m,)``.
+    row, start, template, strand, strength, similarity : numpy.ndarray
+        Each ``(m,)``: row, first base, number of the template, strand (0 forward, 1 reverse), strength and similarity.
     """
     from chrombpnet_core.motifs._hit_search import scan
 
@@ -105,26 +115,26 @@ def scan_regions(
     lengths = np.array([len(weights) for weights in both])
     packed = np.zeros((lengths.sum(), 5), dtype=np.float32)  # the fifth base is any other, and weighs nothing
     packed[:, :4] = np.concatenate(both)
-    at = np.concatenate([[0], np.cumsum(lengths)])
+    begins = np.concatenate([[0], np.cumsum(lengths)])
     floors = np.repeat([[template.strength, template.similarity] for template in templates], 2, axis=0).astype(np.float32)
     best = np.zeros(codes.shape, dtype=np.float32)
     which = np.full(codes.shape, -1, dtype=np.int32)
     similarity = np.zeros(codes.shape, dtype=np.float32)
-    scan(codes, scores, packed, at, floors, best, which, similarity)
+    scan(codes, scores, packed, begins, floors, best, which, similarity)
     rows, starts = np.nonzero(which >= 0)
-    found = which[rows, starts]
-    return rows, starts, found // 2, found % 2, best[rows, starts], similarity[rows, starts]
+    oriented = which[rows, starts]
+    return rows, starts, oriented // 2, oriented % 2, best[rows, starts], similarity[rows, starts]
 
 
 def find_motif_hits(
-    contributions: str | os.PathLike,
+    contributions: str | os.PathLike[str],
     regions: pd.DataFrame,
     templates: Sequence[HitTemplate],
     names: Mapping[str, str] | None = None,
     *,
     on_rows: Callable[[int], object] = lambda rows: None,
 ) -> pd.DataFrame:
-    """Sites of the patterns in every region, on whole chromosomes without overlap; by chromosome and place.
+    """Find the sites of patterns in every region, on whole chromosomes without overlap.
 
     Parameters
     ----------
@@ -137,18 +147,19 @@ def find_motif_hits(
     names
         Pattern → what the column ``name`` calls it; by default the pattern.
     on_rows
-        Called with the number of regions done, for progress.
+        Called with the number of regions of each finished batch, for progress.
 
     Returns
     -------
-    Table of :data:`HIT_COLUMNS`.
+    pandas.DataFrame
+        Table of :data:`HIT_COLUMNS`, by chromosome and place.
 
     Raises
     ------
     InputError
         Where the file does not hold contributions, or not those of the regions.
     """
-    parts = []
+    tables = [_no_hits()]
     with open_hdf5(contributions, "contributions") as file:
         rows, length = contributions_shape(file)
         if rows != len(regions):
@@ -158,79 +169,52 @@ def find_motif_hits(
                 found=f"{len(regions):,}",
                 remedy="give the *.interpreted_regions.bed of the same run",
             )
-        first = centres(regions) - length // 2
-        for part, bases, hypothetical in read_contribution_windows(file, length):
+        places = regions[["chrom"]].assign(start=centres(regions) - length // 2)
+        for members, bases, hypothetical in read_contribution_windows(file, length):
             if templates:
-                parts.append(_hits_of(part, bases, hypothetical, regions, first, templates))
+                tables.append(_hits_in(places.iloc[members], members.start, bases, hypothetical, templates))
             on_rows(len(bases))
-    hits = pd.concat(parts, ignore_index=True) if parts else _table([], [], [], [], [], [], [], [], [])
-    hits = _without_overlap(hits)
+    hits = _without_overlap(pd.concat(tables[1:] or tables, ignore_index=True))
     if names:
         hits["name"] = hits["pattern"].map(lambda pattern: names.get(pattern, pattern))
     return hits[HIT_COLUMNS]
 
 
-def _hits_of(
-    part: slice,
-    bases: np.ndarray,
-    hypothetical: np.ndarray,
-    regions: pd.DataFrame,
-    first: np.ndarray,
-    templates: Sequence[HitTemplate],
+def _hits_in(
+    places: pd.DataFrame, first: int, bases: Floats, hypothetical: Floats, templates: Sequence[HitTemplate]
 ) -> pd.DataFrame:
-    """Sites in some regions, which may overlap."""
+    """Sites in some regions, which may overlap; ``first`` is the row of the first region among all."""
     codes = np.where(bases.any(axis=2), bases.argmax(axis=2), 4).astype(np.uint8)
     scores = (bases * hypothetical).sum(axis=2)
-    row, at, template, strand, strength, similarity = scan_regions(codes, scores, templates)
+    row, offset, template, strand, strength, similarity = scan_regions(codes, scores, templates)
     lengths = np.array([len(template.weights) for template in templates])
     total = np.pad(np.cumsum(scores, axis=1, dtype=np.float64), ((0, 0), (1, 0)))
-    end = at + lengths[template]
-    start = first[part][row] + at
-    patterns = np.array([template.pattern for template in templates], dtype=object)
-    return _table(
-        regions["chrom"].to_numpy()[part][row],
-        start,
-        start + lengths[template],
-        patterns[template],
-        np.array(["+", "-"], dtype=object)[strand],
-        similarity,
-        total[row, end] - total[row, at],
-        row + part.start,
-        strength,
-    )
-
-
-def _table(
-    chrom: Iterable,
-    start: Iterable,
-    end: Iterable,
-    pattern: Iterable,
-    strand: Iterable,
-    similarity: Iterable,
-    contribution: Iterable,
-    region: Iterable,
-    strength: Iterable,
-) -> pd.DataFrame:
-    similarity = np.asarray(similarity, dtype=np.float64)
+    start = places["start"].to_numpy()[row] + offset
+    patterns = np.array([template.pattern for template in templates], dtype=object)[template]
+    rounded = similarity.astype(np.float64)
     return pd.DataFrame(
         {
-            "chrom": chrom,
+            "chrom": places["chrom"].to_numpy()[row],
             "start": start,
-            "end": end,
-            "name": pattern,
-            "score": np.clip(np.rint(1000 * similarity), 0, 1000).astype(int),
-            "strand": strand,
-            "pattern": pattern,
-            "similarity": similarity,
-            "contribution": contribution,
-            "region": region,
+            "end": start + lengths[template],
+            "name": patterns,
+            "score": np.clip(np.rint(1000 * rounded), 0, 1000).astype(int),
+            "strand": np.array(["+", "-"], dtype=object)[strand],
+            "pattern": patterns,
+            "similarity": rounded,
+            "contribution": total[row, offset + lengths[template]] - total[row, offset],
+            "region": row + first,
             "strength": strength,
         }
     )
 
 
+def _no_hits() -> pd.DataFrame:
+    return pd.DataFrame({name: [] for name in [*HIT_COLUMNS, "strength"]})
+
+
 def _without_overlap(hits: pd.DataFrame) -> pd.DataFrame:
-    """The strongest sites of those that overlap, in the order of the genome."""
+    """Keep the strongest sites of those that overlap, in the order of the genome."""
     if hits.empty:
         return hits
     from chrombpnet_core.motifs._hit_search import block_overlapping
@@ -239,12 +223,20 @@ def _without_overlap(hits: pd.DataFrame) -> pd.DataFrame:
     line = hits["chrom"].ne(hits["chrom"].shift()).cumsum().to_numpy(dtype=np.int64) * _CHROMOSOME
     starts, ends = line + hits["start"].to_numpy(np.int64), line + hits["end"].to_numpy(np.int64)
     order = np.argsort(-hits["strength"].to_numpy(), kind="stable")
-    kept = block_overlapping(starts, ends, order, int((ends - starts).max()))
-    return hits[kept].reset_index(drop=True)
+    strongest = block_overlapping(starts, ends, order, int((ends - starts).max()))
+    return hits.iloc[np.flatnonzero(strongest)].reset_index(drop=True)
 
 
-def write_motif_hits(hits: pd.DataFrame, path: str | os.PathLike) -> None:
-    """Write the hits as BED6 and four columns more (:data:`HIT_COLUMNS`), without a header."""
+def write_motif_hits(hits: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write hits as BED6 and four columns more (:data:`HIT_COLUMNS`), without a header.
+
+    Parameters
+    ----------
+    hits
+        Of :func:`find_motif_hits`.
+    path
+        Where they go.
+    """
     rounded = hits.assign(
         similarity=hits["similarity"].map("{:.3f}".format), contribution=hits["contribution"].map("{:.5g}".format)
     )

@@ -64,7 +64,7 @@ def plant_sites(genome: dict[str, Codes], settings: SimulationSettings, rng: np.
 
 
 def _draw_site(motif: PlantedMotif, rng: np.random.Generator) -> Codes:
-    """A site: the consensus with some letters replaced."""
+    """Draw a site: the consensus with some letters replaced."""
     letters = codes_of(motif.consensus)
     changed = rng.random(letters.size) >= motif.fidelity
     return np.where(changed, (letters + rng.integers(1, 4, letters.size)) % 4, letters).astype(np.uint8)

@@ -125,7 +125,7 @@ def write_ground_truth(
 
 
 def _draw_control(motif: PlantedMotif, motifs: tuple[PlantedMotif, ...], rng: np.random.Generator) -> str:
-    """The shuffle of a consensus, out of 200, that resembles the planted motifs least."""
+    """Draw 200 shuffles of a consensus and choose the one that resembles the planted motifs least."""
     shuffles = [rng.permutation(codes_of(motif.consensus)) for _ in range(_SHUFFLES)]
     likeness = [sum(_most_matches(shuffle, codes_of(other.consensus)) ** 4 for other in motifs) for shuffle in shuffles]
     return letters_of(shuffles[int(np.argmin(likeness))]).decode()

@@ -76,8 +76,10 @@ def profile_agreement(profiles: AnyArray, planted: AnyArray) -> float:
 
     Parameters
     ----------
-    profiles, planted
-        ``(n, W)`` each.
+    profiles
+        Predicted, ``(n, W)``.
+    planted
+        Accessibility, ``(n, W)``.
 
     Returns
     -------
@@ -107,12 +109,18 @@ def check_models(
     ----------
     truth
         Of the simulation that the models were trained on.
-    chroms, centres
-        Places of the test peaks, ``(n,)``.
-    peaks, background
-        Base codes of test peaks, uint8 ``(n, L)``, and of test nonpeaks, ``(m, L)``.
-    bias, nobias
-        Predictions of the bias model and of the corrected model.
+    chroms
+        Chromosomes of the test peaks, ``(n,)``.
+    centres
+        Their centres, ``(n,)``.
+    peaks
+        Their base codes, uint8 ``(n, L)``.
+    background
+        Base codes of test nonpeaks, uint8 ``(m, L)``.
+    bias
+        Predictions of the bias model.
+    nobias
+        Predictions of the corrected model.
 
     Returns
     -------

@@ -44,8 +44,12 @@ def predict_alleles(
     ----------
     predict
         The model, as the mean of both strands.
-    sequence, table, change
-        As for :func:`~chrombpnet_core.variants.allele_windows`.
+    sequence
+        Base codes of the chromosome, uint8 ``(size,)``.
+    table
+        Variant table, of variants of this chromosome that have windows.
+    change
+        Of the windows, as for :func:`~chrombpnet_core.variants.allele_windows`.
 
     Returns
     -------
@@ -113,8 +117,10 @@ def predict_peak_counts(predict: BothStrandsPredictor, genome: Genome, chroms: A
         The model, as the mean of both strands.
     genome
         The genome.
-    chroms, centres
+    chroms
         Of the peaks, ``(m,)``, as of :func:`choose_peaks`.
+    centres
+        Of the peaks, ``(m,)``.
 
     Returns
     -------
@@ -168,8 +174,10 @@ def score_shuffled(
     ----------
     predict
         The model, as the mean of both strands.
-    sequence, table
-        As for :func:`~chrombpnet_core.variants.allele_windows`.
+    sequence
+        Base codes of the chromosome, uint8 ``(size,)``.
+    table
+        Variant table, of variants of this chromosome that have windows.
     times
         Shuffles of each variant, ``(n,)``, 1 or more.
     seed

@@ -29,8 +29,10 @@ def annotate_vcf(source: str | os.PathLike[str], target: str | os.PathLike[str],
 
     Parameters
     ----------
-    source, target
-        VCF or BCF, and ``.vcf.gz``.
+    source
+        VCF or BCF.
+    target
+        Where the copy goes, ``.vcf.gz``.
     tables
         Tables of scores with ``record`` and ``alt``, ascending; ``.mean`` of several models is taken where it is there.
 

@@ -67,8 +67,10 @@ def annotate_variants(
         Variant table.
     peaks
         ``chrom, start, end``.
-    genes, hits
+    genes
         ``chrom, start, end, name``.
+    hits
+        Motif hits: ``chrom, start, end, name``.
 
     Returns
     -------

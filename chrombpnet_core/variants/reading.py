@@ -256,7 +256,7 @@ def _read_vcf(path: Path) -> Iterator[list[_Row]]:
 
 
 def _rows_of(record: pysam.VariantRecord, number: int) -> list[_Row]:
-    """A row for each alternative allele of a VCF's record."""
+    """Make a row for each alternative allele of a VCF's record."""
     alts, ref = record.alts or (".",), str(record.ref)
     rows: list[_Row] = []
     for alt, allele in enumerate(alts):

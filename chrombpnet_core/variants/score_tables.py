@@ -110,7 +110,7 @@ class ScoreTable:
 
 
 def _in_schema(table: pd.DataFrame, schema: str) -> pd.DataFrame:
-    """The columns of the user's schema, ``swapped`` where alleles were exchanged, and the scores."""
+    """Order columns: those of the user's schema, ``swapped`` where alleles were exchanged, and the scores."""
     first = schema_columns(schema)
     if schema == "bed":
         table = table.assign(pos=table["pos"] - 1)

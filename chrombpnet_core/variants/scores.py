@@ -154,7 +154,7 @@ def snp_score_columns(table: Mapping[str, Floats], log_probs: Floats) -> dict[st
 
 
 def log_probability_change(alleles: AllelePredictions) -> Floats:
-    """Sum \\|ln p of allele 2 − ln p of allele 1\\| over the profile.
+    """Sum the absolute change of ln p, allele 2 less allele 1, over the profile.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from chrombpnet_core._types import Floats
+from chrombpnet_core._types import AnyArray, Floats, Ints
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import Genome, Naming
 from chrombpnet_core.variants.allele_predictions import (
@@ -82,12 +82,20 @@ def score_variants(
         (the reference's), ``allele2`` and, optionally, ``variant_id``.
     schema
         Columns of a table, one of :data:`~chrombpnet_core.variants.VARIANT_SCHEMAS`.
-    peaks, max_peaks
-        Region table, among whose predicted counts quantiles are taken; of more than ``max_peaks`` some are drawn.
-    shuffles, seed
-        Variants scored in shuffled sequence, in all, for p-values (0: none); seed of these and of the peaks drawn.
-    swap_ref, chroms, naming
-        As for :class:`~chrombpnet_core.variants.VariantChecker`.
+    peaks
+        Region table, among whose predicted counts quantiles are taken.
+    max_peaks
+        More peaks are drawn from.
+    shuffles
+        Variants scored in shuffled sequence, in all, for p-values; 0: no p-values.
+    seed
+        Of shuffles and of the peaks drawn.
+    swap_ref
+        Whether alleles are exchanged where the second is the genome's.
+    chroms
+        Variants on these alone are scored.
+    naming
+        How chromosome names are read.
 
     Returns
     -------
@@ -102,14 +110,8 @@ def score_variants(
     models = list(predictors) if isinstance(predictors, Sequence) else [predictors]
     checked, left_out = _check(models, genome, variants, schema, swap_ref, chroms, naming)
     by_chromosome = {str(chrom): rows.reset_index(drop=True) for chrom, rows in checked.groupby("chr", sort=False)}
-    scores: list[dict[str, Floats]] = []
-    for predict in models:
-        peak_counts = None
-        if peaks is not None:
-            chosen = choose_peaks(peaks, genome.sizes, predict.length, max_peaks, seed)
-            peak_counts = predict_peak_counts(predict, genome, *chosen)
-        background = _background(predict, genome, by_chromosome, shuffles, seed, peak_counts) if shuffles else None
-        scores.append(_score(predict, genome, by_chromosome, peak_counts, background))
+    chosen = None if peaks is None else choose_peaks(peaks, genome.sizes, models[0].length, max_peaks, seed)
+    scores = [_score(predict, genome, by_chromosome, chosen, shuffles, seed) for predict in models]
     ordered = pd.concat([*by_chromosome.values()], ignore_index=True)
     table = ordered.assign(**(scores[0] if len(models) == 1 else summarise_folds(scores)))
     return ScoredVariants(table.sort_values(["record", "alt"], kind="stable", ignore_index=True), left_out)
@@ -124,7 +126,7 @@ def _check(
     chroms: Sequence[str] | None,
     naming: Naming | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The variants that can be scored, and the others."""
+    """Part the variants that can be scored from the others."""
     from chrombpnet_core.models import lengths_of
 
     lengths = {lengths_of(predict.model) for predict in models}
@@ -143,10 +145,13 @@ def _score(
     predict: BothStrandsPredictor,
     genome: Genome,
     by_chromosome: Mapping[str, pd.DataFrame],
-    peak_counts: Floats | None,
-    background: Mapping[str, Floats] | None,
+    peaks: tuple[AnyArray, Ints] | None,
+    shuffles: int,
+    seed: int,
 ) -> dict[str, Floats]:
-    """Scores of all variants, chromosome after chromosome."""
+    """Score all variants with one model, chromosome after chromosome."""
+    peak_counts = None if peaks is None else predict_peak_counts(predict, genome, *peaks)
+    background = _background(predict, genome, by_chromosome, shuffles, seed, peak_counts) if shuffles else None
     blocks = []
     for chrom, table in by_chromosome.items():
         sequence = chromosome_codes(genome, chrom)

@@ -93,8 +93,10 @@ def window_problems(table: pd.DataFrame, sizes: Mapping[str, int], length: int, 
         Variant table, all on chromosomes of ``sizes``.
     sizes
         Chromosome → length in bp.
-    length, width
-        Input and output length of the model in bp.
+    length
+        Input length of the model in bp.
+    width
+        Its output length in bp.
 
     Returns
     -------
@@ -185,10 +187,12 @@ def explain_disagreement(genome: Genome, table: pd.DataFrame, verdicts: Ints) ->
 
     Parameters
     ----------
-    genome, table
-        As for :func:`compare_with_genome`: some of the variants that disagree.
+    genome
+        The genome.
+    table
+        Some of the variants that disagree.
     verdicts
-        Its verdicts on them.
+        Of :func:`compare_with_genome` on them.
 
     Returns
     -------

@@ -235,10 +235,10 @@ def test_a_damaged_file_is_refused(source, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"window": 49}, "-w/--window 49; expected 50 to 260 bp"),
-        ({"window": LENGTH + 1}, "-w/--window 261"),
-        ({"max_seqlets": 0}, "-n/--max-seqlets 0"),
-        ({"n_leiden": 0}, "-l/--n-leiden 0"),
+        ({"window": 49}, "`window` 49; expected 50 to 260 bp"),
+        ({"window": LENGTH + 1}, "`window` 261"),
+        ({"max_seqlets": 0}, "`max_seqlets` 0"),
+        ({"n_leiden": 0}, "`n_leiden` 0"),
     ],
 )
 def test_arguments_that_cannot_be_are_refused(source, tmp_path, changes, message):
