@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,7 +67,8 @@ class Model:
             A genome, or bare sequences: letters (one or several), base codes ``(n, L)`` or one-hot ``(n, L, 4)``.
         regions
             Of the genome, as for :func:`locate`. The model sees the ``input_length`` bp around a region's centre and
-            predicts the ``output_length`` bp around it, however wide the region itself is.
+            predicts the ``output_length`` bp around it, however wide the region itself is. Regions of several that are too
+            near a chromosome end are left out, with a warning; the result's ``regions`` keep the numbers of the rows.
         batch_size
             Regions at a time.
 
@@ -78,7 +80,7 @@ class Model:
         Raises
         ------
         InputError
-            Where a region's input leaves its chromosome, or a sequence is not ``input_length`` bp long.
+            Where every region's input leaves its chromosome, or a sequence is not ``input_length`` bp long.
 
         Examples
         --------
@@ -171,19 +173,19 @@ class Model:
         if regions is None:
             raise InputError("a genome without regions", expected="a place such as 'chrI:50,000', or a table")
         from chrombpnet_core.api.regions import locate, region_text
+        from chrombpnet_core.genome import centres, windows_fit
 
         table = locate(regions, source.sizes)
-        starts = (table["start"] + table["summit"]).to_numpy(dtype=np.int64) - self.input_length // 2
-        ends, lengths = starts + self.input_length, table["chrom"].map(source.sizes).to_numpy(dtype=np.int64)
-        outside = np.flatnonzero((starts < 0) | (ends > lengths))
-        if outside.size:
-            row = table.iloc[outside[0]]
-            raise InputError(
-                f"{outside.size:,} of {len(table):,} regions, such as "
-                f"{region_text(str(row['chrom']), int(row['start']), int(row['end']))}, are too near a chromosome end",
-                expected=f"{self.input_length:,} bp around the centre in the chromosome",
-                remedy="leave these regions out",
-            )
+        fits = windows_fit(table, dict(source.sizes), self.input_length)
+        if not fits.all():
+            row = table[~fits].iloc[0]
+            place = region_text(str(row["chrom"]), int(row["start"]), int(row["end"]))
+            problem = f"{(~fits).sum():,} of {len(table):,} regions, such as {place}, are too near a chromosome end"
+            if not fits.any():
+                raise InputError(problem, expected=f"{self.input_length:,} bp around the centre in the chromosome")
+            warnings.warn(f"{problem} for the model's {self.input_length:,} bp and are left out", stacklevel=3)
+            table = table[fits]
+        starts = centres(table) - self.input_length // 2
         return source.windows(table["chrom"].to_numpy(), starts, self.input_length), table, dict(source.sizes)
 
     def _sequence_codes(self, sequences: Sequences) -> Codes:

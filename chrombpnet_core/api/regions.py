@@ -84,9 +84,9 @@ def region_text(chrom: str, start: int, end: int) -> str:
 
 
 def output_windows(table: pd.DataFrame, width: int) -> pd.DataFrame:
-    """Return ``chrom``, ``start`` and ``end`` of the windows of ``width`` bp around the regions' centres."""
+    """Return ``chrom``, ``start`` and ``end`` of the windows of ``width`` bp around the regions' centres, same index."""
     starts = (table["start"] + table["summit"]).to_numpy(dtype=np.int64) - width // 2
-    return pd.DataFrame({"chrom": table["chrom"].to_numpy(), "start": starts, "end": starts + width})
+    return pd.DataFrame({"chrom": table["chrom"].to_numpy(), "start": starts, "end": starts + width}, index=table.index)
 
 
 def _read_place(place: str) -> tuple[str, int, int]:

@@ -64,8 +64,8 @@ class Prediction:
 
     def to_frame(self) -> pd.DataFrame:
         """Make a table: regions where there are some, ``counts``, ``log_counts``."""
-        numbers = pd.DataFrame({"counts": self.counts, "log_counts": self.log_counts})
-        return numbers if self.regions is None else pd.concat([self.regions, numbers], axis=1)
+        regions = pd.DataFrame(index=range(len(self.log_counts))) if self.regions is None else self.regions
+        return regions.assign(counts=self.counts, log_counts=self.log_counts)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the prediction; the ending of the name chooses the form.
@@ -200,8 +200,8 @@ class Contributions:
     def _repr_html_(self) -> str:
         from chrombpnet_core.api.plot import html_of
 
-        totals = pd.DataFrame({"sum": self.actual.sum(axis=(1, 2))})
-        return html_of(self, totals if self.regions is None else pd.concat([self.regions, totals], axis=1))
+        regions = pd.DataFrame(index=range(len(self.codes))) if self.regions is None else self.regions
+        return html_of(self, regions.assign(sum=self.actual.sum(axis=(1, 2))))
 
 
 def _require_regions(regions: pd.DataFrame | None) -> pd.DataFrame:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pysam
 import pytest
 
-from chrombpnet_core.genome import codes_of, reverse_complement
+import chrombpnet_core as cbp
+from chrombpnet_core.genome import codes_of, read_chrom_sizes, reverse_complement
 from chrombpnet_core.motifs import HIT_COLUMNS, read_discovered_motifs
 from chrombpnet_core.simulation import PLANTED_MOTIFS
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +94,51 @@ def test_reports_tell_it(output):
         assert (fold / name).stat().st_size > 1000, name
     report = json.loads((fold / "main" / "evaluation" / "report.json").read_text())
     assert [verdict["status"] for verdict in report["verdicts"] if verdict["key"].startswith("corrected_motifs")] == ["pass"]
+
+
+def test_the_notebook_script_of_the_readme_runs_on_the_demo(output):
+    """As it stands, but for a place that the simulated genome has; in the folder of the files that it names."""
+    block = re.search(r"## From a notebook.*?```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert block
+    inputs, main = output / "inputs", output / "fold_0" / "main"
+    (chrom, size), *_ = read_chrom_sizes(inputs / "chrom.sizes").items()
+    place = f"{chrom}:{size // 2:,}"
+    script = block[1].replace("chrI:50,000", place)
+    assert script.count(place) == 2
+    folder = output / "notebook"
+    folder.mkdir()
+    (simulated,) = inputs.glob("*.fa.gz")
+    links = {
+        "chrombpnet_nobias.h5": main / "models" / "chrombpnet_nobias.h5",
+        "data_unstranded.bw": main / "auxiliary" / "data_unstranded.bw",
+        "genome.fa.gz": simulated,
+        "peaks.narrowPeak": inputs / "peaks.narrowPeak",
+    }
+    for name, target in links.items():
+        (folder / name).symlink_to(target)
+    _write_vcf(folder / "my.vcf.gz", simulated, chrom, size)
+    shown = "\nprint(pred.region, expl.actual.shape, len(table), foot.sequences, len(scores.table))\n"
+    run = subprocess.run(
+        [sys.executable, "-c", script + shown],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    region, *numbers = run.stdout.strip().splitlines()[-1].split(maxsplit=1)
+    assert region.startswith(f"{chrom}:")
+    assert numbers[0].endswith(" 2")
+
+
+def _write_vcf(path, genome_path, chrom, size):
+    """Two changes of single letters in the middle of a chromosome."""
+    with cbp.open_genome(genome_path, path.parent / "index") as genome:
+        codes = genome.codes(chrom, size // 2, size // 2 + 60)
+    there = np.flatnonzero(codes < 4)[[0, -1]]
+    with pysam.BGZFile(str(path), "wb") as file:
+        file.write(f"##fileformat=VCFv4.2\n##contig=<ID={chrom}>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n".encode())
+        for number, at in enumerate(there):
+            letters = "ACGT"[codes[at]], "ACGT"[(codes[at] + 1) % 4]
+            file.write(f"{chrom}\t{size // 2 + at + 1}\tv{number}\t{letters[0]}\t{letters[1]}\t.\t.\t.\n".encode())

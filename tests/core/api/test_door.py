@@ -200,6 +200,14 @@ def test_pictures_and_tables_for_notebooks(files, model, genome, tmp_path):
     assert len(pd.read_csv(explained.save(tmp_path / "e.tsv"), sep="\t")) == 200
 
 
+def test_regions_too_near_an_end_are_left_out_aloud(model, genome):
+    places = ["chrA:50", "chrA:701", "chrB:1,190"]
+    with pytest.warns(UserWarning, match=r"2 of 3 regions, such as chrA:50-50, are too near a chromosome end"):
+        table = model.predict(genome, places).to_frame()
+    assert table.index.tolist() == [1]
+    assert table["counts"].tolist() == model.predict(genome, "chrA:701").counts.tolist()
+
+
 @given(
     chrom=st.sampled_from(["chr1", "HLA:A*01", "2L"]),
     start=st.integers(0, 10**9),
