@@ -55,6 +55,13 @@ def footprint(
     -------
     Figure
         One panel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> figure = footprint({"control": np.full(1000, 0.001), "chrombpnet_nobias": np.full(1000, 0.002)}, "CTCF")
+    >>> [line.get_label() for line in figure.axes[0].get_lines()]
+    ['control', 'corrected model']
     """
     threshold = bool(motifs_by_enzyme([title])) if threshold is None else threshold
     figure, axes = one_panel(*((5.6, 3.2) if legend else (3.0, 2.2)))

@@ -82,6 +82,13 @@ def locus(
     ------
     ValueError
         Where there is nothing to draw, or shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> figure = locus(np.ones(1000), observed=np.ones(1000), contributions=np.ones((2114, 4)), chrom="chrI", start=49_499)
+    >>> [axes.get_xlabel() for axes in figure.axes]
+    ['', '', 'chrI:49,925-50,074']
     """
     tracks = _tracks(predicted, observed)
     letters = None if contributions is None else _letters(contributions)

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch
@@ -57,7 +58,7 @@ def draw_logo(axes: Axes, heights: AnyArray, start: float = 0.0) -> None:
 
 
 @styled
-def logo(heights: AnyArray, start: float = 0.0, bits: bool = False, title: str = "") -> NotebookFigure:
+def logo(heights: npt.ArrayLike, start: float = 0.0, bits: bool = False, title: str = "") -> NotebookFigure:
     """Draw contributions, contribution weights or base frequencies as a sequence logo.
 
     Parameters
@@ -75,12 +76,18 @@ def logo(heights: AnyArray, start: float = 0.0, bits: bool = False, title: str =
     -------
     Figure
         One panel, as wide as the logo needs.
+
+    Examples
+    --------
+    >>> figure = logo([[0.97, 0.01, 0.01, 0.01], [0.25, 0.25, 0.25, 0.25]], bits=True)
+    >>> figure.axes[0].get_ylabel()
+    'bits'
     """
-    heights = np.asarray(heights, dtype=np.float64)
+    letters = np.asarray(heights, dtype=np.float64)
     if bits:
-        heights = heights * information_content(heights)[:, None]
-    figure, axes = one_panel(min(_MARGINS + _LETTER * len(heights), _MOST), _HEIGHT, title)
-    draw_logo(axes, heights, start)
+        letters = letters * information_content(letters)[:, None]
+    figure, axes = one_panel(min(_MARGINS + _LETTER * len(letters), _MOST), _HEIGHT, title)
+    draw_logo(axes, letters, start)
     axes.set_ylabel("bits" if bits else "contribution")
     return figure
 

@@ -12,7 +12,7 @@ from chrombpnet_core.report.content import ExampleRegion, ReportContent
 from chrombpnet_core.report.page import page_of
 from chrombpnet_core.report.pdf import render_pdf
 from chrombpnet_core.report.run_report import write_motif_pdfs
-from tests.core.report.test_run_report import SECTIONS, full_content, made_footprints, motif
+from tests.core.report.contents import SECTIONS, full_content, made_footprints, motif
 
 MILLIMETRE = 72 / 25.4
 NASTY = (

@@ -1,0 +1,221 @@
+"""Verdicts: every threshold, and the words that go with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chrombpnet_core.evaluation import STATUSES, THRESHOLDS
+from chrombpnet_core.report import verdicts
+from chrombpnet_core.report.content import (
+    NonpeakSummary,
+    ReportContent,
+    SelectionSummary,
+    ShiftEvidence,
+    format_q_value,
+)
+from chrombpnet_core.report.rules import RULES
+from tests.core.report.contents import check, full_content, made_footprints, motif, verdict_of, with_r
+
+
+@pytest.mark.parametrize(
+    ("key", "model", "group", "value", "status"),
+    [
+        ("bias_r_nonpeaks", "bias", "nonpeaks", 0.01, "pass"),
+        ("bias_r_nonpeaks", "bias", "nonpeaks", 0.0, "warn"),
+        ("bias_r_nonpeaks", "bias", "nonpeaks", -0.2, "warn"),
+        ("bias_r_peaks", "bias", "peaks", -0.29, "pass"),
+        ("bias_r_peaks", "bias", "peaks", -0.3, "warn"),
+        ("bias_r_peaks", "bias", "peaks", -0.5, "warn"),
+        ("bias_r_peaks", "bias", "peaks", -0.51, "fail"),
+        ("bias_r_peaks", "bias", "peaks", None, "warn"),
+        ("main_r_peaks", "chrombpnet", "peaks", 0.51, "pass"),
+        ("main_r_peaks", "chrombpnet", "peaks", 0.5, "warn"),
+        ("main_r_peaks", "chrombpnet", "peaks", None, "warn"),
+    ],
+)
+def test_correlations(key, model, group, value, status):
+    found = verdict_of(key, metrics=with_r(value, model, group))
+    assert found.status == status
+    assert found.value == value
+    assert bool(found.remedy) == (status != "pass")
+
+
+@pytest.mark.parametrize(("height", "status"), [(0.0024, "pass"), (0.0026, "fail"), (0.003, "fail"), (0.05, "fail")])
+def test_footprints_are_judged_after_rounding(height, status):
+    found = verdict_of("footprint", footprints={"chrombpnet_nobias": made_footprints(height)})
+    assert found.status == status
+    assert ("still leave" in found.reason) == (status == "fail")
+
+
+def test_only_the_enzymes_motifs_of_the_corrected_model_are_judged():
+    content = ReportContent(
+        "main",
+        "t",
+        "ATAC",
+        footprints={"chrombpnet": made_footprints(0.1), "chrombpnet_nobias": {"CTCF": made_footprints(0.1)["tn5_1"]}},
+    )
+    assert verdicts.judge(content) == []
+
+
+@pytest.mark.parametrize(
+    ("summary", "status"),
+    [(SelectionSummary(11.5), "pass"), (SelectionSummary(1.0, True), "warn"), (SelectionSummary(1.0), "warn")],
+)
+def test_loss_weight(summary, status):
+    assert verdict_of("loss_weight_main", selection={"main": summary}).status == status
+
+
+@pytest.mark.parametrize(
+    ("reads", "genome", "status", "words"),
+    [
+        (25_000_000, None, "pass", "25,000,000"),
+        (24_000_000, 3_100_000_000, "warn", "24,000,000"),
+        (1_000_000, None, "warn", "below what models have been trained on"),
+        (829_936, 12_157_105, "pass", "12.2 Mb"),
+        (20_000, 12_157_105, "warn", "as dense as 5 M"),
+    ],
+)
+def test_depth_is_seen_against_the_genome(reads, genome, status, words):
+    found = verdict_of("reads", reads=reads, genome_size=genome)
+    assert (found.status, found.value) == (status, reads)
+    assert words in found.reason
+
+
+@pytest.mark.parametrize(
+    ("shift", "status", "words"),
+    [
+        (ShiftEvidence(4, -4, False, {"+": {"a": 4}, "-": {"a": -4}}), "pass", "All 2"),
+        (ShiftEvidence(4, -4, True, {"+": {"a": 4}, "-": {"a": -4}}), "pass", "as you stated"),
+        (ShiftEvidence(4, -4, True, {"+": {"a": 0}, "-": {"a": -4}}), "warn", "a (+) votes 0"),
+        (ShiftEvidence(4, -4, False, {"+": {"a": 4}, "-": {"a": -9}}), "fail", "a (-) votes −9"),
+        (ShiftEvidence(4, -4, True), "info", "stated, not estimated"),
+        (ShiftEvidence(4, -4), "warn", "no evidence"),
+    ],
+)
+def test_shift(shift, status, words):
+    found = verdict_of("shift", shift=shift)
+    assert found.status == status
+    assert words in found.reason
+    assert found.shown == "plus +4, minus −4 bp"
+
+
+@pytest.mark.parametrize(("made", "status"), [(90, "pass"), (89, "warn"), (50, "warn"), (49, "fail")])
+def test_nonpeak_shortage(made, status):
+    assert verdict_of("nonpeaks_made", nonpeaks=NonpeakSummary(100, made)).status == status
+
+
+@pytest.mark.parametrize(("kept", "status"), [(1000, "pass"), (999, "warn"), (100, "warn"), (99, "fail"), (0, "fail")])
+def test_training_regions(kept, status):
+    assert verdict_of("training_regions_main", selection={"main": SelectionSummary(peaks_kept=kept)}).status == status
+    bias = SelectionSummary(nonpeaks_kept=kept)
+    assert verdict_of("training_regions_bias", selection={"bias": bias}).status == status
+
+
+def test_too_many_peaks():
+    assert verdict_of("most_peaks_main", selection={"main": SelectionSummary(peaks=250_001)}).status == "warn"
+    assert not verdicts.judge(ReportContent("main", "t", "ATAC", selection={"main": SelectionSummary(peaks=250_000)}))
+
+
+@pytest.mark.parametrize(("empty", "status"), [(5, "pass"), (6, "warn")])
+def test_peaks_without_reads(empty, status):
+    sizes = {"group_sizes": {"peaks": {"regions": 100, "without_reads": empty}}}
+    assert verdict_of("without_reads", metrics={"bias": sizes}).status == status
+
+
+def test_bias_threshold_is_information():
+    found = verdict_of("bias_threshold", selection={"bias": SelectionSummary(threshold=20.905, threshold_factor=0.5)})
+    assert found.status == "info"
+    assert "factor 0.5" in found.shown
+
+
+@pytest.mark.parametrize(("best", "status"), [(1, "pass"), (2, "warn")])
+def test_training_that_was_cut_short(best, status):
+    rows = [{"epoch": i, "loss": 1.0, "val_loss": 1.0, "best": i == best} for i in range(3)]
+    assert verdict_of("training_bias", history={"bias": rows}).status == status
+
+
+@pytest.mark.parametrize(
+    ("item", "status"),
+    [
+        (check(0.5), "pass"),
+        (check(0.49), "fail"),
+        (check(0.4, at_least=False), "pass"),
+        (check(0.5, at_least=False), "fail"),
+        (check(float("nan")), "fail"),
+    ],
+)
+def test_truth(item, status):
+    assert verdict_of("truth_1", truth=[item]).status == status
+
+
+def test_profile_distance_is_never_judged():
+    found = verdict_of("profile_bias", metrics={"bias": {"profile_metrics": {"peaks": {"median_jsd": 0.8}}}})
+    assert found.status == "info"
+    assert "no cut-off" in found.wanted
+
+
+def test_every_threshold_is_used_and_worst_come_first():
+    found = verdicts.judge(full_content())
+    assert [STATUSES.index(item.status) for item in found] == sorted(STATUSES.index(item.status) for item in found)
+    used = {key for item in found for key in THRESHOLDS if item.key.startswith(key)}
+    assert used == set(THRESHOLDS) - {"most_peaks"}
+    assert set(RULES) == set(THRESHOLDS)
+    assert verdicts.worst(found) == found[0].status
+    assert verdicts.worst([]) == "info"
+
+
+def test_what_was_not_given_is_named():
+    assert len(verdicts.not_judged(ReportContent("dataset", "t", "ATAC"))) == 10
+    for kind in ("main", "bias", "dataset"):
+        assert verdicts.not_judged(full_content(kind)) == []
+    factors, enzymes = verdicts.not_judged(replace(full_content(), motifs={}))
+    assert factors.startswith("motifs of transcription factors in the bias model")
+    assert enzymes.startswith("enzyme motifs in the corrected model")
+
+
+@pytest.mark.parametrize(
+    ("entries", "status", "words"),
+    [
+        ([motif(q=9e-5)], "fail", "like REB1"),
+        ([motif(q=1e-4)], "warn", "1 of 1"),
+        ([motif(q=0.02), motif(q=1e-7, name="ABF1"), motif("GCAC", "enzyme")], "fail", "2 of 3 motifs"),
+        ([motif(kind="enzyme", q=1e-9), motif(kind="unmatched")], "pass", "No motif of the bias model matches a known"),
+        ([], "info", "No motif recurs"),
+    ],
+)
+def test_factors_in_the_bias_model(entries, status, words):
+    for head in ("profile", "counts"):
+        found = verdict_of(f"bias_motifs_{head}", motifs={f"bias {head}": entries})
+        assert found.status == status
+        assert words in found.reason
+        assert ("threshold factor by 0.1" in found.remedy) == (status in ("warn", "fail"))
+
+
+@pytest.mark.parametrize(
+    ("entries", "status", "words"),
+    [
+        ([motif(), motif(kind="unmatched")], "pass", "None of the 2"),
+        ([motif(), motif(kind="enzyme", q=0.04, pattern="pos_patterns.pattern_7")], "fail", "pos_patterns.pattern_7"),
+        ([], "warn", "No motif recurs"),
+    ],
+)
+def test_enzymes_in_the_corrected_model(entries, status, words):
+    found = verdict_of("corrected_motifs_profile", motifs={"corrected profile": entries})
+    assert found.status == status
+    assert words in found.reason
+    assert bool(found.remedy) == (status != "pass")
+
+
+def test_the_noise_floor_is_information():
+    found = verdict_of("noise_floor", noise_floor={"counts": 0.97, "profile": 0.932})
+    assert (found.status, found.value, found.shown) == ("info", 0.932, "r = 0.970 (counts), 0.932 (profile)")
+    assert not verdicts.judge(ReportContent("main", "t", "ATAC", noise_floor={"counts": float("nan")}))
+
+
+@pytest.mark.parametrize(
+    ("q", "shown"), [(0.2, "0.200"), (0.0012, "0.001"), (3.2e-7, "3×10⁻⁷"), (1e-12, "1×10⁻¹²"), (0.0, "0")]
+)
+def test_q_values_as_people_read_them(q, shown):
+    assert format_q_value(q) == shown
