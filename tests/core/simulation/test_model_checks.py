@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import (
     centres,
     codes_of,
@@ -103,8 +102,3 @@ def test_a_check_reads_as_a_line_and_nan_never_passes():
     assert str(ModelCheck("x", 0.5, 0.3, False)) == "FAIL x: 0.5000, to be below 0.3"
     assert not ModelCheck("x", float("nan"), 0.3, True).passed
     assert not ModelCheck("x", float("nan"), 0.3, False).passed
-
-
-def test_a_file_that_is_absent_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"truth\.json: no such file"):
-        read_ground_truth(tmp_path / "truth.json")
