@@ -1,4 +1,4 @@
-"""Patterns in TF-MoDISco's HDF5: names in order, matrices of a shape, positions that matter. Whole searches: test_modisco.py."""
+"""Patterns in TF-MoDISco's HDF5: names in order, matrices of a shape, positions that matter."""
 
 from __future__ import annotations
 
