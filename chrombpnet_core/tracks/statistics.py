@@ -78,7 +78,7 @@ def _value(key: int) -> float:
 
 
 def _between(first: float, second: float, share: float) -> float:
-    return first + (second - first) * share
+    return float(first + (second - first) * share)
 
 
 def write_track_statistics(statistics: dict[str, float], path: str | os.PathLike[str]) -> None:

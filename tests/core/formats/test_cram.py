@@ -7,7 +7,7 @@ import pysam
 import pytest
 
 from chrombpnet_core.formats import DamagedError, count_cram_records
-from tests.core.reads.test_reads import SIZES, write_bam
+from tests.core.reads.test_read_files import SIZES, write_bam
 
 
 def write_cram(folder, records, *options):

@@ -1,4 +1,4 @@
-"""Genome: codes, one-hot, sizes files, FASTA in its three forms, windows beyond the ends."""
+"""FASTA in its three forms, its index, windows beyond the ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome import OTHER_BASE, codes_of, one_hot, open_genome, read_chrom_sizes, reverse_complement
+from chrombpnet_core.genome import codes_of, open_genome
 
 BASES = "ACGTNacgtnRYKMryU"
 
@@ -25,30 +25,6 @@ def write_fasta(path, sequences, width=10):
         )
     )
     return path
-
-
-def test_codes_of_letters_in_either_case():
-    assert codes_of("ACGTacgtNRYn-U").tolist() == [0, 1, 2, 3, 0, 1, 2, 3] + [OTHER_BASE] * 6
-    assert codes_of(b"TTA").tolist() == [3, 3, 0]
-    assert codes_of("").shape == (0,)
-
-
-def test_one_hot_of_other_letters_is_zero():
-    encoded = one_hot(codes_of("ACGTN"))
-    assert encoded.dtype == np.float32
-    np.testing.assert_array_equal(encoded, np.vstack([np.eye(4), np.zeros(4)]))
-    assert one_hot(np.zeros((2, 3), np.uint8)).shape == (2, 3, 4)
-
-
-@given(st.text(alphabet=BASES, max_size=60))
-def test_reverse_complement_is_an_involution(text):
-    codes = codes_of(text)
-    np.testing.assert_array_equal(reverse_complement(reverse_complement(codes)), codes)
-    np.testing.assert_array_equal(one_hot(reverse_complement(codes)), one_hot(codes)[::-1, ::-1])
-
-
-def test_reverse_complement_of_a_batch_keeps_its_rows():
-    assert reverse_complement(np.array([[0, 1], [4, 3]], np.uint8)).tolist() == [[2, 3], [0, 4]]
 
 
 @pytest.mark.parametrize("form", ["plain", "gzip", "bgzip"])
@@ -99,30 +75,6 @@ def test_fasta_refusals(tmp_path):
     packed.write_bytes(packed.read_bytes()[:-40])
     with pytest.raises(InputError, match="truncated"):
         open_genome(packed, tmp_path / "cache2")
-
-
-def test_chrom_sizes(tmp_path):
-    path = tmp_path / "chrom.sizes"
-    path.write_text("#name\tlength\nchr2\t20\nchr1\t10\textra\r\n\nchr3 7\n")
-    assert list(read_chrom_sizes(path).items()) == [("chr2", 20), ("chr1", 10), ("chr3", 7)]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("chr1\n", "line 1"),
-        ("chr1\t10\nchr2\tx\n", "line 2.*length"),
-        ("chr1\t0\n", "length"),
-        ("chr1\t-5\n", "length"),
-        ("chr1\t1\nchr1\t1\n", "line 2.*twice"),
-        ("# nothing\n", "no chromosomes"),
-    ],
-)
-def test_chrom_sizes_refusals(tmp_path, text, message):
-    path = tmp_path / "chrom.sizes"
-    path.write_text(text)
-    with pytest.raises(InputError, match=message):
-        read_chrom_sizes(path)
 
 
 def test_sizes_are_checked_against_the_genome(tmp_path):

@@ -17,7 +17,7 @@ from chrombpnet_core.formats import bgzf as inflate
 from chrombpnet_core.genome import Naming
 from chrombpnet_core.reads import spill_reads
 from chrombpnet_core.tracks import Coverage, write_insertions
-from tests.core.reads.test_reads import SIZES, ends, write_bam
+from tests.core.reads.test_read_files import SIZES, ends, write_bam
 
 COUNT = 1500
 STARTS = np.random.default_rng(0).integers(0, 900, COUNT).tolist()
