@@ -117,7 +117,7 @@ def test_the_notebook_script_of_the_readme_runs_on_the_demo(output):
     for name, target in links.items():
         (folder / name).symlink_to(target)
     _write_vcf(folder / "my.vcf.gz", simulated, chrom, size)
-    shown = "\nprint(pred.region, expl.actual.shape, len(table), foot.sequences, len(scores.table))\n"
+    shown = "\nprint(predicted.region, explained.actual.shape, len(table), footprint.sequences, len(scores.table))\n"
     run = subprocess.run(
         [sys.executable, "-c", script + shown],
         cwd=folder,
