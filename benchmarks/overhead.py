@@ -99,53 +99,42 @@ def run_flows(folder: Path) -> float:
 
 def run_direct(folder: Path) -> float:
     """Seconds of the bodies of the same steps."""
-    from flows.dataset.fold_steps import Run, call_here, fold_steps, inputs_of
-    from tasks import runner as steps
-    from tasks.steps.check_inputs import check_inputs
+    from flows.dataset.fold_steps import fold_steps
+    from flows.dataset.preparation import check_dataset
+    from flows.dataset.run import Run, call_here
+    from tasks.runner import Step
 
-    for module in [module for name, module in sys.modules.items() if name.startswith("tasks.")]:
-        if getattr(module, "run_step", None) is steps.run_step:
-            module.run_step = bare_step
+    Step.__call__ = bare_step
     with tempfile.TemporaryDirectory() as place:
         spec = spec_at(folder, str(folder / "in"), f"{place}/out")
         begin = time.perf_counter()
-        checked = check_inputs.fn(*inputs_of(spec, place))
+        checked = check_dataset(spec, place)
         fold_steps(Run(spec, place, checked.naming, call_here), checked.folds[0], f"{place}/out/fold_0")
         return time.perf_counter() - begin
 
 
-def bare_step(store: str, step: str, version: int, inputs: dict[str, Any], parameters: dict[str, Any], body: Any) -> Any:
+def bare_step(step: Any, store: str, inputs: Any, parameters: Any) -> Any:
     """A step's body and nothing else."""
-    from tasks.runner import Result, Work
-
-    def local(value: Any) -> Any:
-        if isinstance(value, list):
-            return [local(each) for each in value]
-        return value.folder() if isinstance(value, Result) else Path(value)
+    from tasks.results import localised, sources_of
+    from tasks.runner import Result, Work, as_json
 
     key = uuid.uuid4().hex
-    out, checkpoint = Path(store, step, key), Path(store, "checkpoints", key)
+    out, checkpoint = Path(store, step.name, key), Path(store, "checkpoints", key)
     out.mkdir(parents=True)
     checkpoint.mkdir(parents=True)
-    work = Work(
-        out,
-        {name: local(value) for name, value in inputs.items() if value is not None},
-        parameters,
-        checkpoint,
-        lambda: None,
-    )
-    body(work)
+    work = Work(out, localised(inputs, sources_of(inputs), checkpoint), parameters, checkpoint, lambda: None)
+    step.body(work)
     files = {
         path.relative_to(out).as_posix(): {"size": path.stat().st_size, "sha256": ""}
         for path in sorted(out.rglob("*"))
         if path.is_file()
     }
     manifest = {
-        "step": step,
+        "step": step.name,
         "key": key,
-        "version": version,
+        "version": step.version,
         "inputs": {},
-        "parameters": parameters,
+        "parameters": as_json(parameters),
         "files": files,
         "facts": json.loads(json.dumps(work.facts, default=str)),
         "versions": {},
@@ -154,7 +143,7 @@ def bare_step(store: str, step: str, version: int, inputs: dict[str, Any], param
         "seconds": 0.0,
         "peak_memory": 0,
     }
-    return Result(store, step, key, manifest, cached=False)
+    return Result(store, step.name, key, manifest, cached=False)
 
 
 SIDES = {"start": run_start, "flows": run_flows, "direct": run_direct}

@@ -10,10 +10,12 @@ import platform
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TextIO, TypeVar
 
 import psutil
 from tqdm import tqdm
+
+from chrombpnet_core.concurrency import set_threads
 
 __all__ = ["end_orphans", "interruptible", "prepare", "show_log", "stoppable"]
 
@@ -40,7 +42,8 @@ _OWNER = "CHROMBPNET_OWNER"
 
 def prepare(backend: str | None = None, device: str = "auto", threads: int | None = None) -> None:
     """Set the process's environment; what the user has set stands."""
-    from chrombpnet_core.concurrency import set_threads
+    if threads is not None:
+        set_threads(threads)
     from chrombpnet_core.devices import configure
 
     if threads is not None:
@@ -108,7 +111,7 @@ def stoppable(function: Callable[P, R]) -> Callable[P, R]:
     return body
 
 
-class _AroundBars(logging.StreamHandler):
+class _AroundBars(logging.StreamHandler[TextIO]):
     """Log lines that do not tear progress bars."""
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -106,7 +106,8 @@ class Reads(_Strict):
     @property
     def files(self) -> list[str]:
         """The files of that kind."""
-        return getattr(self, self.kind)
+        files: list[str] = getattr(self, self.kind)
+        return files
 
 
 class FoldChromosomes(_Strict):
@@ -260,6 +261,13 @@ class DatasetSpec(_Strict):
     truth: str | None = Field(default=None, description="truth.json of simulated data: the report compares with it")
     output: str = Field(description="folder for the results")
     publish: str | None = Field(default=None, description="folder or address for a bundle in the shape of the ENCODE portal")
+
+    @property
+    def fold_list(self) -> list[str | FoldChromosomes]:
+        """The folds of a data set that has them written out."""
+        if isinstance(self.folds, int):
+            raise ValueError("the folds are not written out")
+        return self.folds
 
     @model_validator(mode="after")
     def _lengths(self) -> DatasetSpec:

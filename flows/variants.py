@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from chrombpnet_core.errors import InputError
 from flows.dataset.failures import FoldsFailed
 from flows.dataset.fan_out import by_deployment, cancel_folds
-from flows.dataset.fold_steps import call_here
+from flows.dataset.run import call_here
 from flows.environment import stoppable
 from flows.spec import Chromosomes, Count, Positive, Seed, make_part
 from tasks.runner import Result

@@ -7,11 +7,15 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
+from chrombpnet_core.errors import InputError
 from tasks.storage import Store, cache_folder, is_staged, redact, stage
 
-__all__ = ["Awaited", "FileOf", "ManifestOf", "Result", "Source"]
+__all__ = ["At", "Awaited", "FileOf", "ManifestOf", "Result", "Source"]
+
+At = TypeVar("At", covariant=True)
+"""Of a step's inputs: :data:`Source` where they are given, ``Path`` where its body sees them."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ Source: TypeAlias = str | Path | Result | FileOf | ManifestOf | Awaited
 """What an input of a step is given as: an address, a whole step's outputs, or a part of them."""
 
 Settled: TypeAlias = str | Path | Result | FileOf | ManifestOf
-SettledSources: TypeAlias = Settled | list[Settled] | dict[str, Settled]
+SettledSources: TypeAlias = "Settled | list[Settled] | dict[str, SettledSources]"
 
 
 def sources_of(inputs: Any) -> dict[str, SettledSources]:
@@ -118,17 +122,25 @@ def _settle(value: Any) -> Any:
         return [_settle(item) for item in value]
     if isinstance(value, FileOf):
         result = _settle(value.step)
-        absent = value.optional and bool(result.key) and value.name not in result.manifest["files"]
-        return None if absent else replace(value, step=result)
+        if not result.key or value.name in result.manifest["files"]:
+            return replace(value, step=result)
+        if value.optional:
+            return None
+        raise InputError(
+            f"step {result.step} made no {value.name}",
+            expected="the same files of every fold",
+            remedy="run every fold with the same options",
+        )
     if isinstance(value, ManifestOf):
         return ManifestOf(_settle(value.step))
     return value if value is None or isinstance(value, str | Path | Result) else value.result()
 
 
 def flat(sources: Mapping[str, SettledSources]) -> Iterator[Settled]:
+    """Go through all sources, those in lists and mappings too."""
     for value in sources.values():
         if isinstance(value, dict):
-            yield from value.values()
+            yield from flat(value)
         elif isinstance(value, list):
             yield from value
         else:
@@ -187,7 +199,7 @@ def localised(inputs: Any, sources: Mapping[str, SettledSources], scratch: Path)
         if isinstance(value, FileOf):
             return value.step.file(value.name)
         path = scratch / f"{value.step.step}-{value.step.key}.json"
-        path.write_text(json.dumps(value.step.manifest | {"cached": value.step.cached}))
+        path.write_text(json.dumps(value.step.manifest | {"cached": value.step.cached, "store": value.step.store}))
         return path
 
     paths = {name: local(value) for name, value in sources.items()}

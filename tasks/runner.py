@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar, get_origin
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_origin
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -30,6 +30,7 @@ from pydantic_core import to_jsonable_python
 
 from tasks._attempt import alone, checkpoint_folder, files_of, measured, scratch_folder, versions
 from tasks.results import (
+    At,
     Awaited,
     FileOf,
     ManifestOf,
@@ -46,21 +47,29 @@ from tasks.storage import TASK_RETRIES, Store
 
 __all__ = [
     "MANIFEST",
+    "At",
     "Awaited",
     "FileOf",
     "ManifestOf",
     "Result",
+    "RunKind",
     "Source",
     "Step",
     "Work",
-    "outlining",
     "planning",
     "prefect_task",
+    "published",
 ]
 
 log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
+
+RunKind: TypeAlias = Literal["bias", "main", "dataset", "ensemble"]
+"""Of a results folder: a bias model's, a main model's, a fold's of a data set, all folds' together."""
+
+Outputs: TypeAlias = Mapping[RunKind, Mapping[str, str]]
+"""Kind of run → file → place in the results folder; see :func:`published`."""
 
 Given = TypeVar("Given")
 Local = TypeVar("Local", covariant=True)
@@ -115,9 +124,7 @@ class Step(Generic[Given, Local, Parameters]):
     body
         Fills ``work.out``.
     outputs
-        Kind of run (``bias``, ``main``, ``dataset``, ``ensemble``) → file → path in the results folder: a folder, or where
-        it does not end with a slash, folder and beginning of the name. A pattern such as ``*.png`` stands for several files.
-        Files that are not named stay in the store.
+        Which files go to which place of which kind of results folder (:func:`published`); the others stay in the store.
     """
 
     name: str
@@ -126,7 +133,7 @@ class Step(Generic[Given, Local, Parameters]):
     inputs: type[Given]
     parameters: type[Parameters]
     body: Callable[[Work[Local, Parameters]], None]
-    outputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    outputs: Outputs = field(default_factory=dict)
 
     def __call__(self, store: str, inputs: Given, parameters: Parameters) -> Result:
         """Return the step's published result, running the body only where there is none.
@@ -162,6 +169,24 @@ class Step(Generic[Given, Local, Parameters]):
         return prefect_task(self.title)(run)
 
 
+def published(files: Mapping[str, str], *kinds: RunKind) -> dict[RunKind, Mapping[str, str]]:
+    """Declare the place of a step's files in the results folders of some kinds of runs.
+
+    Parameters
+    ----------
+    files
+        File, or a pattern such as ``*.png`` → folder, which ends with a slash, or folder and beginning of the name.
+    *kinds
+        Kinds of runs.
+
+    Returns
+    -------
+    dict
+        Kind of run → ``files``.
+    """
+    return dict.fromkeys(kinds, files)
+
+
 def prefect_task(title: str, retried: bool = True) -> Callable[[Callable[..., Any]], Any]:
     """Make a Prefect task of a function whose results Prefect neither keeps nor caches.
 
@@ -183,15 +208,7 @@ def prefect_task(title: str, retried: bool = True) -> Callable[[Callable[..., An
 # --- plans -------------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class _Plan:
-    """Steps that were asked for; with ``looks`` false neither store nor inputs are looked at."""
-
-    looks: bool
-    results: list[Result] = field(default_factory=list)
-
-
-_plan: ContextVar[_Plan | None] = ContextVar("plan", default=None)
+_plan: ContextVar[list[Result] | None] = ContextVar("plan", default=None)
 
 
 @contextlib.contextmanager
@@ -203,42 +220,24 @@ def planning() -> Iterator[list[Result]]:
     list of Result
         These results, in order.
     """
-    with _planning(_Plan(looks=True)) as plan:
-        yield plan.results
-
-
-@contextlib.contextmanager
-def outlining() -> Iterator[list[Result]]:
-    """Run no step within and look at nothing: each returns a :class:`Result` without a key.
-
-    Yields
-    ------
-    list of Result
-        These results, in order.
-    """
-    with _planning(_Plan(looks=False)) as plan:
-        yield plan.results
-
-
-@contextlib.contextmanager
-def _planning(plan: _Plan) -> Iterator[_Plan]:
-    token = _plan.set(plan)
+    planned: list[Result] = []
+    token = _plan.set(planned)
     try:
-        yield plan
+        yield planned
     finally:
         _plan.reset(token)
 
 
 def _planned(
-    plan: _Plan, step: Step[Any, Any, Any], store: Store, sources: Mapping[str, SettledSources], parameters: Any
+    planned: list[Result], step: Step[Any, Any, Any], store: Store, sources: Mapping[str, SettledSources], parameters: Any
 ) -> Result:
     key, manifest = "", None
-    if plan.looks and all(map(is_known, flat(sources))):
+    if all(map(is_known, flat(sources))):
         key = _key(step, identify(sources)[0], parameters)
         manifest = _valid_manifest(store, step.name, key)
     cached = manifest is not None
     result = Result(store.url, step.name, key if cached else "", manifest or {"files": {}, "facts": {}}, cached)
-    plan.results.append(result)
+    planned.append(result)
     return result
 
 
@@ -247,9 +246,9 @@ def _planned(
 
 def _run(step: Step[Any, Any, Any], store: Store, inputs: Any, parameters: Any) -> Result:
     sources = sources_of(inputs)
-    plan = _plan.get()
-    if plan is not None:
-        return _planned(plan, step, store, sources, as_json(parameters))
+    planned = _plan.get()
+    if planned is not None:
+        return _planned(planned, step, store, sources, as_json(parameters))
     digests, origins = identify(sources)
     key = _key(step, digests, as_json(parameters))
     with alone(store, step.name, key):
@@ -270,6 +269,7 @@ def _run(step: Step[Any, Any, Any], store: Store, inputs: Any, parameters: Any) 
                 "step": step.name,
                 "key": key,
                 "version": step.version,
+                "title": step.title,
                 "inputs": origins,
                 "parameters": as_json(parameters),
                 "files": files_of(out),
@@ -325,12 +325,14 @@ def _key(step: Step[Any, Any, Any], digests: Mapping[str, Any], parameters: Any)
 def as_json(parameters: Any) -> Any:
     """Return parameters as JSON types: dataclasses and pydantic models become mappings.
 
-    A field whose metadata has ``json`` is what that function makes of it.
+    A field whose metadata has ``json`` is what that function makes of it; one of ``json`` None changes no result and is
+    left out.
     """
     if is_dataclass(parameters) and not isinstance(parameters, type):
         return {
             each.name: as_json(each.metadata.get("json", _unchanged)(getattr(parameters, each.name)))
             for each in fields(parameters)
+            if each.metadata.get("json", _unchanged) is not None
         }
     if isinstance(parameters, Mapping):
         return {name: as_json(value) for name, value in parameters.items()}

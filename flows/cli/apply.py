@@ -74,29 +74,29 @@ def add_pred_bw(parser: argparse.ArgumentParser) -> None:
 def pred_bw(arguments: argparse.Namespace) -> None:
     """Predict tracks; one step, without a Prefect server."""
     from flows.spec import Training, make_part
+    from tasks.runner import Source
     from tasks.steps.genome import naming_of
-    from tasks.steps.tracks import predict_tracks, track_files
+    from tasks.steps.tracks import TRACKS, TracksInputs, TracksParameters, track_files
 
     _require_places(arguments, "tracks")
-    models = {
-        "bias": arguments.bias_model,
-        "chrombpnet": arguments.chrombpnet_model,
-        "chrombpnet_nobias": arguments.chrombpnet_model_nb,
-    }
     options = {"batch_size": arguments.batch_size, "seed": arguments.seed}
     training = make_part(Training, options, "arguments", flags_of(arguments.parser))
-    result = predict_tracks.fn(
-        store_of(arguments),
-        models,
-        arguments.regions,
-        arguments.genome,
-        arguments.chrom_sizes,
-        arguments.bigwig,
-        training.batch_size,
-        arguments.debug_chr,
-        training.seed,
-        naming_of(chromosome_options(arguments)).to_json(),
+    inputs = TracksInputs[Source](
+        regions=arguments.regions,
+        genome=arguments.genome,
+        chrom_sizes=arguments.chrom_sizes,
+        bigwig=arguments.bigwig,
+        bias=arguments.bias_model,
+        chrombpnet=arguments.chrombpnet_model,
+        chrombpnet_nobias=arguments.chrombpnet_model_nb,
     )
+    parameters = TracksParameters(
+        batch_size=training.batch_size,
+        chroms=tuple(arguments.debug_chr or ()),
+        seed=training.seed,
+        naming=naming_of(chromosome_options(arguments)),
+    )
+    result = TRACKS(store_of(arguments), inputs, parameters)
     _place(track_files(result, arguments.output_prefix, arguments.output_prefix_stats))
 
 
@@ -151,24 +151,32 @@ def add_contribs_bw(parser: argparse.ArgumentParser) -> None:
 def contribs_bw(arguments: argparse.Namespace) -> None:
     """Compute contributions; one step, without a Prefect server."""
     from flows.spec import Training, make_part
-    from tasks.steps.contributions import contribution_files, explain_regions
+    from tasks.runner import Source
+    from tasks.steps.contributions import (
+        CONTRIBUTIONS,
+        ContributionsInputs,
+        ContributionsParameters,
+        contribution_files,
+    )
     from tasks.steps.genome import naming_of
 
     _require_places(arguments, "contributions")
     training = make_part(Training, {"seed": arguments.seed}, "arguments", flags_of(arguments.parser))
-    result = explain_regions.fn(
-        store_of(arguments),
-        arguments.model_h5,
-        arguments.regions,
-        arguments.genome,
-        arguments.chrom_sizes,
-        arguments.profile_or_counts,
-        arguments.debug_chr,
-        training.seed,
-        naming_of(chromosome_options(arguments)).to_json(),
-        arguments.float32,
+    inputs = ContributionsInputs[Source](
+        model=arguments.model_h5,
+        regions=arguments.regions,
+        genome=arguments.genome,
+        chrom_sizes=arguments.chrom_sizes,
+    )
+    parameters = ContributionsParameters(
+        heads=tuple(arguments.profile_or_counts),
+        chroms=tuple(arguments.debug_chr or ()),
+        seed=training.seed,
+        naming=naming_of(chromosome_options(arguments)),
+        exact=arguments.float32,
         precision=arguments.precision,
     )
+    result = CONTRIBUTIONS(store_of(arguments), inputs, parameters)
     _place(contribution_files(result, arguments.output_prefix, arguments.output_prefix_stats))
 
 
@@ -201,23 +209,27 @@ def add_footprints(parser: argparse.ArgumentParser) -> None:
 
 def footprints(arguments: argparse.Namespace) -> None:
     """Compute marginal footprints; one step, without a Prefect server."""
+    from chrombpnet_core.plots import read_limits
     from flows.spec import Training, make_part
-    from tasks.steps.footprints import draw_footprints, footprint_files
+    from tasks.runner import Source
+    from tasks.steps.footprints import FOOTPRINTS, FootprintsInputs, FootprintsParameters, footprint_files
     from tasks.steps.genome import naming_of
 
     folder, name = _require_places(arguments, "footprints")
     training = make_part(Training, {"batch_size": arguments.batch_size}, "arguments", flags_of(arguments.parser))
-    result = draw_footprints.fn(
-        store_of(arguments),
-        arguments.model_h5,
-        arguments.regions,
-        arguments.genome,
-        arguments.chr_fold_path,
-        arguments.motifs_to_pwm,
-        training.batch_size,
-        arguments.ylim,
-        naming_of(chromosome_options(arguments)).to_json(),
+    inputs = FootprintsInputs[Source](
+        model=arguments.model_h5,
+        regions=arguments.regions,
+        genome=arguments.genome,
+        fold=arguments.chr_fold_path,
+        motifs=arguments.motifs_to_pwm,
     )
+    parameters = FootprintsParameters(
+        batch_size=training.batch_size,
+        ylim=read_limits(arguments.ylim),
+        naming=naming_of(chromosome_options(arguments)),
+    )
+    result = FOOTPRINTS(store_of(arguments), inputs, parameters)
     _place({folder: footprint_files(result, name)})
 
 
@@ -256,21 +268,23 @@ def modisco_motifs(arguments: argparse.Namespace) -> None:
     """Discover motifs; one step, without a Prefect server."""
     from pathlib import Path
 
-    from tasks.steps.motifs import find_motifs, motif_files
+    from tasks.runner import Source
+    from tasks.steps.motifs import MOTIFS, MotifsInputs, MotifsParameters, known_motifs, motif_files
 
     folder, name = _require_places(arguments, "motifs")
     head = "counts" if "counts" in Path(arguments.h5py).name else "profile"
-    result = find_motifs.fn(
-        store_of(arguments),
-        arguments.h5py,
-        head,
-        arguments.max_seqlets,
-        arguments.window,
-        arguments.n_leiden,
-        arguments.motifs,
-        arguments.seed,
-        arguments.verbose,
+    file, database = known_motifs(arguments.motifs)
+    parameters = MotifsParameters(
+        name=head,
+        max_seqlets=arguments.max_seqlets,
+        window=arguments.window,
+        n_leiden=arguments.n_leiden,
+        motifs=database,
+        seed=arguments.seed,
+        verbose=arguments.verbose,
     )
+    inputs = MotifsInputs[Source](contributions=arguments.h5py, motifs=file)
+    result = MOTIFS[head](store_of(arguments), inputs, parameters)
     _place({folder: motif_files(result, name)})
 
 
@@ -289,10 +303,12 @@ def add_motif_hits(parser: argparse.ArgumentParser) -> None:
 
 def motif_hits(arguments: argparse.Namespace) -> None:
     """Find hits of motifs; one step, without a Prefect server."""
-    from tasks.steps.motifs import find_hits, hit_files
+    from tasks.runner import Source
+    from tasks.steps.motifs import HITS, HitsInputs, HitsParameters, hit_files
 
     folder, name = _require_places(arguments, "hits")
-    result = find_hits.fn(store_of(arguments), arguments.h5py, arguments.regions, arguments.modisco)
+    inputs = HitsInputs[Source](contributions=arguments.h5py, regions=arguments.regions, motifs=arguments.modisco)
+    result = HITS["profile"](store_of(arguments), inputs, HitsParameters("profile"))
     _place({folder: hit_files(result, name)})
 
 

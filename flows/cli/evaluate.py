@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, Literal
 
 from flows.cli.common import (
     FlagGroup,
@@ -56,7 +56,7 @@ def bias_qc(arguments: argparse.Namespace) -> None:
     _evaluate(arguments, "bias", {"bias": arguments.bias_model})
 
 
-def _evaluate(arguments: argparse.Namespace, kind: str, models: dict[str, str | None]) -> None:
+def _evaluate(arguments: argparse.Namespace, kind: Literal["bias", "main"], models: dict[str, str | None]) -> None:
     """Evaluate models; input and output length are those of the first."""
     from chrombpnet_core.devices import find_device
 
@@ -87,7 +87,7 @@ def _evaluate(arguments: argparse.Namespace, kind: str, models: dict[str, str | 
     from flows.dataset.flows import quality_control
 
     store = store_of(arguments)
-    say_result(quality_control(check_inputs_of(spec, store), store, kind, models, arguments.file_prefix))
+    say_result(quality_control(spec, store, kind, models, arguments.file_prefix, check_inputs_of(spec, store)))
 
 
 def _add_evaluation_flags(parser: argparse.ArgumentParser) -> FlagGroup:

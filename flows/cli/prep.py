@@ -81,8 +81,9 @@ def add_nonpeaks(parser: argparse.ArgumentParser) -> None:
 def prep_nonpeaks(arguments: argparse.Namespace) -> None:
     """Select nonpeaks; one step, without a Prefect server."""
     from flows.spec import Background, Training, make_part
-    from tasks.steps.check_inputs import check_inputs
-    from tasks.steps.data import draw_nonpeaks
+    from tasks.runner import Source
+    from tasks.steps.check_inputs import DatasetFiles, check_inputs
+    from tasks.steps.examples import NONPEAKS, NonpeaksInputs, NonpeaksParameters
     from tasks.storage import place_files, split_prefix
 
     folder, name = split_prefix(arguments.output_prefix)
@@ -92,33 +93,33 @@ def prep_nonpeaks(arguments: argparse.Namespace) -> None:
     if arguments.exclude_blacklisted_peaks and not arguments.blacklist_regions:
         raise InputError("--exclude-blacklisted-peaks without a blacklist", remedy="give -br/--blacklist-regions")
     checked = check_inputs.fn(
-        [],
-        arguments.genome,
-        arguments.chrom_sizes,
-        arguments.peaks,
-        None,
-        arguments.blacklist_regions,
-        [arguments.chr_fold_path],
-        None,
-        None,
-        arguments.inputlen,
-        {"nonpeaks": folder, "store": store_of(arguments)},
-        chromosome_options(arguments),
+        DatasetFiles(
+            genome=arguments.genome,
+            chrom_sizes=arguments.chrom_sizes,
+            peaks=arguments.peaks,
+            blacklist=arguments.blacklist_regions,
+            folds=(arguments.chr_fold_path,),
+            input_length=arguments.inputlen,
+            places={"nonpeaks": folder, "store": store_of(arguments)},
+            chromosomes=chromosome_options(arguments),
+        )
     )
-    result = draw_nonpeaks.fn(
-        store_of(arguments),
-        arguments.genome,
-        arguments.chrom_sizes,
-        arguments.peaks,
-        arguments.blacklist_regions,
-        checked.folds[0],
-        arguments.inputlen,
-        arguments.stride,
-        arguments.neg_to_pos_ratio_train,
-        arguments.seed,
-        arguments.exclude_blacklisted_peaks,
-        checked.naming,
+    inputs = NonpeaksInputs[Source](
+        genome=arguments.genome,
+        chrom_sizes=arguments.chrom_sizes,
+        peaks=arguments.peaks,
+        blacklist=arguments.blacklist_regions,
     )
+    parameters = NonpeaksParameters(
+        fold=checked.folds[0],
+        input_length=arguments.inputlen,
+        stride=arguments.stride,
+        ratio=arguments.neg_to_pos_ratio_train,
+        seed=arguments.seed,
+        exclude_peaks=arguments.exclude_blacklisted_peaks,
+        naming=checked.naming,
+    )
+    result = NONPEAKS(store_of(arguments), inputs, parameters)
     files = {f"{name}_negatives.bed": result.file("negatives.bed")}
     files |= {f"{name}_{file}": result.file(file) for file in result.manifest["files"] if file.startswith("auxiliary/")}
     place_files(files, {}, folder)

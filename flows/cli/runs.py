@@ -11,7 +11,9 @@ from chrombpnet_core.errors import InputError
 from flows.cli.common import Subcommands, add_command, add_dry_run_flag, add_runtime_flags, add_store_flag, store_of
 
 if TYPE_CHECKING:
+    from flows.dataset.preparation import ModelKinds
     from flows.spec import DatasetSpec
+    from tasks.steps.check_inputs import CheckedInputs
 
 __all__ = ["add_commands", "check_inputs_of", "say_plan", "say_result"]
 
@@ -67,16 +69,17 @@ def _start(spec: DatasetSpec, store: str, arguments: argparse.Namespace) -> None
     if arguments.backend or spec.training.device != "auto":
         configure(arguments.backend, spec.training.device)
     if arguments.dry_run:
-        return say_plan(spec, store, ["main"] if spec.bias.model else ["bias", "main"])
-    check_inputs_of(spec, store)
-    from flows.dataset.fan_out import end_with_parent
+        return say_plan(spec, store, ("main",) if spec.bias.model else ("bias", "main"))
+    from flows.dataset.fan_out import end_with_parent, inherited_checks
+
+    checked = inherited_checks() or check_inputs_of(spec, store)
     from flows.dataset.flows import dataset, fold
 
     end_with_parent()
     if arguments.fold is not None or arguments.bias_only:
-        result = fold(spec, store, arguments.fold or 0, arguments.bias_only)
+        result = fold(spec, store, arguments.fold or 0, arguments.bias_only, checked)
         return say_result(result, "table" if arguments.bias_only else "report")
-    for report in dataset(spec, store, arguments.fold_deployment):
+    for report in dataset(spec, store, arguments.fold_deployment, checked):
         say_result(report)
 
 
@@ -88,12 +91,12 @@ def add_status(parser: argparse.ArgumentParser) -> None:
 
 def status(arguments: argparse.Namespace) -> None:
     """Print the state of each part and step of a run."""
-    from flows.dataset.step_names import step_names
+    from flows.dataset.outline import outline
     from tasks.runs import status_lines
 
     spec, store, _ = _read_recorded_run(arguments)
     print(f"{spec.id}: results in {spec.output}, steps in {store}")
-    print("\n".join(status_lines(store, spec.output, step_names(spec))))
+    print("\n".join(status_lines(store, spec.output, outline(spec))))
 
 
 def add_resume(parser: argparse.ArgumentParser) -> None:
@@ -155,27 +158,24 @@ def index(arguments: argparse.Namespace) -> None:
     say_result(make_index(arguments.root), "index")
 
 
-def check_inputs_of(spec: DatasetSpec, store: str) -> DatasetSpec:
-    """Check all inputs before a server or backend starts, so that mistakes are reported at once; the same data set."""
-    from flows.dataset.flows import with_folds
-    from flows.dataset.fold_steps import inputs_of
-    from tasks.steps.check_inputs import check_inputs
+def check_inputs_of(spec: DatasetSpec, store: str) -> CheckedInputs:
+    """Check all inputs before a server or backend starts, so that mistakes are reported at once; what is known of them."""
+    from flows.dataset.preparation import check_dataset
 
-    check_inputs.fn(*inputs_of(with_folds(spec), store))
-    return spec
+    return check_dataset(spec, store)
 
 
-def say_plan(spec: DatasetSpec, store: str, kinds: list[str], judged: bool = True) -> None:
+def say_plan(spec: DatasetSpec, store: str, kinds: ModelKinds, judged: bool = True) -> None:
     """Print what ``--dry-run`` asks for: the steps, whether the store has them, and what the run needs."""
-    from flows.dataset.flows import plan
+    from flows.dataset.plan import plan
 
-    steps, needs, refusal = plan(spec, store, kinds, judged)
-    for step, in_store in steps:
+    would_do = plan(spec, store, kinds, judged)
+    for step, in_store in would_do.steps:
         print(f"{step:<16} {'in the store' if in_store else 'would run'}")
     print(f"{'report':<16} would be written to {spec.output}" if judged else f"files would go to {spec.output}")
-    print(f"needs at most: {needs}")
-    if refusal:
-        print(f"would be refused here: {refusal}")
+    print(f"needs at most: {would_do.needs}")
+    if would_do.refusal:
+        print(f"would be refused here: {would_do.refusal}")
 
 
 def say_result(address: str, what: str = "report") -> None:

@@ -72,11 +72,11 @@ def pipeline(arguments: argparse.Namespace, judged: bool = True) -> None:
     }
     spec = _training_spec(arguments, {"bias": {"model": arguments.bias_model_path}, "model": model})
     if arguments.dry_run:
-        return say_plan(spec, store_of(arguments), ["main"], judged)
+        return say_plan(spec, store_of(arguments), ("main",), judged)
     from flows.dataset.flows import main_pipeline
 
     store = store_of(arguments)
-    result = main_pipeline(check_inputs_of(spec, store), store, arguments.file_prefix, judged)
+    result = main_pipeline(spec, store, arguments.file_prefix, judged, check_inputs_of(spec, store))
     return say_result(result, "report" if judged else "results")
 
 
@@ -107,11 +107,11 @@ def bias_pipeline(arguments: argparse.Namespace, judged: bool = True) -> None:
     """Train the bias model; evaluate it and write the report where it is to be judged."""
     spec = _training_spec(arguments, {"bias": _size(arguments) | {"threshold_factor": arguments.bias_threshold_factor}})
     if arguments.dry_run:
-        return say_plan(spec, store_of(arguments), ["bias"], judged)
+        return say_plan(spec, store_of(arguments), ("bias",), judged)
     from flows.dataset.flows import bias_pipeline as flow
 
     store = store_of(arguments)
-    result = flow(check_inputs_of(spec, store), store, arguments.file_prefix, judged)
+    result = flow(spec, store, arguments.file_prefix, judged, check_inputs_of(spec, store))
     return say_result(result, "report" if judged else "results")
 
 

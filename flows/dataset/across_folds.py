@@ -6,30 +6,44 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flows.dataset.fold_steps import Done, Fold, Run, asked_of
-from flows.dataset.step_names import explained_heads
-from tasks.reports import publish_bundle, publish_folds, publish_quality_metric, publish_run, report_folds
+from chrombpnet_core.genome import Fold
+from flows.dataset.fold_steps import explained_heads, motif_step, settings_of
+from flows.dataset.run import Results, Run
+from tasks.reports.bundle import publish_bundle
+from tasks.reports.folds import FOLDS_REPORT, folds_report_request, publish_folds
+from tasks.reports.publishing import publish_quality_metric, publish_run
+from tasks.runner import Awaited, FileOf, Result, Source
 from tasks.steps.bias_sweep import SWEEP
-from tasks.steps.ensemble import average_contributions, average_models, average_tracks
+from tasks.steps.contributions import HEADS
+from tasks.steps.ensemble import (
+    AVERAGE_CONTRIBUTIONS,
+    AVERAGE_MODELS,
+    AVERAGE_TRACKS,
+    MeanContributionsInputs,
+    MeanContributionsParameters,
+    MeanTracksInputs,
+    MeanTracksParameters,
+    ModelsInputs,
+    ModelsParameters,
+)
 from tasks.steps.evaluation import QUALITY_METRIC
-from tasks.steps.motifs import find_hits, find_motifs
+from tasks.steps.motifs import HITS, HitsInputs, HitsParameters
 from tasks.storage import Store
 
-__all__ = ["ENSEMBLE", "FoldDone", "gather"]
+__all__ = ["ENSEMBLE", "FinishedFold", "across_folds"]
 
 ENSEMBLE = "ensemble"
 """Folder of the output for what the folds' models say together."""
 
 
 @dataclass(frozen=True)
-class FoldDone:
-    """A fold that is done: number, chromosomes, folder of results, the report's address, the results of its steps."""
+class FinishedFold:
+    """A fold whose steps are all done: number, chromosomes, results by the steps' names, the report's address."""
 
     index: int
-    split: Fold
-    output: str
+    fold: Fold
+    results: Results
     report: str
-    done: Done
 
     @property
     def name(self) -> str:
@@ -37,92 +51,108 @@ class FoldDone:
         return f"fold_{self.index}"
 
 
-def gather(run: Run, folds: Sequence[FoldDone]) -> str:
-    """Average, report and publish folds that are all done; the address of the report over them."""
+def across_folds(run: Run, folds: Sequence[FinishedFold]) -> str:
+    """Average, report and publish the folds of a data set.
+
+    Parameters
+    ----------
+    run
+        The data set's run.
+    folds
+        All folds, in order.
+
+    Returns
+    -------
+    str
+        Address of the report over them.
+    """
     spec = run.spec
-    run.call(publish_quality_metric, [each.done["evaluate_main"] for each in folds], spec.output).result()
-    together = _average(run, folds) if len(folds) > 1 else {}
-    by_name = {each.name: each.done for each in folds}
-    sweep = (Store(spec.output).read_json(SWEEP) or {}).get("candidates") if len(spec.bias.factors) > 1 else None
-    report = run.step(
-        "folds_report", report_folds, run.store, spec.id, spec.assay, by_name, together, sweep, _links(run, together)
-    ).result()
-    address = run.call(publish_folds, report, spec.output).result()
+    run.call(publish_quality_metric, [fold.results["evaluate_main"] for fold in folds], spec.output).result()
+    averages = _average(run, folds) if len(folds) > 1 else {}
+    report = _report(run, folds, averages, _links(run, averages))
+    address: str = run.call(publish_folds, report, spec.output).result()
     if spec.publish:
-        report = run.call(
-            report_folds, run.store, spec.id, spec.assay, by_name, together, sweep, _links_in_bundle(spec.id, together)
-        ).result()
+        report = _report(run, folds, averages, _links_in_bundle(spec.id, averages))
         about = {"assay": spec.assay, "genome": spec.assembly or spec.genome.rsplit("/", 1)[-1]}
-        run.call(publish_bundle, run.store, spec.id, spec.publish, by_name, together | {"report": report}, about).result()
+        by_name = {fold.name: fold.results for fold in folds}
+        bundled = {**averages, "folds_report": report}
+        run.call(publish_bundle, run.store, spec.id, spec.publish, by_name, bundled, about).result()
     return address
 
 
-def _average(run: Run, folds: Sequence[FoldDone]) -> Done:
+def _report(run: Run, folds: Sequence[FinishedFold], averages: Results, links: dict[str, str]) -> Result:
+    spec = run.spec
+    sweep = (Store(spec.output).read_json(SWEEP) or {}).get("candidates") if len(spec.bias.factors) > 1 else None
+    results = {fold.name: fold.results for fold in folds}
+    tests = {fold.name: fold.fold.test for fold in folds}
+    inputs, parameters = folds_report_request(spec.id, spec.assay, results, tests, averages, sweep, links)
+    report: Result = run.step(FOLDS_REPORT, inputs, parameters).result()
+    return report
+
+
+def _average(run: Run, folds: Sequence[FinishedFold]) -> dict[str, Result]:
     """Mean models, tracks, contributions and the motifs in these, put below :data:`ENSEMBLE`."""
-    spec, store = run.spec, run.store
-    first, trained = folds[0].done, [each.done["train_main"] for each in folds]
-    models = run.step("average_models", average_models, store, trained)
-    tracks = run.step(
-        "average_tracks",
-        average_tracks,
-        store,
-        trained,
-        first["shards"],
-        spec.genome,
-        spec.chrom_sizes,
-        run.naming,
-        spec.training.batch_size,
+    spec = run.spec
+    trained, first = [fold.results["train_main"] for fold in folds], folds[0].results
+    whole = tuple(FileOf(result, "chrombpnet.h5") for result in trained)
+    corrected = tuple(FileOf(result, "chrombpnet_nobias.h5") for result in trained)
+    steps: dict[str, Awaited] = {}
+    steps["average_models"] = run.step(
+        AVERAGE_MODELS, ModelsInputs[Source](chrombpnet=whole, chrombpnet_nobias=corrected), ModelsParameters()
     )
-    found: dict[str, Any] = {"models": models, "tracks": tracks}
+    steps["average_tracks"] = run.step(
+        AVERAGE_TRACKS,
+        MeanTracksInputs[Source](
+            models=whole,
+            regions=FileOf(first["shards"], "peaks.bed"),
+            genome=spec.genome,
+            chrom_sizes=spec.chrom_sizes,
+        ),
+        MeanTracksParameters(naming=run.naming, batch_size=spec.training.batch_size),
+    )
     if spec.explanation.peaks:
-        heads, asked = explained_heads(spec, "main"), spec.explanation
-        found["contributions"] = mean = run.step(
-            "average_contributions", average_contributions, store, [each.done["contributions"] for each in folds], heads
-        )
-        for head in heads:
-            found[f"motifs_{head}"] = motifs = run.step(
-                f"motifs_{head}",
-                find_motifs,
-                store,
-                mean,
-                head,
-                asked.max_seqlets,
-                asked.window,
-                motifs=asked.motifs,
-                seed=spec.training.seed,
-            )
-            found[f"hits_{head}"] = run.step(f"hits_{head}", find_hits, store, mean, None, motifs, head)
-    together = {name: each.result() for name, each in found.items()}
+        steps |= _average_contributions(run, folds)
+    averages = {name: step.result() for name, step in steps.items()}
     beside = {name: first[name] for name in ("coverage", "evaluate_main")}  # for browsers: reads, and where to look first
-    run.call(
-        publish_run, ENSEMBLE, together | beside, asked_of(spec), f"{spec.output.rstrip('/')}/{ENSEMBLE}", "", spec.assembly
-    ).result()
-    return together
+    output = f"{spec.output.rstrip('/')}/{ENSEMBLE}"
+    run.call(publish_run, ENSEMBLE, averages | beside, settings_of(spec), output, "", spec.assembly).result()
+    return averages
 
 
-def _links_in_bundle(name: str, together: Done) -> dict[str, str]:
-    """The same for the report in the bundle, whose files have other names."""
-    return {"About these models": "README.md"} | {
-        f"Motifs, {head}": f"motifs/{name}.{head}_sequence_motifs.html"
-        for head in ("profile", "counts")
-        if f"motifs_{head}" in together
-    }
-
-
-def _links(run: Run, together: Done) -> dict[str, str]:
-    """Words → address, relative to the report over folds, of what lies beside it."""
-    motifs = {
-        f"Motifs, {head}": f"{ENSEMBLE}/evaluation/modisco_{head}/motifs.html"
-        for head in ("profile", "counts")
-        if f"motifs_{head}" in together
-    }
-    several = (
-        {
-            "Mean model, corrected (HDF5)": f"{ENSEMBLE}/models/chrombpnet_nobias.h5",
-            "Mean track, corrected (bigWig)": f"{ENSEMBLE}/tracks/chrombpnet_nobias.bw",
-        }
-        if together
-        else {}
+def _average_contributions(run: Run, folds: Sequence[FinishedFold]) -> dict[str, Awaited]:
+    """Mean contributions, and the motifs and their sites in them."""
+    heads = explained_heads(run.spec, "main")
+    mean = run.step(
+        AVERAGE_CONTRIBUTIONS,
+        MeanContributionsInputs[Source](tuple(fold.results["contributions"] for fold in folds)),
+        MeanContributionsParameters(heads),
     )
-    sweep = {"Bias factors (JSON)": SWEEP} if len(run.spec.bias.factors) > 1 else {}
-    return motifs | several | sweep | {"ENCODE's quality metric (JSON)": QUALITY_METRIC}
+    steps: dict[str, Awaited] = {"average_contributions": mean}
+    for head in heads:
+        motifs = steps[f"motifs_{head}"] = motif_step(run, head, mean)
+        steps[f"motif_hits_{head}"] = run.step(
+            HITS[head], HitsInputs[Source](contributions=mean, motifs=motifs), HitsParameters(head)
+        )
+    return steps
+
+
+def _links_in_bundle(name: str, averages: Results) -> dict[str, str]:
+    """Words → address, as :func:`_links`, for the report in the bundle, whose files have other names."""
+    return {"About these models": "README.md"} | {
+        f"Motifs, {head}": f"motifs/{name}.{head}_sequence_motifs.html" for head in HEADS if f"motifs_{head}" in averages
+    }
+
+
+def _links(run: Run, averages: Results) -> dict[str, str]:
+    """Words → address, relative to the report over folds, of what lies beside it."""
+    links: dict[str, Any] = {
+        f"Motifs, {head}": f"{ENSEMBLE}/evaluation/modisco_{head}/motifs.html"
+        for head in HEADS
+        if f"motifs_{head}" in averages
+    }
+    if averages:
+        links["Mean model, corrected (HDF5)"] = f"{ENSEMBLE}/models/chrombpnet_nobias.h5"
+        links["Mean track, corrected (bigWig)"] = f"{ENSEMBLE}/tracks/chrombpnet_nobias.bw"
+    if len(run.spec.bias.factors) > 1:
+        links["Bias factors (JSON)"] = SWEEP
+    return links | {"ENCODE's quality metric (JSON)": QUALITY_METRIC}

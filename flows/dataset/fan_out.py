@@ -21,13 +21,22 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
-from chrombpnet_core.concurrency import cores
+from chrombpnet_core.concurrency import usable_threads
 from chrombpnet_core.errors import InputError
 from flows.dataset.failures import Failure, Job, Numbered
 from flows.spec import DatasetSpec, absolute_spec
 from tasks.runs import GRACE, interruption, reason_of
+from tasks.steps.check_inputs import CheckedInputs
 
-__all__ = ["by_deployment", "cancel_folds", "end_with_parent", "gpus_of_slot", "in_processes", "one_by_one"]
+__all__ = [
+    "by_deployment",
+    "cancel_folds",
+    "end_with_parent",
+    "gpus_of_slot",
+    "in_processes",
+    "inherited_checks",
+    "one_by_one",
+]
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +44,9 @@ J = TypeVar("J", bound=Numbered)
 
 PARENT = "CHROMBPNET_PARENT"
 """Environment variable of a fold's process: the process that started it."""
+
+CHECKED = "CHROMBPNET_CHECKED"
+"""Environment variable of a fold's process: a file of what is known of the data set's inputs."""
 
 _LOOK = 0.2  # seconds between looks at processes
 _POLL = 5.0  # seconds between looks at a deployment's runs
@@ -84,7 +96,7 @@ def _visible_gpus(device: str) -> list[str]:
         "from chrombpnet_core.devices import find_device\ndevice = find_device()\n"
         "print(device.count if device.kind == 'gpu' else 0)"
     )
-    found = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=False)
+    found = subprocess.run([sys.executable, "-P", "-c", look], capture_output=True, text=True, check=False)
     number = found.stdout.split()[-1:] if found.returncode == 0 else []
     return [str(i) for i in range(int(number[0]))] if number else []
 
@@ -122,30 +134,26 @@ class _Child:
         return Failure(self.job, said, user=status == 2)
 
 
-def in_processes(spec: DatasetSpec, store: str, jobs: list[Job]) -> list[Failure]:
+def in_processes(spec: DatasetSpec, store: str, jobs: list[Job], checked: CheckedInputs | None = None) -> list[Failure]:
     """Do the jobs in processes of their own, ``spec.folds_at_once`` at a time; those that fail.
 
     Every process has its share of threads, and GPUs of its own where there are enough. SIGTERM and Ctrl-C are passed on, and
     awaited: trainings write their checkpoints.
     """
-    gpus, threads = _visible_gpus(spec.training.device), int(os.environ.get("CHROMBPNET_THREADS") or cores())
-    waiting, running, failures, at_once = list(jobs), [], [], min(spec.folds_at_once, len(jobs))
+    gpus, at_once = _visible_gpus(spec.training.device), min(spec.folds_at_once, len(jobs))
+    threads = max(1, usable_threads() // at_once)
+    waiting, running, failures = list(jobs), list[_Child](), list[Failure]()
     with tempfile.TemporaryDirectory() as folder, _passing_on(running):
-        file = Path(folder) / "dataset.json"
-        file.write_text(json.dumps(absolute_spec(spec).model_dump(mode="json")))
+        fold_run = _FoldRun(
+            Path(folder) / "dataset.json", store, threads, Path(folder) / "checked.json" if checked else None
+        )
+        fold_run.dataset.write_text(json.dumps(absolute_spec(spec).model_dump(mode="json")))
+        if checked and fold_run.checked:
+            fold_run.checked.write_text(checked.to_json())
         while waiting or running:
             while waiting and len(running) < at_once:
                 slot = min(set(range(at_once)) - {child.slot for child in running})
-                running.append(
-                    _start(
-                        file,
-                        store,
-                        waiting.pop(0),
-                        gpus_of_slot(slot, gpus, spec.training.gpus),
-                        slot,
-                        max(1, threads // at_once),
-                    )
-                )
+                running.append(_start(fold_run, waiting.pop(0), gpus_of_slot(slot, gpus, spec.training.gpus), slot))
             time.sleep(_LOOK)
             for child in [child for child in running if child.process.poll() is not None]:
                 running.remove(child)
@@ -156,25 +164,32 @@ def in_processes(spec: DatasetSpec, store: str, jobs: list[Job]) -> list[Failure
     return failures
 
 
-def _start(file: Path, store: str, job: Job, gpus: list[str], slot: int, threads: int) -> _Child:
-    command = [
-        sys.executable,
-        "-m",
-        "flows.cli.main",
-        "run",
-        str(file),
-        "--store",
-        store,
-        "--fold",
-        str(job.index),
-        "--threads",
-        str(threads),
-        *(["--bias-only"] if job.bias_only else []),
-    ]
+@dataclass(frozen=True)
+class _FoldRun:
+    """What all folds' processes are told: files of the data set and of what is known of its inputs, store, threads."""
+
+    dataset: Path
+    store: str
+    threads: int
+    checked: Path | None
+
+
+def inherited_checks() -> CheckedInputs | None:
+    """Return what the process that started this fold's process knows of the data set's inputs; None where none did."""
+    path = os.environ.get(CHECKED)
+    return CheckedInputs.from_json(Path(path).read_text()) if path else None
+
+
+def _start(fold_run: _FoldRun, job: Job, gpus: list[str], slot: int) -> _Child:
+    # -P: a tasks.py or infra.py of the user's in the current folder must not take the place of our packages.
+    command = [sys.executable, "-P", "-m", "flows.cli", "run", str(fold_run.dataset), "--store", fold_run.store]
+    command += ["--fold", str(job.index), "--threads", str(fold_run.threads), *(["--bias-only"] if job.bias_only else [])]
     environment = os.environ | {PARENT: str(os.getpid()), **_server()}
+    if fold_run.checked:
+        environment[CHECKED] = str(fold_run.checked)
     if gpus:
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
-    log.info("%s: a process of its own, %s threads, GPU %s", job, threads, ", ".join(gpus) or "none")
+    log.info("%s: a process of its own, threads: %s, GPU: %s", job, fold_run.threads, ", ".join(gpus) or "none")
     # A session of its own: Ctrl-C reaches this process alone, which passes it on once.
     return _Child(
         job,
@@ -266,13 +281,15 @@ def by_deployment(name: str, jobs: Mapping[J, dict[str, Any]], label: str) -> li
 
     context = FlowRunContext.get()
     parent = context.flow_run if context and context.flow_run else None
-    waiting, failures, crashed = {}, [], {}
+    waiting: dict[J, Any] = {}
+    failures: list[Failure] = []
+    crashed: dict[Any, float] = {}
     lost = _lost(parent.id) if parent else collections.Counter()
     for job, parameters in jobs.items():
         words = str(job).replace(" ", "-")
         # By the key a parent that was killed and goes on finds its runs, which may have gone on without it; one that is
         # tried again after it has failed begins those anew that failed it.
-        started = run_deployment(
+        started: Any = run_deployment(
             name,
             parameters=parameters,
             timeout=0,
@@ -299,7 +316,7 @@ def by_deployment(name: str, jobs: Mapping[J, dict[str, Any]], label: str) -> li
                     continue
                 del waiting[job]
                 if state is None or not state.is_completed():
-                    words = " ".join(((state.message or state.name) if state else "its run was deleted").split())
+                    words = " ".join(((state.message or state.name or "") if state else "its run was deleted").split())
                     failures.append(Failure(job, words, user="InputError" in words))
                     log.error("%s", failures[-1])
     return failures
@@ -335,7 +352,9 @@ def _started(client: Any, parent: Any) -> list[Any]:
     """The runs that a flow's run has started."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 
-    return client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[f"{_CHILD_OF}{parent}"])))
+    children = FlowRunFilter(tags=FlowRunFilterTags(all_=[f"{_CHILD_OF}{parent}"]))
+    runs: list[Any] = client.read_flow_runs(flow_run_filter=children)
+    return runs
 
 
 def _lost(parent: Any) -> collections.Counter[str]:
@@ -343,11 +362,8 @@ def _lost(parent: Any) -> collections.Counter[str]:
     from prefect.client.orchestration import get_client
 
     def for_good(state: Any) -> bool:
-        return (
-            state.is_failed()
-            or state.is_cancelled()
-            or (state.is_crashed() and time.time() - state.timestamp.timestamp() > _AGAIN)
-        )
+        crashed_long_ago = state.is_crashed() and time.time() - state.timestamp.timestamp() > _AGAIN
+        return bool(state.is_failed() or state.is_cancelled() or crashed_long_ago)
 
     with get_client(sync_client=True) as client:
         return collections.Counter(

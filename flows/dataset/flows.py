@@ -2,91 +2,118 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from prefect import flow
 
 from chrombpnet_core.devices import backend_name
 from chrombpnet_core.errors import InputError
-from flows.dataset.across_folds import FoldDone, gather
+from chrombpnet_core.genome import Fold
+from flows.dataset.across_folds import FinishedFold, across_folds
+from flows.dataset.example_steps import example_steps, shared_steps
+from flows.dataset.factor_choice import choose_factor, chosen_factor
 from flows.dataset.failures import FoldsFailed, Job
-from flows.dataset.fan_out import by_deployment, cancel_folds, in_processes, one_by_one
-from flows.dataset.fold_steps import (
-    Fold,
-    Run,
-    begin,
-    bias_steps,
-    call_here,
-    estimate,
-    examples,
-    fold_steps,
-    inputs_of,
-    judge,
-    main_steps,
-    publish,
-    report,
-    share,
-)
+from flows.dataset.fan_out import by_deployment, cancel_folds, in_processes, inherited_checks, one_by_one
+from flows.dataset.fold_steps import bias_steps, evaluation_steps, fold_steps, main_steps, publish, report_step
+from flows.dataset.preparation import ModelKinds, begin, model_kinds, write_folds
+from flows.dataset.run import Run, call_here
 from flows.environment import stoppable
 from flows.spec import DatasetSpec, absolute_spec, make_spec
 from tasks.runner import planning
 from tasks.runs import record_run, recording
-from tasks.steps.bias_sweep import SWEEP, compare_factors
-from tasks.steps.check_inputs import check_inputs
-from tasks.steps.folds import balanced_folds, place_folds
+from tasks.steps.bias_sweep import SWEEP
+from tasks.steps.check_inputs import CheckedInputs
 from tasks.storage import Store
 
-__all__ = ["bias_pipeline", "dataset", "fold", "main_pipeline", "plan", "quality_control", "with_folds"]
+__all__ = ["bias_pipeline", "dataset", "fold", "main_pipeline", "quality_control"]
 
 
 @flow(name="bias-pipeline", validate_parameters=False)
 @stoppable
-def bias_pipeline(spec: DatasetSpec, store: str, prefix: str = "", judged: bool = True) -> str:
-    """Train a bias model on the first fold and, where ``judged``, evaluate and report it; results go to ``spec.output``."""
-    run, (split, *_) = begin(spec, store, ["bias"])
+def bias_pipeline(
+    spec: DatasetSpec, store: str, prefix: str = "", judged: bool = True, checked: CheckedInputs | None = None
+) -> str:
+    """Train a bias model on the first fold and, where ``judged``, evaluate and report it.
+
+    Parameters
+    ----------
+    spec, store
+        The data set, and where steps keep their outputs.
+    prefix
+        Begins the names of the files in ``spec.output``.
+    judged
+        Whether the model is evaluated, explained and reported.
+    checked
+        What is known of inputs that were checked already.
+
+    Returns
+    -------
+    str
+        Address of the report, or of the results.
+    """
+    run, fold = _first_fold(spec, store, ("bias",), checked)
     with _recorded(run, f"{prefix}bias") as run:
-        done = examples(run, split, jitter=0)
-        done |= bias_steps(run, split, done)
+        results = example_steps(run, fold, jitter=0)
+        results |= bias_steps(run, fold, results)
         if judged:
-            done |= judge(run, "bias", split, done, done["train_bias"])
-        return publish(run, "bias", done, spec.output, prefix)
+            results |= evaluation_steps(run, "bias", fold, results, results["train_bias"])
+        return publish(run, "bias", results, spec.output, prefix)
 
 
 @flow(name="pipeline", validate_parameters=False)
 @stoppable
-def main_pipeline(spec: DatasetSpec, store: str, prefix: str = "", judged: bool = True) -> str:
-    """Train a main model on the first fold, with the given bias model; else as :func:`bias_pipeline`."""
-    run, (split, *_) = begin(spec, store, ["main"])
+def main_pipeline(
+    spec: DatasetSpec, store: str, prefix: str = "", judged: bool = True, checked: CheckedInputs | None = None
+) -> str:
+    """Train a main model on the first fold with the given bias model; otherwise as :func:`bias_pipeline`."""
+    run, fold = _first_fold(spec, store, ("main",), checked)
     with _recorded(run, f"{prefix}main") as run:
-        done = examples(run, split, spec.model.jitter)
-        done |= main_steps(run, split, done, spec.bias.model)
+        results = example_steps(run, fold, spec.model.jitter)
+        results |= main_steps(run, fold, results, str(spec.bias.model))
         if judged:
-            done |= judge(run, "main", split, done, done["train_main"])
-        return publish(run, "main", done, spec.output, prefix)
+            results |= evaluation_steps(run, "main", fold, results, results["train_main"])
+        return publish(run, "main", results, spec.output, prefix)
 
 
 @flow(name="quality-control", validate_parameters=False)
 @stoppable
-def quality_control(spec: DatasetSpec, store: str, kind: str, models: dict[str, str | None], prefix: str = "") -> str:
-    """Evaluate and report given models of ``kind`` bias or main on the first fold's test chromosomes."""
-    run, (split, *_) = begin(spec, store, [])
+def quality_control(
+    spec: DatasetSpec,
+    store: str,
+    kind: Literal["bias", "main"],
+    models: Mapping[str, str | None],
+    prefix: str = "",
+    checked: CheckedInputs | None = None,
+) -> str:
+    """Evaluate and report given models on the first fold's test chromosomes.
+
+    Parameters
+    ----------
+    spec, store, prefix, checked
+        As in :func:`bias_pipeline`.
+    kind, models
+        bias or main, and the file of each model by its name.
+
+    Returns
+    -------
+    str
+        Address of the report.
+    """
+    run, fold = _first_fold(spec, store, (), checked)
     with _recorded(run, f"{prefix}{kind}_qc") as run:
-        done = examples(run, split, jitter=0)
-        done |= judge(run, kind, split, done, models)
-        described = spec.model_dump(
-            mode="json",
-            exclude={  # nothing is trained, drawn or published
-                "bias",
-                "model",
-                "background",
-                "folds_at_once",
-                "publish",
-            },
-        )
-        return publish(run, kind, done, spec.output, prefix, described | {"models": models})
+        results = example_steps(run, fold, jitter=0)
+        results |= evaluation_steps(run, kind, fold, results, models)
+        unused = {"bias", "model", "background", "folds_at_once", "publish"}  # nothing is trained, drawn or published
+        settings = spec.model_dump(mode="json", exclude=unused) | {"models": {**models}}
+        return publish(run, kind, results, spec.output, prefix, settings)
+
+
+def _first_fold(spec: DatasetSpec, store: str, kinds: ModelKinds, checked: CheckedInputs | None) -> tuple[Run, Fold]:
+    run, checked = begin(spec, store, kinds, checked=checked)
+    return run, checked.folds[0]
 
 
 @flow(name="fold", flow_run_name="fold-{index}", validate_parameters=False)
@@ -96,9 +123,9 @@ def fold(
     store: str,
     index: int,
     bias_only: bool = False,
-    checked: dict[str, Any] | None = None,
+    checked: CheckedInputs | None = None,
 ) -> str:
-    """One fold of a data set: background, bias model, main model, reports; the last report's address.
+    """Do one fold of a data set: background, bias model, main model, reports.
 
     Parameters
     ----------
@@ -109,159 +136,134 @@ def fold(
     bias_only
         Nothing but the choice among several bias threshold factors, which the first fold makes for all.
     checked
-        ``folds`` and ``naming`` of inputs that were checked already; they are checked here where it is absent.
+        What is known of inputs that were checked already; they are checked here where it is absent.
+
+    Returns
+    -------
+    str
+        Address of the fold's report, or of the table of threshold factors.
 
     Raises
     ------
     InputError
         Where there is no such fold, or an input is not what it should be.
     """
-    spec = _settled(spec)
-    if not 0 <= index < len(spec.folds):
-        raise InputError(f"fold {index}", expected=f"0 to {len(spec.folds) - 1}, as the data set has {len(spec.folds)}")
-    several = len(spec.bias.factors) > 1 and not spec.bias.model
+    checked = checked or inherited_checks()
+    spec = _settled(spec, checked)
+    number, several = len(spec.fold_list), len(spec.bias.factors) > 1 and not spec.bias.model
+    if not 0 <= index < number:
+        raise InputError(f"fold {index}", expected=f"0 to {number - 1}, as the data set has {number}")
     if bias_only and not several:
         raise InputError(
             "there is nothing to choose: the data set has one bias model",
             expected="several numbers as bias.threshold_factor",
         )
     if several:
-        factor = _choose_factor(*_one_fold(spec, store, 0, checked))
+        run, chromosomes = _one_fold(spec, store, 0, checked)
+        with _recorded(run, "bias") as run:
+            factor = choose_factor(run, chromosomes)
         if bias_only:
             return Store(spec.output).uri(SWEEP)
-        spec = _with_factor(spec, factor)
-    run, split = _one_fold(spec, store, index, checked)
+        spec = Run(spec, store).with_factor(factor).spec
+    run, chromosomes = _one_fold(spec, store, index, checked)
     output = f"{spec.output.rstrip('/')}/fold_{index}"
     with _recorded(run, f"fold_{index}") as run:
-        fold_steps(run, split, output)
+        fold_steps(run, chromosomes, output)
     return Store(output).uri("overall_report.html")
 
 
 @flow(name="dataset", validate_parameters=False, on_cancellation=[cancel_folds])
 @stoppable
-def dataset(spec: DatasetSpec | dict[str, Any], store: str, fold_deployment: str | None = None) -> list[str]:
-    """Everything from reads and peaks to reports: what the folds share, the bias threshold factor, and then every fold.
+def dataset(
+    spec: DatasetSpec | dict[str, Any],
+    store: str,
+    fold_deployment: str | None = None,
+    checked: CheckedInputs | None = None,
+) -> list[str]:
+    """Do everything from reads and peaks to reports: what the folds share, the bias threshold factor, and every fold.
 
     Folds run here, one after the other; or ``spec.folds_at_once`` at a time, each in a process of its own; or each as a run
-    of the deployment ``fold_deployment`` of :func:`fold`. One that fails leaves the others running.
+    of a deployment of :func:`fold`. One that fails leaves the others running.
+
+    Parameters
+    ----------
+    spec, store
+        The data set, and where steps keep their outputs.
+    fold_deployment
+        Name of the deployment whose runs the folds are.
+    checked
+        What is known of inputs that were checked already; they are checked here where it is absent.
 
     Returns
     -------
-    Addresses of the reports: of every fold, then of the one over all folds.
+    list of str
+        Addresses of the reports: of every fold, then of the one over all folds.
 
     Raises
     ------
     FoldsFailed
         At the end, where folds have failed; the same call again does these alone.
     """
-    spec = _settled(spec)
-    elsewhere = fold_deployment is not None or (spec.folds_at_once > 1 and len(spec.folds) > 1)
-    run, splits = begin(spec, store, ["main"] if spec.bias.model else ["bias", "main"], elsewhere)
+    spec = _settled(spec, checked)
+    elsewhere = fold_deployment is not None or (spec.folds_at_once > 1 and len(spec.fold_list) > 1)
+    run, checked = begin(spec, store, model_kinds(spec), elsewhere, checked)
     _record(spec, store, fold_deployment)
-    checked = {"folds": splits, "naming": run.naming}
-
-    def do(spec: DatasetSpec, jobs: list[Job]) -> None:
-        if fold_deployment is not None:
-            asked = {"spec": absolute_spec(spec).model_dump(mode="json"), "store": store}
-            failures = by_deployment(
-                fold_deployment, {job: asked | {"index": job.index, "bias_only": job.bias_only} for job in jobs}, spec.id
-            )
-        elif elsewhere:
-            failures = in_processes(spec, store, jobs)
-        else:
-            failures = one_by_one(lambda job: fold(spec, store, job.index, job.bias_only, checked), jobs)
-        if failures:
-            raise FoldsFailed(failures, len(jobs))
-
-    if len(splits) > 1:
+    if len(checked.folds) > 1:
         with _recorded(run, "shared") as shared:
-            share(shared)
+            shared_steps(shared)
     if len(spec.bias.factors) > 1 and not spec.bias.model:
-        do(spec, [Job(0, bias_only=True)])
-    spec = _with_factor(spec, _chosen(spec))
-    do(spec, [Job(i) for i in range(len(splits))])
-    run = replace(run, spec=spec)
-    folds_done = _found(run, splits)
+        _do(spec, store, fold_deployment, checked, [Job(0, bias_only=True)])
+    run = run.with_factor(chosen_factor(spec))
+    _do(run.spec, store, fold_deployment, checked, [Job(i) for i in range(len(checked.folds))])
+    finished = _finished_folds(run, checked.folds)
     with _recorded(run, "together") as together:
-        return [*(each.report for each in folds_done), gather(together, folds_done)]
+        return [*(fold.report for fold in finished), across_folds(together, finished)]
 
 
-def _found(run: Run, splits: list[Fold]) -> list[FoldDone]:
+def _do(spec: DatasetSpec, store: str, fold_deployment: str | None, checked: CheckedInputs, jobs: list[Job]) -> None:
+    """Do folds where the data set says: as runs of a deployment, in processes, or here."""
+    if fold_deployment is not None:
+        asked = {"spec": absolute_spec(spec).model_dump(mode="json"), "store": store}
+        parameters = {job: asked | {"index": job.index, "bias_only": job.bias_only} for job in jobs}
+        failures = by_deployment(fold_deployment, parameters, spec.id)
+    elif spec.folds_at_once > 1 and len(checked.folds) > 1:
+        failures = in_processes(spec, store, jobs, checked)
+    else:
+        failures = one_by_one(lambda job: fold(spec, store, job.index, job.bias_only, checked), jobs)
+    if failures:
+        raise FoldsFailed(failures, len(jobs))
+
+
+def _finished_folds(run: Run, folds: tuple[Fold, ...]) -> list[FinishedFold]:
     """What the store has of every fold, wherever it was computed; nothing is run."""
-    found, here = [], replace(run, call=call_here)
+    finished, here = [], replace(run, call=call_here)
     with planning() as steps:
-        for i, split in enumerate(splits):
-            each = here.of_fold(i)
-            done = fold_steps(each, split, None)
+        for i, chromosomes in enumerate(folds):
+            one = here.of_fold(i)
+            results = fold_steps(one, chromosomes, None)
             missing = [step.step for step in steps if not step.cached]
             if missing:
                 raise OSError(f"fold {i}: {missing[0]} is no longer in the store")
-            done["report"] = report(each, "dataset", done).result()
-            output = f"{run.spec.output.rstrip('/')}/fold_{i}"
-            found.append(FoldDone(i, split, output, Store(output).uri("overall_report.html"), done))
-    return found
+            results["report"] = report_step(one, "dataset", results).result()
+            output = Store(f"{run.spec.output.rstrip('/')}/fold_{i}")
+            finished.append(FinishedFold(i, chromosomes, results, output.uri("overall_report.html")))
+    return finished
 
 
-def _choose_factor(run: Run, split: Fold) -> float:
-    """Train and judge a bias model for every threshold factor; the factor whose model is best."""
-    with _recorded(run, "bias") as run:
-        done = examples(run, split, run.spec.model.jitter)
-        reports: dict[str, Any] = {}
-        for factor in run.spec.bias.factors:
-            each = replace(run.with_factor(factor), prefix=f"{factor:g} ")
-            try:
-                found = done | bias_steps(each, split, done)
-                found |= judge(each, "bias", split, found, found["train_bias"])
-                reports[str(factor)] = report(each, "bias", found).result()
-            except InputError as error:  # such as too few nonpeaks: that says something of this factor alone
-                reports[str(factor)] = str(error)
-        return run.call(compare_factors, reports, run.spec.output).result()
-
-
-def _chosen(spec: DatasetSpec) -> float:
-    """The only factor, or the one that was chosen among several, wherever that was."""
-    if len(spec.bias.factors) == 1 or spec.bias.model:
-        return spec.bias.factors[0]
-    return (Store(spec.output).read_json(SWEEP) or {}).get("chosen", spec.bias.factors[0])
-
-
-def _with_factor(spec: DatasetSpec, factor: float) -> DatasetSpec:
-    return Run(spec, "").with_factor(factor).spec
-
-
-def _settled(spec: DatasetSpec | dict[str, Any]) -> DatasetSpec:
-    """The data set of a call or of a deployment's parameters; folds of which it names only the number are made, written."""
+def _settled(spec: DatasetSpec | dict[str, Any], checked: CheckedInputs | None) -> DatasetSpec:
+    """The data set of a call or of a deployment's parameters; folds of which it names only the number are written out."""
     spec = make_spec(spec, "data set") if isinstance(spec, dict) else spec
-    settled = with_folds(spec)
-    if settled is not spec:
-        place_folds([each.model_dump() for each in settled.folds], spec.output)
-    return settled
+    return write_folds(spec, checked)
 
 
-def with_folds(spec: DatasetSpec) -> DatasetSpec:
-    """The same data set; where only the number of folds is given, they are written out."""
-    if not isinstance(spec.folds, int):
-        return spec
-    folds = balanced_folds(
-        spec.genome,
-        spec.chrom_sizes,
-        spec.peaks,
-        spec.folds,
-        spec.training.seed,
-        spec.input_length,
-        spec.chromosomes.model_dump(),
-    )
-    return make_spec(spec.model_dump() | {"folds": folds}, "data set")
-
-
-def _one_fold(spec: DatasetSpec, store: str, index: int, checked: dict[str, Any] | None) -> tuple[Run, Fold]:
+def _one_fold(spec: DatasetSpec, store: str, index: int, checked: CheckedInputs | None) -> tuple[Run, Fold]:
     """One fold of a data set whose inputs are ``checked``, else they are checked here."""
     if checked is not None:
-        return Run(spec, store, checked["naming"]).of_fold(index), checked["folds"][index]
+        return Run(spec, store, checked.naming).of_fold(index), checked.folds[index]
     alone = Run(spec, store).of_fold(index).spec
-    run, (split,) = begin(alone, store, ["main"] if spec.bias.model else ["bias", "main"])
+    run, checked = begin(alone, store, model_kinds(spec))
     _record(spec, store, anew=False)
-    return run, split
+    return run, checked.folds[0]
 
 
 def _record(spec: DatasetSpec, store: str, fold_deployment: str | None = None, anew: bool = True) -> None:
@@ -275,39 +277,3 @@ def _recorded(run: Run, part: str) -> Iterator[Run]:
     asked = run.spec.model_dump(mode="json", exclude={"folds_at_once", "publish"})
     with recording(run.store, run.spec.output, part, asked) as record:
         yield replace(run, record=record)
-
-
-def plan(spec: DatasetSpec, store: str, kinds: list[str], judged: bool = True) -> tuple[list[tuple[str, bool]], str, str]:
-    """What a run of ``kinds`` (bias, main) would do; nothing is run, beyond a look at the inputs.
-
-    Returns
-    -------
-    Steps, each with whether it is in the store; what the others would take; why it would be refused, or nothing.
-    """
-    spec = with_folds(spec)
-    checked = check_inputs.fn(*inputs_of(spec, store))
-    run = Run(spec, store, checked.naming, call_here)
-    jitter, missing = spec.model.jitter if "main" in kinds else 0, []
-    with planning() as steps:
-        for i, split in enumerate(checked.folds):
-            factors = spec.bias.factors if i == 0 else [_chosen(spec)]
-            for factor in factors:
-                each, before = run.of_fold(i).with_factor(factor), len(steps)
-                done = examples(each, split, jitter)
-                if "bias" in kinds:
-                    done |= bias_steps(each, split, done)
-                    done |= judge(each, "bias", split, done, done["train_bias"]) if judged else {}
-                if "main" in kinds and factor == (_chosen(spec) if i == 0 else factor):
-                    done |= main_steps(each, split, done, spec.bias.model or done["train_bias"])
-                    done |= judge(each, "main", split, done, done["train_main"]) if judged else {}
-                missing += [
-                    step.step.removeprefix("train_")
-                    for step in steps[before:]
-                    if step.step.startswith("train_") and not step.cached
-                ]
-    listed, refusal = [(step.step, step.cached) for step in steps], ""
-    try:
-        estimate(run, missing, checked, spec.training.device)
-    except InputError as error:
-        refusal = str(error)
-    return listed, estimate(run, missing, checked, "cpu").result(), refusal

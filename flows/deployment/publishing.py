@@ -10,7 +10,9 @@ from prefect import flow
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.report import FOLDS_JSON
-from flows.dataset.flows import dataset, plan
+from flows.dataset.flows import dataset
+from flows.dataset.plan import plan
+from flows.dataset.preparation import model_kinds
 from flows.spec import make_spec
 from tasks.reports import BUNDLE_MANIFEST, make_index
 from tasks.runs import RUN
@@ -57,8 +59,7 @@ def _bundle(record: dict[str, Any], store: str | None, bundles: str) -> None:
     where: str = record.get("store") or store or default_store()
     try:
         spec = make_spec(json.loads(json.dumps(asked)) | {"publish": bundles}, RUN)
-        steps, _, _ = plan(spec, where, ["main"] if spec.bias.model else ["bias", "main"])
-        if not all(found for _, found in steps):
+        if not all(in_store for _, in_store in plan(spec, where, model_kinds(spec)).steps):
             log.warning("%s: no bundle, as some of its steps are no longer in the store", redact(spec.output))
             return
     except InputError as error:  # such as an input that was deleted since

@@ -75,8 +75,8 @@ def publish_bundle(
         Such as ``fold_0`` → its steps by name: ``scale_bias``, ``select_main``, ``train_main``, ``evaluate_main`` and,
         where it has them, ``train_bias`` and ``report``.
     averaged
-        Steps over all folds, those there are: ``models``, ``tracks``, ``contributions``, ``motifs_profile``,
-        ``motifs_counts`` and ``report`` (:func:`~tasks.reports.folds.report_folds`).
+        Steps over all folds, those there are: ``average_models``, ``average_tracks``, ``average_contributions``,
+        ``motifs_profile``, ``motifs_counts`` and ``folds_report``.
     about
         ``assay``, and ``genome``: the assembly's name or the FASTA's.
     """
@@ -170,15 +170,15 @@ def _plain(name: str, folds: Mapping[str, Mapping[str, Result]], averaged: Mappi
             files[target] = _Source(averaged[step], source, kind)
 
     for kind in ("chrombpnet", "chrombpnet_nobias"):
-        take("models", f"{kind}.h5", f"models/{name}.ensemble.{kind}.h5", "models, mean of the folds")
+        take("average_models", f"{kind}.h5", f"models/{name}.ensemble.{kind}.h5", "models, mean of the folds")
     for kind, words in _TRACKS.items():
-        take("tracks", f"{kind}.bw", f"tracks/{name}.{re.sub('[ -]', '_', words)}.bw", words)
-    take("tracks", "regions.bed", f"regions/{name}.predicted_regions.bed", _SELECTED)
-    take("contributions", "interpreted_regions.bed", f"regions/{name}.explained_regions.bed", _SELECTED)
+        take("average_tracks", f"{kind}.bw", f"tracks/{name}.{re.sub('[ -]', '_', words)}.bw", words)
+    take("average_tracks", "regions.bed", f"regions/{name}.predicted_regions.bed", _SELECTED)
+    take("average_contributions", "interpreted_regions.bed", f"regions/{name}.explained_regions.bed", _SELECTED)
     for head in ("profile", "counts"):
         for form in ("bw", "h5"):
             take(
-                "contributions",
+                "average_contributions",
                 f"{head}_scores.{form}",
                 f"contributions/{name}.{head}_sequence_contribution_scores.{form}",
                 f"{head} sequence contribution scores",
@@ -195,7 +195,7 @@ def _plain(name: str, folds: Mapping[str, Mapping[str, Result]], averaged: Mappi
         if "report" in done:
             files[f"{fold}/overall_report.html"] = _Source(done["report"], "overall_report.html", _PERFORMANCE)
     for file in ("folds_report.html", "folds_report.json"):
-        take("report", file, file, _PERFORMANCE)
+        take("folds_report", file, file, _PERFORMANCE)
     return files
 
 

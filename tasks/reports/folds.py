@@ -5,125 +5,181 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation import bias_response, read_footprints
 from chrombpnet_core.models import BIAS, CORRECTED, FULL
-from tasks.runner import Result, Work, prefect_task, run_step, step_task
+from tasks.runner import At, FileOf, ManifestOf, Result, Source, Step, Work, prefect_task
+from tasks.steps.contributions import HEADS
 from tasks.steps.ensemble import AGREEMENT
 from tasks.storage import Store, place_files, redact, require_place
 
-__all__ = ["INDEX", "make_index", "publish_folds", "report_folds"]
+__all__ = [
+    "FOLDS_REPORT",
+    "INDEX",
+    "FoldsReportInputs",
+    "FoldsReportParameters",
+    "folds_report_request",
+    "make_index",
+    "publish_folds",
+]
 
 log = logging.getLogger(__name__)
 
 INDEX = "index.html"
-_EVALUATION = {"metrics": f"{FULL}_metrics.json", "bias": f"{BIAS}_metrics.json", "footprints": f"{CORRECTED}_footprints.h5"}
-_HEADS = ("profile", "counts")
+_AVERAGED = ("average_tracks", "average_contributions")  # steps that say how well folds agree
 
 
-@step_task("Report over the folds")
-def report_folds(
-    store: str,
+@dataclass(frozen=True, kw_only=True)
+class FoldsReportInputs(Generic[At]):
+    """What the report over the folds is written from; see :func:`folds_report_request`.
+
+    Attributes
+    ----------
+    metrics, bias_metrics, footprints
+        Of every fold, by its name.
+    reports
+        Numbers of the folds' reports, where they have one.
+    agreement
+        How well the folds agree: files of the steps that average.
+    motifs
+        Manifests of the steps that found motifs over all folds, by head.
+    versions
+        Manifest of the first fold's evaluation.
+    """
+
+    metrics: Mapping[str, At]
+    bias_metrics: Mapping[str, At]
+    footprints: Mapping[str, At]
+    reports: Mapping[str, At]
+    agreement: Mapping[str, At]
+    motifs: Mapping[str, At]
+    versions: At
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldsReportParameters:
+    """Name of the data set, assay, test chromosomes of every fold, bias threshold factors tried, links beside the page."""
+
+    title: str
+    assay: str
+    test: Mapping[str, tuple[str, ...]]
+    sweep: tuple[Mapping[str, Any], ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+_Reporting = Work[FoldsReportInputs[Path], FoldsReportParameters]
+
+
+def folds_report_request(
     title: str,
     assay: str,
     folds: Mapping[str, Mapping[str, Result]],
-    averaged: Mapping[str, Result] | None = None,
+    test: Mapping[str, tuple[str, ...]],
+    averages: Mapping[str, Result] | None = None,
     sweep: Sequence[Mapping[str, Any]] | None = None,
     links: Mapping[str, str] | None = None,
-) -> Result:
-    """Write ``folds_report.html`` and ``folds_report.json``: every fold's numbers, their spread, how well folds agree.
+) -> tuple[FoldsReportInputs[Source], FoldsReportParameters]:
+    """Put together what the step :data:`FOLDS_REPORT` takes.
 
     Parameters
     ----------
     title, assay
         Name of the data set; ``ATAC`` or ``DNASE``.
     folds
-        Such as ``fold_0`` → its steps by name: ``evaluate_main`` and, where it has one, ``report``, which is linked as
-        ``fold_0/overall_report.html``.
-    averaged
-        Steps over all folds, those there are: ``tracks``, ``contributions``, ``motifs_profile``, ``motifs_counts``.
+        Such as ``fold_0`` → its results by the steps' names: ``evaluate_main`` and, where it has one, ``report``, which is
+        linked as ``fold_0/overall_report.html``.
+    test
+        Test chromosomes of every fold.
+    averages
+        Results over all folds, those there are: ``average_tracks``, ``average_contributions``, ``motifs_profile``,
+        ``motifs_counts``.
     sweep
         A row for each bias threshold factor that was tried.
     links
         Words → address, relative to the page.
+
+    Returns
+    -------
+    tuple
+        Inputs and parameters.
     """
-    averaged = averaged or {}
-    inputs = {
-        f"{name}_{what}": str(done["evaluate_main"].file(file))
-        for name, done in folds.items()
-        for what, file in _EVALUATION.items()
-    }
-    inputs |= {f"{name}_report": str(done["report"].file("report.json")) for name, done in folds.items() if "report" in done}
-    inputs |= {
-        f"{name}_agreement": str(averaged[name].file(AGREEMENT)) for name in ("tracks", "contributions") if name in averaged
-    }
-    motifs = {head: averaged[f"motifs_{head}"].facts["kinds"] for head in _HEADS if f"motifs_{head}" in averaged}
-    tests = {name: done["evaluate_main"].manifest["parameters"]["test"] for name, done in folds.items()}
-    versions = next(iter(folds.values()))["evaluate_main"].manifest["versions"] if folds else {}
-    return run_step(
-        store,
-        "folds_report",
-        1,
-        inputs,
-        {
-            "title": title,
-            "assay": assay,
-            "test": tests,
-            "motifs": motifs,
-            "sweep": [dict(row) for row in sweep or ()],
-            "links": dict(links or {}),
-            "versions": versions,
-        },
-        _report,
+    averages = averages or {}
+    evaluated = {name: results["evaluate_main"] for name, results in folds.items()}
+
+    def of_each(file: str) -> dict[str, FileOf]:
+        return {name: FileOf(result, file) for name, result in evaluated.items()}
+
+    inputs = FoldsReportInputs[Source](
+        metrics=of_each(f"{FULL}_metrics.json"),
+        bias_metrics=of_each(f"{BIAS}_metrics.json"),
+        footprints=of_each(f"{CORRECTED}_footprints.h5"),
+        reports={name: FileOf(results["report"], "report.json") for name, results in folds.items() if "report" in results},
+        agreement={name: FileOf(averages[name], AGREEMENT) for name in _AVERAGED if name in averages},
+        motifs={head: ManifestOf(averages[f"motifs_{head}"]) for head in HEADS if f"motifs_{head}" in averages},
+        versions=ManifestOf(next(iter(evaluated.values()))),
     )
+    parameters = FoldsReportParameters(
+        title=title, assay=assay, test=test, sweep=tuple(sweep or ()), links=dict(links or {})
+    )
+    return inputs, parameters
 
 
 @prefect_task("Publish the report over the folds")
 def publish_folds(report: Result, output: str) -> str:
-    """Copy the files of :func:`report_folds` to ``output``, the page last; its address."""
+    """Copy the files of :data:`FOLDS_REPORT` to ``output``, the page last; its address."""
     return place_files({name: report.file(name) for name in sorted(report.manifest["files"], reverse=True)}, {}, output)[-1]
 
 
-def _report(work: Work) -> None:
+def _report(work: _Reporting) -> None:
+    """Write page and numbers: every fold's, their spread, how well folds agree."""
     from chrombpnet_core.report import FoldsContent, write_folds_report
 
-    parameters = work.parameters
-    agreement = {
-        name: found
-        for of in ("tracks", "contributions")
-        if f"{of}_agreement" in work.inputs
-        for name, found in _read(work, f"{of}_agreement").items()
-    }
+    inputs, parameters = work.inputs, work.parameters
+    agreement = {name: pairs for path in inputs.agreement.values() for name, pairs in _read(path).items()}
+    motifs = {head: _read(path)["facts"]["kinds"] for head, path in inputs.motifs.items()}
+    versions = _read(inputs.versions)["versions"]
     content = FoldsContent(
-        parameters["title"],
-        parameters["assay"],
-        [_fold(work, name, test) for name, test in parameters["test"].items()],
+        parameters.title,
+        parameters.assay,
+        [_fold(inputs, name, list(test)) for name, test in parameters.test.items()],
         agreement,
-        parameters["sweep"],
-        parameters["motifs"],
-        parameters["links"],
-        {f"version of {name}": version for name, version in parameters["versions"].items()},
+        [dict(row) for row in parameters.sweep],
+        motifs,
+        dict(parameters.links),
+        {f"version of {name}": version for name, version in versions.items()},
     )
     write_folds_report(content, work.out)
 
 
-def _read(work: Work, name: str) -> dict[str, Any]:
-    return json.loads(Path(work.inputs[name]).read_text())
+FOLDS_REPORT = Step(
+    name="folds_report",
+    version=2,
+    title="Report over the folds",
+    inputs=FoldsReportInputs[Source],
+    parameters=FoldsReportParameters,
+    body=_report,
+)
 
 
-def _fold(work: Work, name: str, test: list[str]) -> Any:
+def _read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
+
+
+def _fold(inputs: FoldsReportInputs[Path], name: str, test: list[str]) -> Any:
     from chrombpnet_core.report import FoldSummary
 
-    maxima = bias_response(read_footprints(work.inputs[f"{name}_footprints"]))
-    report = _read(work, f"{name}_report") if f"{name}_report" in work.inputs else {}
+    maxima = bias_response(read_footprints(inputs.footprints[name]))
+    report = _read(inputs.reports[name]) if name in inputs.reports else {}
     findings = [verdict["title"] for verdict in report.get("verdicts", []) if verdict["status"] in ("fail", "warn")]
     return FoldSummary(
         name,
         test,
-        {FULL: _read(work, f"{name}_metrics"), BIAS: _read(work, f"{name}_bias")},
+        {FULL: _read(inputs.metrics[name]), BIAS: _read(inputs.bias_metrics[name])},
         max(maxima.values(), default=None),
         report.get("overall", "info"),
         findings,

@@ -1,85 +1,61 @@
-"""TODO."""
+"""Where the files of a run's steps lie in its results folder, as their declarations say."""
 
 from __future__ import annotations
 
-from tasks.steps.data import BIGWIG
-from tasks.steps.evaluation import QUALITY_METRIC
+from collections.abc import Mapping
+from fnmatch import fnmatch
+from pathlib import Path
 
-_COMMON = {
-    "coverage": {BIGWIG: "auxiliary"},
-    "nonpeaks": {"negatives.bed": "auxiliary"},
-    "insertion_logo": {"bw_shift_qc.png": "evaluation"},
-}
+from tasks.registry import declared_steps
+from tasks.runner import Result, RunKind
 
-
-_EXPLAINED = {
-    f"motifs_{head}": dict.fromkeys(("modisco.h5", "motifs.tsv", "motifs.json", "motifs.html"), f"evaluation/modisco_{head}")
-    for head in ("profile", "counts")
-}
+__all__ = ["layout_of", "placed_files"]
 
 
-_HITS = {f"hits_{head}": {"hits.bed": f"evaluation/modisco_{head}"} for head in ("profile", "counts")}
+def layout_of(kind: RunKind) -> dict[str, Mapping[str, str]]:
+    """Return the results folder's layout.
+
+    Parameters
+    ----------
+    kind
+        bias, main, dataset or ensemble.
+
+    Returns
+    -------
+    dict
+        Step → file or pattern → its place, as :func:`tasks.runner.published` takes them.
+    """
+    return {name: step.outputs[kind] for name, step in declared_steps().items() if kind in step.outputs}
 
 
-_LAYOUT: dict[str, dict[str, dict[str, str]]] = {
-    "bias": _COMMON
-    | _EXPLAINED
-    | {
-        "select_bias": {"filtered.bias_peaks.bed": "auxiliary", "filtered.bias_nonpeaks.bed": "auxiliary"},
-        "train_bias": {
-            "bias.h5": "models",
-            "bias.log": "logs",
-            "bias.log.batch": "logs",
-            "events.out.tfevents.bias": "logs",
-            "bias_model_params.tsv": "logs",
-            "bias_data_params.tsv": "logs",
-        },
-        "evaluate_bias": {
-            "bias_metrics.json": "evaluation",
-            "bias_predictions.h5": "evaluation",
-            "bias_footprints.h5": "evaluation",
-            "bias_max_bias_response.txt": "evaluation",
-            "truth_checks.json": "evaluation",
-        },
-    },
-    "main": _COMMON
-    | _EXPLAINED
-    | {
-        **_HITS,
-        "select_main": {"filtered.peaks.bed": "auxiliary", "filtered.nonpeaks.bed": "auxiliary"},
-        "scale_bias": {"bias_model_scaled.h5": "models"},
-        "train_main": {
-            "chrombpnet.h5": "models",
-            "chrombpnet_nobias.h5": "models",
-            "chrombpnet.log": "logs",
-            "chrombpnet.log.batch": "logs",
-            "events.out.tfevents.chrombpnet": "logs",
-            "chrombpnet_model_params.tsv": "logs",
-            "chrombpnet_data_params.tsv": "logs",
-        },
-        "evaluate_main": {
-            "bias_metrics.json": "evaluation",
-            "chrombpnet_metrics.json": "evaluation",
-            "chrombpnet_nobias_metrics.json": "evaluation",
-            "chrombpnet_predictions.h5": "evaluation",
-            "chrombpnet_footprints.h5": "evaluation",
-            "chrombpnet_nobias_footprints.h5": "evaluation",
-            "chrombpnet_nobias_max_bias_response.txt": "evaluation",
-            QUALITY_METRIC: "evaluation",
-            "truth_checks.json": "evaluation",
-        },
-    },
-    "dataset": {},
-    "ensemble": {
-        "coverage": {BIGWIG: "auxiliary"},
-        "models": dict.fromkeys(("chrombpnet.h5", "chrombpnet_nobias.h5"), "models"),
-        "tracks": dict.fromkeys(
-            (f"{model}{end}" for model in ("chrombpnet", "chrombpnet_nobias", "bias") for end in (".bw", "_stats.txt")),
-            "tracks",
-        )
-        | {"regions.bed": "tracks"},
-        **_EXPLAINED,
-        **_HITS,
-    },
-}
-"""Kind of run → step → file → folder of the output directory (REFERENCE.md, 13)."""
+def placed_files(kind: RunKind, results: Mapping[str, Result]) -> dict[str, Path]:
+    """Find the files of a run that go to its results folder.
+
+    Parameters
+    ----------
+    kind
+        bias, main, dataset or ensemble.
+    results
+        Results by the steps' names; those of other names, and of steps that publish nothing, stay in the store.
+
+    Returns
+    -------
+    dict
+        Path in the results folder → local path, in the order in which they are to be placed: the report last.
+    """
+    layout, files = layout_of(kind), {}
+    for name in sorted(results, key=lambda name: name == "report"):
+        for file, place in _placed(layout.get(name, {}), results[name]).items():
+            files[place] = results[name].file(file)
+    return files
+
+
+def _placed(places: Mapping[str, str], result: Result) -> dict[str, str]:
+    """File of the result → path in the results folder, in the order of the declaration; exact names before patterns."""
+    made = sorted(result.manifest["files"])
+    return {
+        file: place + file
+        for pattern, place in places.items()
+        for file in made
+        if file == pattern or (file not in places and fnmatch(file, pattern))
+    }

@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from chrombpnet_core.evaluation import quality_metric
-from tasks.reports.layout import _LAYOUT
-from tasks.runner import Result
-from tasks.steps.contributions import EXAMPLES
-from tasks.steps.ensemble import AGREEMENT
+from tasks.reports.layout import placed_files
+from tasks.runner import Result, RunKind, prefect_task
 from tasks.steps.evaluation import QUALITY_METRIC
-from tasks.storage import TASK_RETRIES, Store, place_files, prefixed_path
+from tasks.storage import Store, place_files, prefixed_path
 
 if TYPE_CHECKING:
     from chrombpnet_core.report import BrowserGenome
@@ -27,41 +24,25 @@ __all__ = ["publish_quality_metric", "publish_run"]
 
 log = logging.getLogger(__name__)
 
-_REPORT = ("overall_report.html", "overall_report.pdf", "report.json")
 _SESSION, _SESSION_XML, _HUB = "igv_session.json", "igv_session.xml", "hub.txt"
 
 
-@task(
-    name="Publish results",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    **TASK_RETRIES,
-)
+@prefect_task("Publish results")
 def publish_run(
-    kind: str, done: dict[str, Result], asked: dict[str, Any], output: str, prefix: str = "", assembly: str | None = None
+    kind: RunKind,
+    done: Mapping[str, Result],
+    asked: dict[str, Any],
+    output: str,
+    prefix: str = "",
+    assembly: str | None = None,
 ) -> str:
     """Copy models, logs, tracks, metrics and, where it has one, the report of a run to ``output``.
 
     Where there are tracks, sessions for IGV stand beside their folders, and a UCSC hub where the ``assembly`` has a name.
     Files are replaced one by one, each whole, the report last. Returns the report's address, else ``output``.
     """
-    files = {}
-    for step, names in _LAYOUT[kind].items():
-        for name, folder in names.items():
-            if step in done and name in done[step].manifest["files"]:
-                files[f"{folder}/{name}"] = done[step].file(name)
-    if "contributions" in done and kind != "dataset":
-        model = "bias" if kind == "bias" else "chrombpnet_nobias"
-        files |= {
-            f"auxiliary/interpret_subsample/{model}.{name}": done["contributions"].file(name)
-            for name in done["contributions"].manifest["files"]
-            if name not in (EXAMPLES, AGREEMENT)
-        }
-    if "report" in done:
-        report, place = done["report"], "evaluation/" if kind != "dataset" else ""
-        pictures = [name for name in report.manifest["files"] if name not in _REPORT] if kind != "dataset" else []
-        files |= {f"{place}{name}": report.file(name) for name in (*pictures, *reversed(_REPORT))}
-    arguments = {}
+    files = placed_files(kind, done)
+    arguments: dict[str, str] = {}
     if kind in ("bias", "main"):
         arguments[f"logs/{'bias' if kind == 'bias' else 'chrombpnet'}.args.json"] = json.dumps(asked, indent=1) + "\n"
     if kind != "dataset":
@@ -72,7 +53,7 @@ def publish_run(
 
 
 def _sessions(
-    files: dict[str, Path], done: dict[str, Result], asked: dict[str, Any], output: str, prefix: str, assembly: str | None
+    files: dict[str, Path], done: Mapping[str, Result], asked: dict[str, Any], output: str, prefix: str, assembly: str | None
 ) -> dict[str, str]:
     """Name → text of what opens the tracks among ``files`` in genome browsers."""
     from chrombpnet_core.report import browser_tracks, igv_json, igv_xml, ucsc_hub
@@ -102,7 +83,7 @@ def _reference(asked: dict[str, Any], assembly: str | None) -> BrowserGenome:
     return BrowserGenome(fasta=str(path), index=indexes[0] if all(map(os.path.exists, indexes)) else "")
 
 
-def _best_locus(done: dict[str, Result]) -> str:
+def _best_locus(done: Mapping[str, Result]) -> str:
     """The best example of the report; nothing where there is none."""
     for step in ("evaluate_main", "evaluate_bias"):
         if step in done and "examples.npz" in done[step].manifest["files"]:
@@ -112,12 +93,7 @@ def _best_locus(done: dict[str, Result]) -> str:
     return ""
 
 
-@task(
-    name="Publish the quality metric",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    **TASK_RETRIES,
-)
+@prefect_task("Publish the quality metric")
 def publish_quality_metric(evaluated: list[Result], output: str) -> None:
     """Write ENCODE's quality metric, medians over the evaluations of all folds, to ``output``."""
     folds = [json.loads(result.file("chrombpnet_metrics.json").read_text()) for result in evaluated]

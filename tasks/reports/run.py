@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 import pandas as pd
 
+from chrombpnet_core._types import AnyArray
+from chrombpnet_core.evaluation import read_footprints
 from chrombpnet_core.models import BIAS, CORRECTED, FULL
 from chrombpnet_core.report import (
     ExampleRegion,
@@ -22,58 +25,118 @@ from chrombpnet_core.report import (
     StepRecord,
 )
 from chrombpnet_core.training_data import GC_EDGES
-from tasks.runner import Result, Work, run_step, step_task
-from tasks.steps.contributions import EXAMPLES
-from tasks.steps.evaluation import truth_inputs
+from tasks.runner import At, FileOf, ManifestOf, Result, RunKind, Source, Step, Work, published
+from tasks.steps.contributions import EXAMPLES, HEADS
+from tasks.steps.evaluation import truth_tracks
 
-__all__ = ["example_contributions", "motif_entries", "report_run"]
+__all__ = [
+    "REPORT",
+    "REPORT_FILES",
+    "ReportInputs",
+    "ReportParameters",
+    "example_contributions",
+    "motif_entries",
+    "report_request",
+]
 
-_STEPS = {
-    "bias": ("coverage", "insertion_logo", "nonpeaks", "shards", "select_bias", "train_bias", "evaluate_bias"),
-    "main": ("coverage", "insertion_logo", "nonpeaks", "shards", "select_main", "scale_bias", "train_main", "evaluate_main"),
-}
-_STEPS["dataset"] = (*_STEPS["bias"], *_STEPS["main"][4:])
-_MOTIFS = {
-    "bias": {"motifs_profile": "bias profile", "motifs_counts": "bias counts"},
-    "main": {"motifs_profile": "corrected profile", "motifs_counts": "corrected counts"},
-}
-_MOTIFS["dataset"] = {f"bias_{step}": explained for step, explained in _MOTIFS["bias"].items()} | _MOTIFS["main"]
-_CONTRIBUTIONS = "contributions"
+REPORT_FILES = ("report.json", "overall_report.pdf", "overall_report.html")
+"""Besides pictures; the page is placed last."""
+
+_HISTORIES = {"train_bias": BIAS, "train_main": FULL}  # step → model whose training curve is shown
 
 
-@step_task("Write the report")
-def report_run(store: str, kind: str, title: str, assay: str, done: dict[str, Result], asked: dict[str, Any]) -> Result:
-    """Write report and pictures of a run of ``kind`` bias, main or dataset from the steps ``done``."""
-    steps = {name: done[name] for name in (*_STEPS[kind], _CONTRIBUTIONS, *_MOTIFS[kind]) if name in done}
-    parameters = {
-        "kind": kind,
-        "title": title,
-        "assay": assay,
-        "asked": _told(asked, kind),
-        "steps": {name: result.key for name, result in steps.items()},
-    }
-    # Of large results one file alone. There is no shift where insertions came as bigWig.
-    single = {
-        "coverage": ("shift", "shift.json"),
-        _CONTRIBUTIONS: (_CONTRIBUTIONS, EXAMPLES),
-        **{name: (name, "motifs.json") for name in _MOTIFS[kind]},
-        "shards": ("", ""),
-    }
-    light = {name: result for name, result in steps.items() if name not in single}
-    files = {
-        name: str(steps[step].file(file))
-        for step, (name, file) in single.items()
-        if step in steps and file in steps[step].manifest["files"]
-    }
-    return run_step(
-        store, "report", 3, light | files | truth_inputs(asked.get("truth")), parameters, lambda work: _report(work, steps)
+@dataclass(frozen=True, kw_only=True)
+class ReportInputs(Generic[At]):
+    """What a report is written from; see :func:`report_request`.
+
+    Attributes
+    ----------
+    manifests
+        Of every step of the run, by its name in the run.
+    evaluated, insertion_logo, trained
+        Outputs of these steps; ``trained`` by name.
+    shift
+        Evidence of the reads' shift; there is none where insertions came as bigWig.
+    contributions
+        Contributions to the profile of the evaluation's examples.
+    motifs
+        Motifs as JSON, by name of the step.
+    truth, truth_tracks
+        Of simulated data.
+    """
+
+    manifests: Mapping[str, At]
+    evaluated: At
+    insertion_logo: At
+    trained: Mapping[str, At]
+    shift: At | None = None
+    contributions: At | None = None
+    motifs: Mapping[str, At]
+    truth: At | None = None
+    truth_tracks: At | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportParameters:
+    """Kind of run (bias, main, dataset), name of the data set, assay; ``settings`` are shown as a table."""
+
+    kind: RunKind
+    title: str
+    assay: str
+    settings: Mapping[str, Any]
+
+
+_Reporting = Work[ReportInputs[Path], ReportParameters]
+
+
+def report_request(
+    kind: RunKind, title: str, assay: str, results: Mapping[str, Result], settings: Mapping[str, Any]
+) -> tuple[ReportInputs[Source], ReportParameters]:
+    """Put together what the step :data:`REPORT` takes.
+
+    Parameters
+    ----------
+    kind
+        bias, main or dataset.
+    title, assay
+        Name of the data set; ``ATAC`` or ``DNASE``.
+    results
+        The run's steps by name. What explains the bias model of a data set has names that begin with ``bias_``.
+    settings
+        What was asked for.
+
+    Returns
+    -------
+    tuple
+        Inputs and parameters.
+    """
+    truth = settings.get("truth")
+    inputs = ReportInputs[Source](
+        manifests={name: ManifestOf(result) for name, result in results.items()},
+        evaluated=results["evaluate_bias" if kind == "bias" else "evaluate_main"],
+        insertion_logo=results["insertion_logo"],
+        trained={name: results[name] for name in _HISTORIES if name in results},
+        shift=FileOf(results["coverage"], "shift.json", optional=True),
+        contributions=FileOf(results["contributions"], EXAMPLES, optional=True) if "contributions" in results else None,
+        motifs={name: FileOf(results[name], "motifs.json") for name in _motifs_shown(kind) if name in results},
+        truth=truth,
+        truth_tracks=truth_tracks(truth),
     )
+    return inputs, ReportParameters(kind=kind, title=title, assay=assay, settings=_flat_settings(settings, kind))
 
 
-def _told(asked: dict[str, Any], kind: str) -> dict[str, Any]:
+def _motifs_shown(kind: RunKind) -> dict[str, str]:
+    """Name of a step that finds motifs → what the report calls that in which they were found."""
+    model = "bias" if kind == "bias" else "corrected"
+    return {f"bias_motifs_{head}": f"bias {head}" for head in HEADS if kind == "dataset"} | {
+        f"motifs_{head}": f"{model} {head}" for head in HEADS
+    }
+
+
+def _flat_settings(settings: Mapping[str, Any], kind: RunKind) -> dict[str, Any]:
     """What was asked for, one level deep, without the place of the results: they may go to several."""
     flat: dict[str, Any] = {}
-    for key, value in asked.items():
+    for key, value in settings.items():
         if key == "output" or (key == "model" and kind == "bias"):
             continue
         if isinstance(value, dict):
@@ -83,71 +146,74 @@ def _told(asked: dict[str, Any], kind: str) -> dict[str, Any]:
     return flat
 
 
-def _report(work: Work, steps: dict[str, Result]) -> None:
+def _report(work: _Reporting) -> None:
+    """Write report and pictures of a run."""
     from chrombpnet_core.report import write_motif_pdfs, write_pictures, write_report
 
-    content = _content(work, steps)
+    content = _content(work)
     write_report(content, work.out)
     write_pictures(content, work.out)
     write_motif_pdfs(content, work.out)
     work.facts["overall"] = json.loads((work.out / "report.json").read_text())["overall"]
 
 
-def _content(work: Work, steps: dict[str, Result]) -> ReportContent:
-    parameters, kind = work.parameters, work.parameters["kind"]
-    folders = {name: Path(path) for name, path in work.inputs.items()}
-    models = {
-        "bias": ("evaluate_bias", (BIAS,)),
-        "main": ("evaluate_main", (BIAS, FULL, CORRECTED)),
-        "dataset": ("evaluate_main", (BIAS, FULL, CORRECTED)),
-    }[kind]
-    evaluated = folders[models[0]]
-    coverage = steps["coverage"].facts
-    footprints = {name: _footprints(evaluated / f"{name}_footprints.h5") for name in models[1]}
-    explained = steps[_CONTRIBUTIONS].facts if _CONTRIBUTIONS in steps else {}
-    trained = [(name, model) for name, model in (("train_bias", BIAS), ("train_main", FULL)) if name in steps]
+def _content(work: _Reporting) -> ReportContent:
+    inputs, parameters = work.inputs, work.parameters
+    steps = {name: json.loads(path.read_text()) for name, path in inputs.manifests.items()}
+    facts = {name: manifest["facts"] for name, manifest in steps.items()}
+    main_models = (BIAS, FULL, CORRECTED)
+    models = (BIAS,) if parameters.kind == "bias" else main_models
+    evaluated = inputs.evaluated
+    footprints = {name: read_footprints(evaluated / f"{name}_footprints.h5") for name in models}
+    noise_floor = facts.get("contributions", {}).get("noise_floor", {})
+    contributions = example_contributions(inputs.contributions)
+    shown = _motifs_shown(parameters.kind)
     return ReportContent(
-        kind=kind,
-        title=parameters["title"],
-        assay=parameters["assay"],
-        metrics={name: json.loads((evaluated / f"{name}_metrics.json").read_text()) for name in models[1]},
-        per_region={name: _arrays(evaluated / f"{name}_scores.npz") for name in models[1]},
+        kind=parameters.kind,
+        title=parameters.title,
+        assay=parameters.assay,
+        metrics={name: json.loads((evaluated / f"{name}_metrics.json").read_text()) for name in models},
+        per_region={name: _arrays(evaluated / f"{name}_scores.npz") for name in models},
         selection={
-            name.removeprefix("select_"): _selection(result) for name, result in steps.items() if name.startswith("select_")
+            name.removeprefix("select_"): _selection(manifest)
+            for name, manifest in steps.items()
+            if name.startswith("select_")
         },
-        reads=coverage.get("reads"),
-        genome_size=coverage["genome_size"],
-        shift=_shift(folders["shift"]) if "shift" in folders else None,
-        nonpeaks=_background(steps),
-        insertion_pfm=np.load(folders["insertion_logo"] / "pfm.npy"),
-        history={model: _history(folders[name], model) for name, model in trained},
-        footprints={name: {motif: found.profile for motif, found in named.items()} for name, named in footprints.items()},
+        reads=facts["coverage"].get("reads"),
+        genome_size=facts["coverage"]["genome_size"],
+        shift=_shift(inputs.shift) if inputs.shift else None,
+        nonpeaks=_nonpeaks(facts),
+        insertion_pfm=np.load(inputs.insertion_logo / "pfm.npy"),
+        history={_HISTORIES[name]: _history(folder, _HISTORIES[name]) for name, folder in inputs.trained.items()},
+        footprints={
+            name: {motif: footprint.profile for motif, footprint in named.items()} for name, named in footprints.items()
+        },
         footprint_errors={
-            name: {motif: found.error for motif, found in named.items() if found.error is not None}
+            name: {motif: footprint.error for motif, footprint in named.items() if footprint.error is not None}
             for name, named in footprints.items()
         },
-        motifs={key: motif_entries(folders[name]) for name, key in _MOTIFS[kind].items() if name in folders},
-        noise_floor={head: r for head, r in explained.get("noise_floor", {}).items() if r is not None},
-        examples=_examples(
-            evaluated / "examples.npz", _planted(folders), example_contributions(folders.get(_CONTRIBUTIONS))
-        ),
-        truth=_truth(steps[models[0]]),
-        parameters=parameters["asked"],
+        motifs={shown[name]: motif_entries(path) for name, path in inputs.motifs.items()},
+        noise_floor={head: r for head, r in noise_floor.items() if r is not None},
+        examples=_examples(evaluated / "examples.npz", _planted(inputs), contributions),
+        truth=_truth(facts["evaluate_bias" if parameters.kind == "bias" else "evaluate_main"]),
+        parameters=dict(parameters.settings),
         provenance=_provenance(steps),
-        steps=[
-            StepRecord(name, result.manifest["seconds"], result.manifest["peak_memory"], result.cached, result.key)
-            for name, result in steps.items()
-        ],
+        steps=[_step_record(name, manifest) for name, manifest in steps.items()],
     )
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def _step_record(name: str, manifest: dict[str, Any]) -> StepRecord:
+    title = manifest.get("title", name) + (", bias model" if name.startswith("bias_") else "")
+    return StepRecord(title, manifest["seconds"], manifest["peak_memory"], manifest["cached"], manifest["key"])
+
+
+def _arrays(path: Path) -> dict[str, AnyArray]:
     with np.load(path, allow_pickle=False) as file:
         return dict(file)
 
 
-def _selection(result: Result) -> SelectionSummary:
-    facts, parameters = result.facts, result.manifest["parameters"]
+def _selection(manifest: dict[str, Any]) -> SelectionSummary:
+    facts, parameters = manifest["facts"], manifest["parameters"]
     bias = parameters["kind"] == "bias"
     return SelectionSummary(
         facts["counts_loss_weight"],
@@ -183,24 +249,17 @@ def _shift(path: Path) -> ShiftEvidence:
     )
 
 
-def _background(steps: dict[str, Result]) -> NonpeakSummary:
-    facts = steps["shards"].facts
-    drawn = steps["nonpeaks"].facts if "nonpeaks" in steps else {}
-    return NonpeakSummary(
-        drawn.get("wanted"), drawn.get("made"), GC_EDGES, np.asarray(facts["peaks_gc"]), np.asarray(facts["nonpeaks_gc"])
-    )
+def _nonpeaks(facts: dict[str, dict[str, Any]]) -> NonpeakSummary:
+    shards, nonpeaks = facts["shards"], facts.get("nonpeaks", {})
+    gc = np.asarray(shards["peaks_gc"]), np.asarray(shards["nonpeaks_gc"])
+    return NonpeakSummary(nonpeaks.get("wanted"), nonpeaks.get("made"), GC_EDGES, *gc)
 
 
 def _history(folder: Path, model: str) -> list[dict[str, Any]]:
-    rows = pd.read_csv(folder / f"{model}.log").to_dict("records")
+    table = pd.read_csv(folder / f"{model}.log")
+    rows = [dict(zip(table.columns, values, strict=True)) for values in table.to_numpy(dtype=object).tolist()]
     best = min(rows, key=lambda row: row["val_loss"])
     return [{**row, "best": row is best} for row in rows]
-
-
-def _footprints(path: Path) -> dict[str, Any]:
-    from chrombpnet_core.evaluation import read_footprints
-
-    return read_footprints(path)
 
 
 def motif_entries(path: Path) -> list[MotifEntry]:
@@ -218,7 +277,7 @@ def motif_entries(path: Path) -> list[MotifEntry]:
     ]
 
 
-def example_contributions(path: Path | None) -> dict[tuple[str, int], np.ndarray]:
+def example_contributions(path: Path | None) -> dict[tuple[str, int], AnyArray]:
     """(chromosome, middle) → contributions to the profile ``(W, 4)``: 0 but for the base that is there.
 
     The file holds ``chroms`` and ``starts`` ``(n,)`` of windows, 0-based, and ``profile`` ``(n, W, 4)``; there are none
@@ -235,7 +294,7 @@ def example_contributions(path: Path | None) -> dict[tuple[str, int], np.ndarray
 
 
 def _examples(
-    path: Path, planted: dict[str, np.ndarray], contributions: dict[tuple[str, int], np.ndarray]
+    path: Path, planted: dict[str, AnyArray], contributions: dict[tuple[str, int], AnyArray]
 ) -> list[ExampleRegion]:
     if not path.exists():
         return []
@@ -262,35 +321,48 @@ def _examples(
     return examples
 
 
-def _planted(folders: dict[str, Path]) -> dict[str, np.ndarray]:
+def _planted(inputs: ReportInputs[Path]) -> dict[str, AnyArray]:
     """Simulated data only: accessibility by chromosome."""
-    if "truth" not in folders:
+    if inputs.truth is None or inputs.truth_tracks is None:
         return {}
     from chrombpnet_core.simulation import read_ground_truth
 
-    return read_ground_truth(folders["truth"], folders["truth_tracks"]).accessibility
+    return read_ground_truth(inputs.truth, inputs.truth_tracks).accessibility
 
 
-def _truth(evaluated: Result) -> list[Any]:
-    if "truth" not in evaluated.facts:
+def _truth(facts: dict[str, Any]) -> list[Any]:
+    """Simulated data only: the checks of the models against what was planted."""
+    if "truth" not in facts:
         return []
     from chrombpnet_core.simulation import ModelCheck
 
     names = {item.name for item in fields(ModelCheck)}
-    return [ModelCheck(**{key: value for key, value in check.items() if key in names}) for check in evaluated.facts["truth"]]
+    return [ModelCheck(**{key: value for key, value in check.items() if key in names}) for check in facts["truth"]]
 
 
-def _provenance(steps: dict[str, Result]) -> dict[str, Any]:
+def _provenance(steps: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Versions and host of the last step, and the digest of every file that the user gave."""
-    last = next(reversed(steps.values())).manifest
-    table: dict[str, Any] = {"host": last["host"], "started": next(iter(steps.values())).manifest["started"]}
-    device = [result.facts["device"] for result in steps.values() if "device" in result.facts]
-    table |= {"trained on": device[-1]} if device else {}
-    table |= {f"version of {name}": version for name, version in last["versions"].items()}
-    for result in steps.values():
-        for name, origin in result.manifest["inputs"].items():
+    manifests = [*steps.values()]
+    table: dict[str, Any] = {"host": manifests[-1]["host"], "started": manifests[0]["started"]}
+    devices = [manifest["facts"]["device"] for manifest in manifests if "device" in manifest["facts"]]
+    table |= {"trained on": devices[-1]} if devices else {}
+    table |= {f"version of {name}": version for name, version in manifests[-1]["versions"].items()}
+    for manifest in manifests:
+        for name, origin in manifest["inputs"].items():
             for item in origin if isinstance(origin, list) else [origin]:
-                if "uri" in item and not item["uri"].startswith(result.store):
+                if "uri" in item and not item["uri"].startswith(manifest["store"]):
                     table[f"SHA-256 of {name}, {item['uri'].rsplit('/', 1)[-1]}"] = item["sha256"]
-    packed = json.dumps({name: result.key for name, result in steps.items()}, sort_keys=True)
+    packed = json.dumps({name: manifest["key"] for name, manifest in steps.items()}, sort_keys=True)
     return table | {"digest of the run": hashlib.sha256(packed.encode()).hexdigest()[:16]}
+
+
+REPORT = Step(
+    name="report",
+    version=4,
+    title="Write the report",
+    inputs=ReportInputs[Source],
+    parameters=ReportParameters,
+    body=_report,
+    outputs=published({"*": "evaluation/"} | dict.fromkeys(REPORT_FILES, "evaluation/"), "bias", "main")
+    | published(dict.fromkeys(REPORT_FILES, ""), "dataset"),
+)

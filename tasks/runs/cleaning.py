@@ -93,13 +93,8 @@ def _checkpoints(place: Store, records: dict[str, dict[str, Any]], run: str) -> 
 
 
 def _unfinished(record: dict[str, Any]) -> set[str]:
-    """Steps that were begun and did not end, as the store calls them: a record also says which model they are of."""
-    names = {
-        name.split(" ")[-1].removeprefix("bias_").removeprefix("main_")
-        for name, step in record["steps"].items()
-        if step["state"] != "done"
-    }
-    return names | {f"motif_{name}" for name in names if name.startswith("hits_")}
+    """Steps that were begun and did not end, as the store calls them."""
+    return {step.get("step", name) for name, step in record["steps"].items() if step["state"] != "done"}
 
 
 def _outputs(place: Store, records: dict[str, dict[str, Any]], run: str) -> Iterator[Removable]:

@@ -16,7 +16,7 @@ import platform
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -136,10 +136,21 @@ class Record:
         }
         self._write()
 
-    def follow(self, name: str, future: Any) -> None:
-        """Note that a step has begun, and, when the Prefect future is done, what became of it."""
+    def follow(self, name: str, future: Any, step: str = "", title: str = "") -> None:
+        """Note that a step has begun, and, when the Prefect future is done, what became of it.
+
+        Parameters
+        ----------
+        name
+            The step's name in the run.
+        future
+            Of Prefect's.
+        step, title
+            The step's own name, by which the store knows it, and its title.
+        """
         with self._changing:
-            self._content["steps"][name] = {"state": "running", "at": time.strftime(_TIME)}
+            begun = {"state": "running", "at": time.strftime(_TIME), "step": step or name, "title": title}
+            self._content["steps"][name] = begun
             self._write()
         future.add_done_callback(lambda done: self._ended(name, done))
 
@@ -203,10 +214,20 @@ def recording(store: str, output: str, part: str, asked: dict[str, Any]) -> Iter
         record.close()
 
 
-def status_lines(store: str, output: str, expected: dict[str, list[str]]) -> list[str]:
-    """Part by part and step by step: done, running, failed and why, interrupted, or not begun.
+def status_lines(store: str, output: str, expected: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Say part by part and step by step what is done, running, failed and why, interrupted, or not begun.
 
-    ``expected`` holds the steps of every part, in order.
+    Parameters
+    ----------
+    store, output
+        Of the run.
+    expected
+        Part → name of the step → its title, in order.
+
+    Returns
+    -------
+    list of str
+        Lines of a table.
     """
     place, run = Store(store), run_id(output)
     records, lines = parts_of(store, run), []
@@ -218,8 +239,8 @@ def status_lines(store: str, output: str, expected: dict[str, list[str]]) -> lis
         running = is_running(run, part, record)
         steps = [_told(place, name, record["steps"].get(name), running) for name in names]
         lines.append(f"{part:<10} {_state_of(record, running, [words for _, words in steps])}")
-        width = max((len(name) for name in names), default=0)
-        lines += [f"  {name:<{width}}  {words}" for name, words in steps]
+        width, wide = (max(map(len, words), default=0) for words in (names, names.values()))
+        lines += [f"  {name:<{width}}  {names[name]:<{wide}}  {words}" for name, words in steps]
     return lines
 
 

@@ -7,12 +7,9 @@ import logging
 from dataclasses import asdict
 from typing import Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from chrombpnet_core.report import FactorCandidate, choose_factor, read_candidate
-from tasks.runner import Result
-from tasks.storage import TASK_RETRIES, place_files
+from tasks.runner import Result, prefect_task
+from tasks.storage import place_files
 
 __all__ = ["SWEEP", "compare_factors"]
 
@@ -22,12 +19,7 @@ SWEEP = "bias_sweep.json"
 """Table of all factors in the output of a run."""
 
 
-@task(
-    name="Choose the bias threshold factor",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    **TASK_RETRIES,
-)
+@prefect_task("Choose the bias threshold factor")
 def compare_factors(reports: dict[str, Result | str], output: str) -> float:
     """Choose by the report of each factor, or by the error that kept it from having one; the factor that is taken.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import h5py
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from chrombpnet_core.errors import InputError, ModelFileError
 from chrombpnet_core.genome import (
@@ -27,89 +27,137 @@ from chrombpnet_core.genome import (
 from chrombpnet_core.motifs import is_jaspar, read_database
 from chrombpnet_core.reads import read_chromosome_names
 from chrombpnet_core.tracks import Coverage
+from tasks.runner import prefect_task
 from tasks.steps.genome import genome_at, naming_of, sizes_of
 from tasks.storage import cache_folder, require, require_place, stage
 
-__all__ = ["Checked", "check_inputs", "compare_names"]
+__all__ = ["CheckedInputs", "DatasetFiles", "check_inputs", "compare_names"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetFiles:
+    """What a data set, or a part of it, is computed from.
+
+    Attributes
+    ----------
+    folds
+        Paths of fold files, or chromosomes.
+    places
+        What is written there → folder or address.
+    chromosomes
+        The section of that name of a DatasetSpec.
+    motifs
+        ``jaspar:<taxon>``, or the address of a MEME file.
+    """
+
+    reads: tuple[str, ...] = ()
+    genome: str
+    chrom_sizes: str | None = None
+    peaks: str
+    nonpeaks: str | None = None
+    blacklist: str | None = None
+    folds: tuple[str | Fold, ...]
+    bias_model: str | None = None
+    architecture: str | None = None
+    input_length: int
+    places: Mapping[str, str]
+    chromosomes: dict[str, Any] | None = None
+    motifs: str | None = None
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedInputs:
     """What later steps need of inputs that are in order.
 
     Attributes
     ----------
     folds
-        Chromosome lists of every fold.
+        Chromosomes of every fold.
     peaks, nonpeaks
         Number of regions; nonpeaks 0 where they are still to be drawn.
     genome_size
         Bases of the chromosomes in use.
     naming
-        :meth:`Naming.to_json <chrombpnet_core.genome.Naming.to_json>`.
+        How other files than the genome name chromosomes.
     """
 
-    folds: list[dict[str, list[str]]]
+    folds: tuple[Fold, ...]
     peaks: int
     nonpeaks: int
     genome_size: int
-    naming: dict[str, Any] | None = None
+    naming: Naming = field(default_factory=Naming)
+
+    def to_json(self) -> str:
+        """Write it for another process."""
+        folds = [asdict(fold) for fold in self.folds]
+        numbers = {"peaks": self.peaks, "nonpeaks": self.nonpeaks, "genome_size": self.genome_size}
+        return json.dumps({"folds": folds, "naming": self.naming.to_json(), **numbers})
+
+    @classmethod
+    def from_json(cls, text: str) -> CheckedInputs:
+        """Read what :meth:`to_json` wrote."""
+        content = json.loads(text)
+        folds = tuple(Fold(**{part: tuple(names) for part, names in fold.items()}) for fold in content.pop("folds"))
+        return cls(folds=folds, naming=Naming.from_json(content.pop("naming")), **content)
 
 
-@task(name="Check inputs", cache_policy=NO_CACHE, persist_result=False)
-def check_inputs(
-    reads: list[str],
-    genome: str,
-    chrom_sizes: str | None,
-    peaks: str,
-    nonpeaks: str | None,
-    blacklist: str | None,
-    folds: list[str | dict[str, list[str]]],
-    bias_model: str | None,
-    architecture: str | None,
-    input_length: int,
-    places: dict[str, str],
-    chromosomes: dict[str, Any] | None = None,
-    motifs: str | None = None,
-) -> Checked:
+@prefect_task("Check inputs", retried=False)
+def check_inputs(files: DatasetFiles) -> CheckedInputs:
     """Check that every file exists, is what it should be, and that their chromosomes agree.
 
-    ``places`` names the folders that will be written to; ``motifs`` is ``jaspar:<taxon>`` or the address of a MEME file.
+    Parameters
+    ----------
+    files
+        The inputs.
+
+    Returns
+    -------
+    CheckedInputs
+        What later steps need of them.
+
+    Raises
+    ------
+    InputError
+        At the first that is not in order.
     """
-    naming = naming_of(chromosomes)
-    for what, place in (places | {"cache": str(cache_folder())}).items():
+    naming = naming_of(files.chromosomes)
+    _check_places_and_files(files)
+    genome_path, artifact = stage(files.genome, "genome")
+    with genome_at(genome_path, artifact.sha256) as genome:
+        sizes_path = stage(files.chrom_sizes, "chromosome sizes")[0] if files.chrom_sizes else None
+        sizes = sizes_of(genome, sizes_path, naming)
+    folds = tuple(
+        read_fold(stage(fold, "fold")[0], sizes, naming)
+        if isinstance(fold, str)
+        else make_fold({part: list(names) for part, names in asdict(fold).items()}, sizes, f"fold {i}", naming)
+        for i, fold in enumerate(files.folds)
+    )
+
+    def number(path: str | None, what: str) -> int:
+        return _check_regions(stage(path, what)[0], what, sizes, files.input_length, folds, naming) if path else 0
+
+    peaks, nonpeaks = number(files.peaks, "peaks"), number(files.nonpeaks, "nonpeaks")
+    if files.blacklist:
+        read_bed3(stage(files.blacklist, "blacklist")[0])
+    return CheckedInputs(folds, peaks, nonpeaks, sum(sizes.values()), naming)
+
+
+def _check_places_and_files(files: DatasetFiles) -> None:
+    """Refuse places that cannot be written to, and files that are absent or of another kind; genome and regions apart."""
+    for what, place in {**files.places, "cache": str(cache_folder())}.items():
         require_place(place, what)
-    for path in reads:
+    for path in files.reads:
         require(path, "reads")
-    if architecture:
-        require(architecture, "architecture")
-    if motifs:
-        read_database(motifs if is_jaspar(motifs) else str(stage(motifs, "motifs")[0]))
-    if bias_model:
-        _check_bias_model(stage(bias_model, "bias model")[0], input_length)
-    genome_path, artifact = stage(genome, "genome")
-    with genome_at(genome_path, artifact.sha256) as opened:
-        sizes = sizes_of(opened, stage(chrom_sizes, "chromosome sizes")[0] if chrom_sizes else None, naming)
-    found = [
-        make_fold(fold, sizes, f"fold {i}", naming)
-        if isinstance(fold, dict)
-        else read_fold(stage(fold, "fold")[0], sizes, naming)
-        for i, fold in enumerate(folds)
-    ]
-    numbers = []
-    for path, what in ((peaks, "peaks"), (nonpeaks, "nonpeaks")):
-        numbers.append(_check_regions(stage(path, what)[0], what, sizes, input_length, found, naming) if path else 0)
-    if blacklist:
-        read_bed3(stage(blacklist, "blacklist")[0])
-    return Checked([_lists(fold) for fold in found], *numbers, sum(sizes.values()), naming.to_json())
-
-
-def _lists(fold: Fold) -> dict[str, list[str]]:
-    return {"train": list(fold.train), "valid": list(fold.valid), "test": list(fold.test)}
+    if files.architecture:
+        require(files.architecture, "architecture")
+    if files.motifs:
+        read_database(files.motifs if is_jaspar(files.motifs) else str(stage(files.motifs, "motifs")[0]))
+    if files.bias_model:
+        _check_bias_model(stage(files.bias_model, "bias model")[0], files.input_length)
 
 
 def _check_regions(
-    path: Path, what: str, sizes: dict[str, int], input_length: int, folds: list[Fold], naming: Naming
+    path: Path, what: str, sizes: dict[str, int], input_length: int, folds: Sequence[Fold], naming: Naming
 ) -> int:
     """Number of regions whose window lies in its chromosome; every part of every fold must have some."""
     table = read_regions(path, what, sizes, naming)
@@ -179,7 +227,8 @@ def compare_names(
     tables = {"peaks": peaks, "nonpeaks": nonpeaks, "blacklist": blacklist}
     for what, file in tables.items():
         if file:
-            inputs[what] = read_bed3(stage(file, what)[0], what)["chrom"].value_counts().to_dict()
+            counts = read_bed3(stage(file, what)[0], what)["chrom"].value_counts()
+            inputs[what] = {str(chrom): int(number) for chrom, number in counts.items()}
     for file in folds:
         inputs[f"fold {Path(file).name}"] = dict.fromkeys(read_fold_chromosomes(stage(file, "fold")[0]), 1)
     lacks = name_mismatches(sizes, inputs, naming)

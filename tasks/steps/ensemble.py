@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import h5py
 import numpy as np
@@ -15,10 +16,11 @@ import pandas as pd
 import pyBigWig
 from scipy.special import softmax
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.devices import find_device
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation import pearson
-from chrombpnet_core.genome import Genome, Naming, centres, read_regions, write_regions
+from chrombpnet_core.genome import Genome, centres, read_regions, write_regions
 from chrombpnet_core.progress import bar
 from chrombpnet_core.tracks import (
     RowsOnDisk,
@@ -29,13 +31,24 @@ from chrombpnet_core.tracks import (
     write_track,
     write_track_statistics,
 )
-from tasks.runner import Result, Work, run_step, step_task
-from tasks.steps.contributions import REGIONS, scores_file
-from tasks.steps.genome import genome_at, sizes_of
-from tasks.steps.tracks import away_from_edges, chosen_regions
-from tasks.storage import stage
+from tasks.runner import At, Source, Step, Work, published
+from tasks.steps.contributions import REGIONS, explained_files, scores_file
+from tasks.steps.genome import reference
+from tasks.steps.tracks import RegionInputs, RegionParameters, away_from_edges, chosen_regions
 
-__all__ = ["AGREEMENT", "KINDS", "average_contributions", "average_models", "average_tracks"]
+__all__ = [
+    "AGREEMENT",
+    "AVERAGE_CONTRIBUTIONS",
+    "AVERAGE_MODELS",
+    "AVERAGE_TRACKS",
+    "KINDS",
+    "MeanContributionsInputs",
+    "MeanContributionsParameters",
+    "MeanTracksInputs",
+    "MeanTracksParameters",
+    "ModelsInputs",
+    "ModelsParameters",
+]
 
 log = logging.getLogger(__name__)
 
@@ -45,112 +58,90 @@ KINDS = ("chrombpnet", "chrombpnet_nobias", "bias")
 AGREEMENT = "agreement.json"
 """Of the steps that average: how well the folds agree, head or model → ``pairs`` of folds and their numbers."""
 
-_SAVED = KINDS[:2]  # models that get a file
 
-
-@step_task("Average the models")
-def average_models(store: str, models: list[Result]) -> Result:
-    """Save for the whole and for the corrected model one that averages the folds', logits and log counts.
-
-    The result holds ``chrombpnet.h5`` and ``chrombpnet_nobias.h5``, in the form of the folds' own files. ``models`` are the
-    trainings of all folds, in their order.
-    """
-    _require_folds(models)
-    return run_step(store, "average_models", 1, {kind: _files(models, f"{kind}.h5") for kind in _SAVED}, {}, _average_models)
-
-
-@step_task("Average the tracks")
-def average_tracks(
-    store: str,
-    models: list[Result],
-    regions: Result | str,
-    genome: str,
-    chrom_sizes: str | None,
-    naming: dict[str, Any] | None = None,
-    batch_size: int = 64,
-) -> Result:
-    """Predict regions with every fold's models and write ENCODE's tracks of their means, and how well the folds agree.
-
-    For the whole, the corrected and the bias model the result holds ``<model>.bw``, softmax(mean logits) ×
-    (exp(mean log counts) − 1), and its statistics; ``regions.bed``, the regions; ``log_counts.npz``, each fold's,
-    ``(folds, regions)``; and :data:`AGREEMENT`. ``models`` are trainings of the main model; ``regions`` is a file, or the
-    step of the shards, whose peaks are taken. Other arguments are as of :func:`~tasks.steps.tracks.predict_tracks`.
-    """
-    _require_folds(models)
-    if isinstance(regions, Result):
-        [regions] = _files([regions], "peaks.bed")
-    return run_step(
-        store,
-        "average_tracks",
-        1,
-        {"models": _files(models, "chrombpnet.h5"), "regions": regions, "genome": genome, "chrom_sizes": chrom_sizes},
-        {"chroms": None, "naming": naming, "batch_size": batch_size},
-        _average_tracks,
-    )
-
-
-@step_task("Average the contributions")
-def average_contributions(store: str, contributions: list[Result], heads: Sequence[str]) -> Result:
-    """Average what the folds' models say that each base adds to ``heads``, counts or profile or both.
-
-    The result has the form of :func:`~tasks.steps.contributions.explain_regions`, so motifs can be sought in it, and
-    :data:`AGREEMENT`. ``contributions`` are that step's results of all folds, which must have explained the same regions.
-    """
-    _require_folds(contributions)
-    for head in heads:
-        _require_file(contributions, scores_file(head))
-    return run_step(
-        store,
-        "average_contributions",
-        1,
-        {"contributions": contributions},
-        {"heads": sorted({*heads})},
-        _average_contributions,
-    )
-
-
-def _require_folds(results: list[Result]) -> None:
+def _require_folds(results: Sequence[object]) -> None:
     if len(results) < 2:
         raise InputError(f"an average over {len(results)} fold", expected="two folds or more")
 
 
-def _files(results: list[Result], name: str) -> list[Result | str]:
-    """One file of each result; the result itself where the step has not run, as in a plan."""
-    _require_file(results, name)
-    return [str(result.file(name)) if result.key else result for result in results]
+@dataclass(frozen=True, kw_only=True)
+class ModelsInputs(Generic[At]):
+    """The whole and the corrected model of every fold, in the folds' order."""
+
+    chrombpnet: tuple[At, ...]
+    chrombpnet_nobias: tuple[At, ...]
+
+    def __post_init__(self) -> None:
+        _require_folds(self.chrombpnet)
 
 
-def _require_file(results: list[Result], name: str) -> None:
-    for fold, result in enumerate(results):
-        if result.key and name not in result.manifest["files"]:
-            raise InputError(
-                f"fold {fold}: its step {result.step} made no {name}",
-                expected="the same files of every fold",
-                remedy="run every fold with the same options",
-            )
+@dataclass(frozen=True)
+class ModelsParameters:
+    """There is nothing to choose."""
 
 
-def _average_models(work: Work) -> None:
+@dataclass(frozen=True, kw_only=True)
+class MeanTracksInputs(RegionInputs[At]):
+    """The whole model of every fold."""
+
+    models: tuple[At, ...]
+
+    def __post_init__(self) -> None:
+        _require_folds(self.models)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanTracksParameters(RegionParameters):
+    """Rows at a time."""
+
+    batch_size: int = 64
+
+
+@dataclass(frozen=True)
+class MeanContributionsInputs(Generic[At]):
+    """The step ``contributions`` of every fold, which must have explained the same regions."""
+
+    contributions: tuple[At, ...]
+
+    def __post_init__(self) -> None:
+        _require_folds(self.contributions)
+
+
+@dataclass(frozen=True)
+class MeanContributionsParameters:
+    """``heads`` that are averaged: counts, profile, or both."""
+
+    heads: tuple[str, ...] = field(metadata={"json": lambda heads: sorted({*heads})})
+
+
+_MeanTracks = Work[MeanTracksInputs[Path], MeanTracksParameters]
+_MeanContributions = Work[MeanContributionsInputs[Path], MeanContributionsParameters]
+
+
+def _average_models(work: Work[ModelsInputs[Path], ModelsParameters]) -> None:
+    """Save for the whole and for the corrected model one that averages the folds', logits and log counts."""
     from chrombpnet_core.models import average_models as average
     from chrombpnet_core.models import load_model, require_kind, save_model
 
-    for kind in _SAVED:
-        models = [require_kind(load_model(path), kind, path) for path in work.inputs[kind]]
+    for kind, paths in (("chrombpnet", work.inputs.chrombpnet), ("chrombpnet_nobias", work.inputs.chrombpnet_nobias)):
+        models = [require_kind(load_model(path), kind, path) for path in paths]
         save_model(average(models), work.out / f"{kind}.h5")
-    work.facts["folds"] = len(models)
-    log.info("%s folds' models averaged", len(models))
+    work.facts["folds"] = len(work.inputs.chrombpnet)
+    log.info("%s folds' models averaged", work.facts["folds"])
 
 
-def _average_tracks(work: Work) -> None:
+def _average_tracks(work: _MeanTracks) -> None:
+    """Predict regions with every fold's models and write ENCODE's tracks of their means, and how well the folds agree.
+
+    A track holds softmax(mean logits) × (exp(mean log counts) − 1); ``log_counts.npz`` each fold's, ``(folds, regions)``.
+    """
     from chrombpnet_core.models import lengths_of, load_model, require_kind, require_lengths
 
-    path, artifact = stage(str(work.inputs["genome"]), "genome")
-    with genome_at(path, artifact.sha256) as genome:
-        sizes = sizes_of(genome, work.inputs.get("chrom_sizes"), Naming.from_json(work.parameters["naming"]))
-        table = chosen_regions(work, sizes, Naming.from_json(work.parameters["naming"]))
+    with reference(work.inputs, work.parameters.naming) as (genome, sizes):
+        table = chosen_regions(work.inputs.regions, work.parameters, sizes)
         log.info("predicting with all folds on %s", find_device())
-        models = [require_kind(load_model(file), "chrombpnet", file) for file in work.inputs["models"]]
-        for model, file in zip(models, work.inputs["models"], strict=True):
+        models = [require_kind(load_model(file), "chrombpnet", file) for file in work.inputs.models]
+        for model, file in zip(models, work.inputs.models, strict=True):
             require_lengths(model, lengths_of(models[0]), file)
         input_length, output_length = lengths_of(models[0])
         table = away_from_edges(work, table, sizes, input_length)
@@ -161,29 +152,31 @@ def _average_tracks(work: Work) -> None:
             log_counts = _predict(work, models, genome, table, placement, profiles)
             for kind in KINDS:
                 _write_track(work, kind, sizes, placement, profiles[kind], log_counts[kind].mean(axis=0))
-    np.savez(work.out / "log_counts.npz", **log_counts)
+    arrays: dict[str, Any] = dict(log_counts)
+    np.savez(work.out / "log_counts.npz", **arrays)
 
 
 def _predict(
-    work: Work,
+    work: _MeanTracks,
     models: list[Any],
     genome: Genome,
     table: pd.DataFrame,
     placement: TrackPlacement,
     profiles: dict[str, RowsOnDisk],
-) -> dict[str, np.ndarray]:
+) -> dict[str, AnyArray]:
     """Fill the mean profiles and write how well the folds agree; log counts float32 ``(folds, n)`` of each model."""
     from chrombpnet_core.interpret import pairs_of, row_correlations
     from chrombpnet_core.models import Predictor, accessibility_part, bias_part, lengths_of, predict_folds
 
-    batch_size, folds = work.parameters["batch_size"], len(models)
-    parts = [[Predictor(part(model), batch_size) for model in models] for part in (accessibility_part, bias_part)]
+    batch_size, folds = work.parameters.batch_size, len(models)
+    accessibility = [Predictor(accessibility_part(model), batch_size) for model in models]
+    bias = [Predictor(bias_part(model), batch_size) for model in models]
     log_counts = {kind: np.empty((folds, len(table)), np.float32) for kind in KINDS}
     similar = {kind: np.empty((len(pairs_of(folds)), len(table)), np.float32) for kind in KINDS}
-    found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    found: dict[str, tuple[AnyArray, AnyArray]] = {}
 
-    def predict(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found.update(predict_folds(*parts, codes))
+    def predict(codes: AnyArray) -> tuple[AnyArray, AnyArray]:
+        found.update(predict_folds(accessibility, bias, codes))
         logits, counts = found["chrombpnet"]
         return logits.mean(axis=0), counts.max(axis=0)  # what is looked at: whether a track would be finite
 
@@ -216,7 +209,7 @@ def _predict(
     return log_counts
 
 
-def _agreement(folds: int, numbers: dict[str, Sequence[Any]], regions: int) -> dict[str, Any]:
+def _agreement(folds: int, numbers: Mapping[str, Iterable[Any]], regions: int) -> dict[str, Any]:
     """Pairs of folds, and for each the Pearson r by name; of one r a region the median."""
     from chrombpnet_core.interpret import pairs_of
 
@@ -234,18 +227,24 @@ def _agreement(folds: int, numbers: dict[str, Sequence[Any]], regions: int) -> d
 
 
 def _write_track(
-    work: Work, kind: str, sizes: dict[str, int], placement: TrackPlacement, profiles: RowsOnDisk, log_counts: np.ndarray
+    work: _MeanTracks,
+    kind: str,
+    sizes: dict[str, int],
+    placement: TrackPlacement,
+    profiles: RowsOnDisk,
+    log_counts: AnyArray,
 ) -> None:
-    from chrombpnet_core.models import predicted_track
 
-    def read(rows: np.ndarray) -> np.ndarray:
+    def read(rows: AnyArray) -> AnyArray:
+        from chrombpnet_core.models import predicted_track
+
         return predicted_track(profiles.read(rows), log_counts[rows])
 
     _write_values(work, kind, sizes, placement, read, f"{kind}_stats.txt")
 
 
 def _write_values(
-    work: Work, name: str, sizes: dict[str, int], placement: TrackPlacement, read: Any, statistics: str
+    work: Work[Any, Any], name: str, sizes: dict[str, int], placement: TrackPlacement, read: Any, statistics: str
 ) -> None:
     """A bigWig ``<name>.bw`` and the statistics of its values."""
     write_track(work.out / f"{name}.bw", sizes, placement, read)
@@ -254,15 +253,24 @@ def _write_values(
     work.facts[name] = {"bases": placement.bases, "statistics": numbers}
 
 
-def _average_contributions(work: Work) -> None:
-    folders = work.inputs["contributions"]
+def _average_contributions(work: _MeanContributions) -> None:
+    """Average what the folds' models say that each base adds; the result has the form of the step ``contributions``."""
+    folders = work.inputs.contributions
     regions = [(folder / REGIONS).read_bytes() for folder in folders]
     for fold, content in enumerate(regions):
         if content != regions[0]:
             raise _other_regions(fold, regions[0], content)
     (work.out / REGIONS).write_bytes(regions[0])
     table = read_regions(work.out / REGIONS, "regions")
-    agreement = {head: _average_head(work, head, table) for head in work.parameters["heads"]}
+    for fold, folder in enumerate(folders):
+        for name in map(scores_file, work.parameters.heads):
+            if not (folder / name).exists():
+                raise InputError(
+                    f"fold {fold}: its step contributions made no {name}",
+                    expected="the same files of every fold",
+                    remedy="run every fold with the same options",
+                )
+    agreement = {head: _average_head(work, head, table) for head in sorted({*work.parameters.heads})}
     (work.out / AGREEMENT).write_text(json.dumps(agreement, indent=1) + "\n")
 
 
@@ -286,7 +294,7 @@ def _other_regions(fold: int, first: bytes, other: bytes) -> InputError:
 
 def _sizes_of_tracks(paths: Sequence[Path]) -> dict[str, int]:
     """Chromosome sizes of the folds' tracks, in their order."""
-    sizes = []
+    sizes: list[dict[str, int]] = []
     for path in paths:
         with pyBigWig.open(str(path)) as track:
             sizes.append(track.chroms())
@@ -299,17 +307,17 @@ def _sizes_of_tracks(paths: Sequence[Path]) -> dict[str, int]:
     return sizes[0]
 
 
-def _average_head(work: Work, head: str, table: pd.DataFrame) -> dict[str, Any]:
+def _average_head(work: _MeanContributions, head: str, table: pd.DataFrame) -> dict[str, Any]:
     """Write HDF5, bigWig and statistics of a head's mean; how well the folds agree."""
     from chrombpnet_core.genome import one_hot
     from chrombpnet_core.interpret import ContributionsFile, mean_contributions
 
-    folders = work.inputs["contributions"]
+    folders = work.inputs.contributions
     paths = [folder / scores_file(head) for folder in folders]
     sizes = _sizes_of_tracks([folder / f"{head}_scores.bw" for folder in folders])
     with h5py.File(paths[0], "r") as first:
         length = first["raw/seq"].shape[2]
-    similar: list[np.ndarray] = []
+    similar: list[AnyArray] = []
     with ExitStack() as stack:
         sums = stack.enter_context(RowsOnDisk(work.out.parent, length))
         file = stack.enter_context(closing(ContributionsFile(work.out / scores_file(head), length)))
@@ -329,3 +337,38 @@ def _average_head(work: Work, head: str, table: pd.DataFrame) -> dict[str, Any]:
         min((f"{r:.3f}" for r in agreement["contributions"] if r is not None), default="–"),
     )
     return agreement
+
+
+AVERAGE_MODELS = Step(
+    name="average_models",
+    version=1,
+    title="Average the models",
+    inputs=ModelsInputs[Source],
+    parameters=ModelsParameters,
+    body=_average_models,
+    outputs=published({"chrombpnet.h5": "models/", "chrombpnet_nobias.h5": "models/"}, "ensemble"),
+)
+
+AVERAGE_TRACKS = Step(
+    name="average_tracks",
+    version=1,
+    title="Average the tracks",
+    inputs=MeanTracksInputs[Source],
+    parameters=MeanTracksParameters,
+    body=_average_tracks,
+    outputs=published(
+        dict.fromkeys((f"{kind}{end}" for kind in KINDS for end in (".bw", "_stats.txt")), "tracks/")
+        | {"regions.bed": "tracks/"},
+        "ensemble",
+    ),
+)
+
+AVERAGE_CONTRIBUTIONS = Step(
+    name="average_contributions",
+    version=1,
+    title="Average the contributions",
+    inputs=MeanContributionsInputs[Source],
+    parameters=MeanContributionsParameters,
+    body=_average_contributions,
+    outputs=published(explained_files("chrombpnet_nobias"), "ensemble"),
+)

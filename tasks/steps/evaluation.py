@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Literal
 
 import numpy as np
 from scipy.special import softmax
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.devices import find_device
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation import (
@@ -28,9 +29,16 @@ from chrombpnet_core.models import predicted_track
 from chrombpnet_core.progress import bar
 from chrombpnet_core.tracks import RegionPredictionsFile
 from chrombpnet_core.training_data import PEAK, ShardSet, Stream, random_stream
-from tasks.runner import Result, Work, run_step, step_task
+from tasks.runner import At, Source, Step, Work, published
 
-__all__ = ["QUALITY_METRIC", "evaluate_models", "truth_inputs"]
+__all__ = [
+    "EVALUATE_BIAS",
+    "EVALUATE_MAIN",
+    "QUALITY_METRIC",
+    "EvaluationInputs",
+    "EvaluationParameters",
+    "truth_tracks",
+]
 
 log = logging.getLogger(__name__)
 
@@ -41,61 +49,65 @@ _FOOTPRINT_SEQUENCES = 20_000
 """Test nonpeaks that footprints are averaged over at most, drawn at random, to bound time; the reference takes all."""
 
 
-@step_task("Evaluate models")
-def evaluate_models(
-    store: str,
-    kind: str,
-    shards: Result,
-    models: Result | dict[str, str | None],
-    assay: str,
-    fold: dict[str, list[str]],
-    batch_size: int,
-    seed: int,
-    truth: str | None = None,
-) -> Result:
-    """Predict the test chromosomes with every model of a run of ``kind`` bias or main, and judge the predictions.
+@dataclass(frozen=True, kw_only=True)
+class EvaluationInputs(Generic[At]):
+    """The step ``shards`` and the models: of the training that made them (``models``), or the file of each by name.
 
-    ``models`` is the training that made them, or the file of each by name: ``bias``; or ``chrombpnet`` and, where it is
-    not to be taken out of that, ``chrombpnet_nobias``.
+    Without ``chrombpnet_nobias`` that model is taken out of ``chrombpnet``. ``truth`` and ``truth_tracks`` are those of
+    simulated data.
     """
-    given = models if isinstance(models, dict) else {"models": models}
-    return run_step(
-        store,
-        f"evaluate_{kind}",
-        3,
-        {"shards": shards} | given | truth_inputs(truth),
-        {"kind": kind, "assay": assay, "test": fold["test"], "batch_size": batch_size, "seed": seed},
-        _evaluate,
-    )
+
+    shards: At
+    models: At | None = None
+    bias: At | None = None
+    chrombpnet: At | None = None
+    chrombpnet_nobias: At | None = None
+    truth: At | None = None
+    truth_tracks: At | None = None
 
 
-def truth_inputs(truth: str | None) -> dict[str, str]:
-    """The two files of a simulation's truth as a step's inputs; none for real data."""
-    return {"truth": truth, "truth_tracks": f"{truth.removesuffix('.json')}.npz"} if truth else {}
+@dataclass(frozen=True, kw_only=True)
+class EvaluationParameters:
+    """``kind`` of the models, bias or main; chromosomes of the ``test`` part of the fold."""
+
+    kind: Literal["bias", "main"]
+    assay: str
+    test: tuple[str, ...]
+    batch_size: int
+    seed: int
 
 
-def _evaluate(work: Work) -> None:
+_Evaluating = Work[EvaluationInputs[Path], EvaluationParameters]
+
+
+def truth_tracks(truth: str | None) -> str | None:
+    """Return the address of the tracks beside a simulation's ``truth.json``; None for real data."""
+    return f"{truth.removesuffix('.json')}.npz" if truth else None
+
+
+def _evaluate(work: _Evaluating) -> None:
     from chrombpnet_core.models import Predictor
 
     log.info("evaluating on %s", find_device())
     parameters = work.parameters
-    batch_size = parameters["batch_size"]
+    batch_size = parameters.batch_size
     loaded = _load(work)
-    with ShardSet(work.inputs["shards"]) as shards:
-        ids = shards.index["id"][shards.index["chrom"].isin(parameters["test"])].to_numpy()
+    with ShardSet(work.inputs.shards) as shards:
+        ids = shards.index["id"][shards.index["chrom"].isin(parameters.test)].to_numpy()
         is_peak = shards.index["kind"].to_numpy()[ids] == PEAK
         for name, model in loaded.items():
             predictions = work.out / f"{name}_predictions.h5" if name == next(iter(loaded)) else None
             metrics = _score(work, name, model, shards, ids, is_peak, predictions)
             if name == "chrombpnet":
                 (work.out / QUALITY_METRIC).write_text(json.dumps(quality_metric([metrics]), indent=1) + "\n")
-        background = _background_codes(shards, ids[~is_peak], parameters["seed"])
+        background = _background_codes(shards, ids[~is_peak], parameters.seed)
         for name, model in loaded.items():
             _footprint(work, name, Predictor(model, batch_size), background)
         _examples(work, loaded, shards, ids[is_peak])
-        if "truth" in work.inputs:
+        if work.inputs.truth and work.inputs.truth_tracks:
             _compare_with_truth(
                 work,
+                (work.inputs.truth, work.inputs.truth_tracks),
                 {name: Predictor(model, batch_size) for name, model in loaded.items()},
                 shards,
                 ids[is_peak],
@@ -103,44 +115,49 @@ def _evaluate(work: Work) -> None:
             )
 
 
-def _load(work: Work) -> dict[str, Any]:
+def _load(work: _Evaluating) -> dict[str, Any]:
     """The models by name, the one that matters most first."""
     from chrombpnet_core.models import accessibility_part, bias_part, load_model, require_kind, require_lengths
 
-    with ShardSet(work.inputs["shards"]) as shards:
+    inputs = work.inputs
+    given = {"bias": inputs.bias, "chrombpnet": inputs.chrombpnet, "chrombpnet_nobias": inputs.chrombpnet_nobias}
+    with ShardSet(inputs.shards) as shards:
         lengths = shards.layout.input_length, shards.layout.output_length
 
     def load(name: str) -> Any:
-        path = work.inputs["models"] / f"{name}.h5" if "models" in work.inputs else work.inputs[name]
+        path = work.inputs.models / f"{name}.h5" if work.inputs.models else given[name]
+        assert path is not None
         return require_lengths(require_kind(load_model(path), name, path), lengths, path)
 
-    if work.parameters["kind"] == "bias":
+    if work.parameters.kind == "bias":
         return {"bias": load("bias")}
     whole = load("chrombpnet")
-    corrected = load("chrombpnet_nobias") if "chrombpnet_nobias" in work.inputs else accessibility_part(whole)
+    corrected = load("chrombpnet_nobias") if inputs.chrombpnet_nobias else accessibility_part(whole)
     return {"chrombpnet": whole, "chrombpnet_nobias": corrected, "bias": bias_part(whole)}
 
 
 def _score(
-    work: Work, name: str, model: Any, shards: ShardSet, ids: np.ndarray, is_peak: np.ndarray, predictions: Path | None
+    work: _Evaluating,
+    name: str,
+    model: Any,
+    shards: ShardSet,
+    ids: AnyArray,
+    is_peak: AnyArray,
+    predictions: Path | None,
 ) -> dict[str, Any]:
     """Metrics of one model, returned and written, per-region scores, and for the first model its predictions."""
     from chrombpnet_core.training import predict_examples
     from chrombpnet_core.training_data import centred_plan
 
     parts = predict_examples(
-        model, shards, centred_plan(ids, shards.layout.jitter), work.parameters["batch_size"], f"predicting with {name}"
+        model, shards, centred_plan(ids, shards.layout.jitter), work.parameters.batch_size, f"predicting with {name}"
     )
     stream = _recorded(parts, predictions, shards) if predictions else parts
-    scores = score_regions(((part.observed, part.logits, part.log_counts) for part in stream), work.parameters["seed"])
+    scores = score_regions(((part.observed, part.logits, part.log_counts) for part in stream), work.parameters.seed)
     metrics = summarise_scores(scores, is_peak)
     (work.out / f"{name}_metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
-    np.savez_compressed(
-        work.out / f"{name}_scores.npz",
-        ids=ids,
-        is_peak=is_peak,
-        **{key: values.astype(np.float32) for key, values in scores.arrays().items()},
-    )
+    arrays: dict[str, Any] = {key: values.astype(np.float32) for key, values in scores.arrays().items()}
+    np.savez_compressed(work.out / f"{name}_scores.npz", ids=ids, is_peak=is_peak, **arrays)
     counts = metrics["counts_metrics"]["peaks"]
     work.facts[name] = {
         "pearsonr_peaks": counts["pearsonr"],
@@ -175,7 +192,7 @@ def _recorded(parts: Iterator[Any], path: Path, shards: ShardSet) -> Iterator[An
             yield part
 
 
-def _background_codes(shards: ShardSet, ids: np.ndarray, seed: int) -> np.ndarray:
+def _background_codes(shards: ShardSet, ids: AnyArray, seed: int) -> AnyArray:
     """Base codes uint8 ``(n, L)`` of the test nonpeaks: what motifs are inserted into."""
     if not len(ids):
         raise InputError(
@@ -188,11 +205,11 @@ def _background_codes(shards: ShardSet, ids: np.ndarray, seed: int) -> np.ndarra
     return np.concatenate([shards.read(ids[i : i + 512])[0][:, at : at + width] for i in range(0, len(ids), 512)])
 
 
-def _footprint(work: Work, name: str, predict: Any, background: np.ndarray) -> None:
-    motifs = enzyme_footprint_motifs(work.parameters["assay"])
+def _footprint(work: _Evaluating, name: str, predict: Any, background: AnyArray) -> None:
+    motifs = enzyme_footprint_motifs(work.parameters.assay)
     with bar(f"footprints of {name}", len(motifs) + 1, "motifs") as progress:
         footprints = marginal_footprints(
-            predict, background, motifs, work.parameters["batch_size"], on_done=lambda _: progress.update()
+            predict, background, motifs, work.parameters.batch_size, on_done=lambda _: progress.update()
         )
     write_footprints(footprints, work.out / f"{name}_footprints.h5")
     verdict = bias_verdict(bias_response(footprints))
@@ -200,7 +217,7 @@ def _footprint(work: Work, name: str, predict: Any, background: np.ndarray) -> N
     work.facts[name]["bias_response"] = verdict.text
 
 
-def _examples(work: Work, models: dict[str, Any], shards: ShardSet, peaks: np.ndarray) -> None:
+def _examples(work: _Evaluating, models: dict[str, Any], shards: ShardSet, peaks: AnyArray) -> None:
     """Best, median and worst test peak by normalised JSD of the first model, as every model predicts them."""
     from chrombpnet_core.training import predict_examples
     from chrombpnet_core.training_data import centred_plan
@@ -212,7 +229,7 @@ def _examples(work: Work, models: dict[str, Any], shards: ShardSet, peaks: np.nd
         return
     places = {"best": order[-1], "median": order[len(order) // 2], "worst": order[0]}
     chosen = peaks[list(places.values())]
-    arrays: dict[str, np.ndarray] = {
+    arrays: dict[str, Any] = {
         "labels": np.array(list(places)),
         "ids": chosen,
         "norm_jsd": scores[list(places.values())],
@@ -231,12 +248,17 @@ def _examples(work: Work, models: dict[str, Any], shards: ShardSet, peaks: np.nd
 
 
 def _compare_with_truth(
-    work: Work, predict: dict[str, Any], shards: ShardSet, peaks: np.ndarray, background: np.ndarray
+    work: _Evaluating,
+    truth_files: tuple[Path, Path],
+    predict: dict[str, Any],
+    shards: ShardSet,
+    peaks: AnyArray,
+    background: AnyArray,
 ) -> None:
     """Simulated data only: hold the models against what was planted."""
     from chrombpnet_core.simulation import check_models, read_ground_truth
 
-    truth = read_ground_truth(work.inputs["truth"], work.inputs["truth_tracks"])
+    truth = read_ground_truth(*truth_files)
     rows = shards.index.iloc[peaks]
     at, width = shards.layout.jitter, shards.layout.input_length
     codes = shards.read(peaks)[0][:, at : at + width]
@@ -253,3 +275,52 @@ def _compare_with_truth(
     (work.out / "truth_checks.json").write_text(json.dumps(work.facts["truth"], indent=1) + "\n")
     for check in checks:
         log.info("planted truth: %s", check)
+
+
+EVALUATE_BIAS = Step(
+    name="evaluate_bias",
+    version=3,
+    title="Evaluate the bias model",
+    inputs=EvaluationInputs[Source],
+    parameters=EvaluationParameters,
+    body=_evaluate,
+    outputs=published(
+        dict.fromkeys(
+            (
+                "bias_metrics.json",
+                "bias_predictions.h5",
+                "bias_footprints.h5",
+                "bias_max_bias_response.txt",
+                "truth_checks.json",
+            ),
+            "evaluation/",
+        ),
+        "bias",
+    ),
+)
+
+EVALUATE_MAIN = Step(
+    name="evaluate_main",
+    version=3,
+    title="Evaluate the main model",
+    inputs=EvaluationInputs[Source],
+    parameters=EvaluationParameters,
+    body=_evaluate,
+    outputs=published(
+        dict.fromkeys(
+            (
+                "bias_metrics.json",
+                "chrombpnet_metrics.json",
+                "chrombpnet_nobias_metrics.json",
+                "chrombpnet_predictions.h5",
+                "chrombpnet_footprints.h5",
+                "chrombpnet_nobias_footprints.h5",
+                "chrombpnet_nobias_max_bias_response.txt",
+                QUALITY_METRIC,
+                "truth_checks.json",
+            ),
+            "evaluation/",
+        ),
+        "main",
+    ),
+)

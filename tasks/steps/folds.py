@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from chrombpnet_core.genome import Fold, Naming, make_folds, read_regions, windows_fit
@@ -19,8 +20,8 @@ def balanced_folds(
     seed: int,
     input_length: int,
     chromosomes: dict[str, Any] | None = None,
-) -> list[dict[str, list[str]]]:
-    """Chromosome lists of ``k`` folds that are even in length and in peaks whose window lies in its chromosome.
+) -> tuple[Fold, ...]:
+    """Make ``k`` folds that are even in length and in peaks whose window lies in its chromosome.
 
     ``chromosomes`` is the section of that name of a DatasetSpec.
 
@@ -34,20 +35,10 @@ def balanced_folds(
     with genome_at(path, artifact.sha256) as opened:
         sizes = sizes_of(opened, stage(chrom_sizes, "chromosome sizes")[0] if chrom_sizes else None, naming)
     table = read_regions(stage(peaks, "peaks")[0], "peaks", sizes, naming)
-    counts = table[windows_fit(table, sizes, input_length)]["chrom"].value_counts().to_dict()
-    return [
-        {"train": list(fold.train), "valid": list(fold.valid), "test": list(fold.test)}
-        for fold in make_folds(sizes, counts, k, seed)
-    ]
+    counts = table[windows_fit(table, sizes, input_length)]["chrom"].value_counts()
+    return tuple(make_folds(sizes, {str(chrom): int(number) for chrom, number in counts.items()}, k, seed))
 
 
-def place_folds(folds: list[dict[str, list[str]]], output: str) -> None:
+def place_folds(folds: Sequence[Fold], output: str) -> None:
     """Write ``fold_0.json``, … to ``output``, in the reference's form."""
-    place_files(
-        {},
-        {
-            f"fold_{i}.json": Fold(*(tuple(fold[part]) for part in ("train", "valid", "test"))).to_json()
-            for i, fold in enumerate(folds)
-        },
-        output,
-    )
+    place_files({}, {f"fold_{i}.json": fold.to_json() for i, fold in enumerate(folds)}, output)

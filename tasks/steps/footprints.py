@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,66 +23,58 @@ from chrombpnet_core.evaluation import (
     tf_footprint_motifs,
     write_footprints,
 )
-from chrombpnet_core.genome import ASSAYS, Naming, read_fold, read_regions
-from chrombpnet_core.plots import read_limits
+from chrombpnet_core.genome import ASSAYS, read_fold, read_regions
 from chrombpnet_core.progress import bar
-from tasks.runner import Result, Work, run_step, step_task
-from tasks.steps.genome import genome_at
-from tasks.storage import stage
+from tasks.runner import At, Result, Source, Step, Work
+from tasks.steps.genome import GenomeInputs, GenomeParameters, reference
 
-__all__ = ["draw_footprints", "footprint_files"]
+__all__ = ["FOOTPRINTS", "FootprintsInputs", "FootprintsParameters", "footprint_files"]
 
 log = logging.getLogger(__name__)
 
 _FOOTPRINTS, _PICTURE, _RESPONSE = "footprints.h5", ".footprint.png", "max_bias_response.txt"
 
 
-@step_task("Draw footprints")
-def draw_footprints(
-    store: str,
-    model: str,
-    regions: str,
-    genome: str,
-    fold: str,
-    motifs_file: str | None = None,
-    batch_size: int = 64,
-    ylim: str | None = None,
-    naming: dict[str, Any] | None = None,
-) -> Result:
-    """Put motifs into every region on the fold's test chromosomes and average what a model predicts around them.
+@dataclass(frozen=True, kw_only=True)
+class FootprintsInputs(GenomeInputs[At]):
+    """A model, regions, and the fold whose test chromosomes' regions are taken as background.
 
-    The result holds the footprints as HDF5, a picture of each motif and, for each enzyme whose own motifs are among
-    them, whether bias is corrected. Without ``motifs_file`` the motifs are the built-in ones: those of both enzymes and
-    of transcription factors. ``ylim`` is as in :func:`~chrombpnet_core.plots.read_limits`, ``naming`` as
-    :meth:`Naming.to_json <chrombpnet_core.genome.chromosome_names.Naming.to_json>` gives it.
+    Without ``motifs``, a table of names and sequences, those of both enzymes and of transcription factors are taken.
     """
-    return run_step(
-        store,
-        "footprints",
-        2,
-        {"model": model, "regions": regions, "genome": genome, "fold": fold, "motifs": motifs_file},
-        {"batch_size": batch_size, "ylim": read_limits(ylim), "naming": naming},
-        _draw,
-    )
+
+    model: At
+    regions: At
+    fold: At
+    motifs: At | None = None
 
 
-def _draw(work: Work) -> None:
-    motifs = name_motifs(read_footprint_motifs(work.inputs["motifs"]) if "motifs" in work.inputs else _built_in())
-    path, artifact = stage(str(work.inputs["genome"]), "genome")
-    with genome_at(path, artifact.sha256) as genome:
-        naming = Naming.from_json(work.parameters["naming"])
-        sizes = naming.sizes(genome.sizes)
-        regions = read_regions(work.inputs["regions"], "regions", sizes, naming)
-        chroms = read_fold(work.inputs["fold"], sizes, naming).test
+@dataclass(frozen=True, kw_only=True)
+class FootprintsParameters(GenomeParameters):
+    """``ylim`` as :func:`~chrombpnet_core.plots.read_limits` gives it."""
+
+    batch_size: int = 64
+    ylim: Any = None
+
+
+_Drawing = Work[FootprintsInputs[Path], FootprintsParameters]
+
+
+def _draw(work: _Drawing) -> None:
+    """Put motifs into every region on the fold's test chromosomes and average what a model predicts around them."""
+    motifs = name_motifs(read_footprint_motifs(work.inputs.motifs) if work.inputs.motifs else _built_in())
+    naming = work.parameters.naming
+    with reference(work.inputs, naming) as (genome, sizes):
+        regions = read_regions(work.inputs.regions, "regions", sizes, naming)
+        chroms = read_fold(work.inputs.fold, sizes, naming).test
         device = find_device()
         from chrombpnet_core.models import Predictor, lengths_of, load_model
 
-        model = load_model(work.inputs["model"])
+        model = load_model(work.inputs.model)
         codes, left_out = background_sequences(genome, regions, chroms, lengths_of(model)[0])
     if left_out:
         log.info("%s regions are too near a chromosome end for the model's input and are left out", f"{left_out:,}")
     log.info("footprints of %s motifs over %s sequences on %s", len(motifs), f"{len(codes):,}", device)
-    batch_size = work.parameters["batch_size"]
+    batch_size = work.parameters.batch_size
     with bar("footprints", len(codes) * (len(motifs) + 1), "sequences") as progress:
         footprints = marginal_footprints(Predictor(model, batch_size), codes, motifs, batch_size, on_batch=progress.update)
     write_footprints(footprints, work.out / _FOOTPRINTS)
@@ -95,19 +88,19 @@ def _built_in() -> list[tuple[str, str]]:
     return [*(motif for assay in ASSAYS for motif in enzyme_footprint_motifs(assay).items()), *tf_footprint_motifs()]
 
 
-def _draw_pictures(work: Work, motifs: dict[str, str], footprints: dict[str, Footprint]) -> None:
+def _draw_pictures(work: _Drawing, motifs: dict[str, str], footprints: dict[str, Footprint]) -> None:
     from chrombpnet_core.plots import motif_footprint, write_png
 
     control = footprints[CONTROL]
     for name, letters in motifs.items():
         found = footprints[name]
         figure = motif_footprint(
-            name, letters, found.profile, control.profile, work.parameters["ylim"], errors=(found.error, control.error)
+            name, letters, found.profile, control.profile, work.parameters.ylim, errors=(found.error, control.error)
         )
         write_png(figure, work.out / f"{motif_file_name(name)}{_PICTURE}")
 
 
-def _judge(work: Work, footprints: dict[str, Footprint]) -> None:
+def _judge(work: _Drawing, footprints: dict[str, Footprint]) -> None:
     """Write a verdict for each enzyme whose motifs are there; its name begins the file's where there are two."""
     found = motifs_by_enzyme(name for name in footprints if name != CONTROL)
     for enzyme, names in found.items():
@@ -123,10 +116,20 @@ def _judge(work: Work, footprints: dict[str, Footprint]) -> None:
 
 
 def footprint_files(result: Result, name: str) -> dict[str, Path]:
-    """Files of :func:`draw_footprints` as the user gets them, ``NAME_footprints.h5``, ``NAME.<motif>.footprint.png``
+    """Files of :data:`FOOTPRINTS` as the user gets them, ``NAME_footprints.h5``, ``NAME.<motif>.footprint.png``
     and ``NAME_max_bias_response.txt``, with their local paths; without the beginning where ``name`` is empty."""
 
     def named(file: str) -> str:
         return f"{name}{'.' if file.endswith(_PICTURE) else '_'}{file}" if name else file
 
     return {named(file): result.file(file) for file in result.manifest["files"]}
+
+
+FOOTPRINTS = Step(
+    name="footprints",
+    version=2,
+    title="Draw footprints",
+    inputs=FootprintsInputs[Source],
+    parameters=FootprintsParameters,
+    body=_draw,
+)

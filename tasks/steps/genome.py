@@ -1,14 +1,54 @@
-"""TODO."""
+"""Open a reference genome: its sequence, the chromosomes in use, and how other files name them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 from chrombpnet_core.genome import AUTO_ALIASES, Genome, Naming, open_genome, read_aliases, read_chrom_sizes
+from tasks.runner import At
 from tasks.storage import cache_folder, stage
 
-__all__ = ["genome_at", "genome_cache", "naming_of", "sizes_of"]
+__all__ = ["GenomeInputs", "GenomeParameters", "genome_at", "genome_cache", "naming_of", "reference", "sizes_of"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenomeInputs(Generic[At]):
+    """Inputs of steps that read sequence; without ``chrom_sizes`` all chromosomes of the genome are in use."""
+
+    genome: At
+    chrom_sizes: At | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenomeParameters:
+    """How other files name the genome's chromosomes; None in the key where that changes nothing."""
+
+    naming: Naming = field(default_factory=Naming, metadata={"json": Naming.to_json})
+
+
+@contextmanager
+def reference(inputs: GenomeInputs[Path], naming: Naming | None = None) -> Iterator[tuple[Genome, dict[str, int]]]:
+    """Open a step's genome.
+
+    Parameters
+    ----------
+    inputs
+        Local paths.
+    naming
+        How other files name chromosomes, and which are left out.
+
+    Yields
+    ------
+    tuple
+        The genome, closed at the end, and the sizes of the chromosomes in use.
+    """
+    path, artifact = stage(str(inputs.genome), "genome")
+    with genome_at(path, artifact.sha256) as genome:
+        yield genome, sizes_of(genome, inputs.chrom_sizes, naming)
 
 
 def genome_cache(digest: str) -> Path:

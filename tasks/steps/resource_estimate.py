@@ -4,40 +4,71 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from chrombpnet_core.devices import find_device, require_fast_enough
+from tasks.runner import prefect_task
+from tasks.steps.training import ModelSize
 from tasks.storage import Store
 
-__all__ = ["estimate_run"]
+__all__ = ["ModelToTrain", "estimate_run"]
 
 log = logging.getLogger(__name__)
 
 
-@task(name="Estimate the run", cache_policy=NO_CACHE, persist_result=False)
+@dataclass(frozen=True, kw_only=True)
+class ModelToTrain:
+    """A model, and the examples that its training sees; ``own`` where it is the user's: its size is that of a like BPNet."""
+
+    size: ModelSize
+    examples: float
+    own: bool
+
+
+@prefect_task("Estimate the run", retried=False)
 def estimate_run(
-    store: str, trainings: list[dict[str, Any]], batch_size: int, regions: int, bases: int, genome_size: int, device: str
+    store: str,
+    trainings: Sequence[ModelToTrain],
+    batch_size: int,
+    *,
+    regions: int,
+    bases: int,
+    genome_size: int,
+    device: str,
 ) -> str:
     """Name the device, say what the run will take, and refuse what would take days on a CPU.
 
-    ``trainings`` holds of each model to train ``architecture`` (see :class:`~chrombpnet_core.models.Architecture`),
-    ``examples``, and ``own``: whether it is the user's, whose estimate is that of a BPNet of its size.
+    Parameters
+    ----------
+    store
+        Where steps keep their outputs.
+    trainings, batch_size
+        Models to train, and examples a step.
+    regions, bases
+        Training examples on disk, and bp of each.
+    genome_size
+        Bases of the chromosomes in use.
+    device
+        ``auto``, ``cpu`` or ``gpu``, as asked for.
+
+    Returns
+    -------
+    str
+        The estimate in words.
     """
-    found = find_device()  # imports Keras quietly, so it comes first
+    available = find_device()  # imports Keras quietly, so it comes first
     from chrombpnet_core.models import Architecture
     from chrombpnet_core.training import PlannedTraining, estimate_resources
 
-    log.info("device: %s", found)
-    models = [PlannedTraining(Architecture(**each["architecture"]), each["examples"]) for each in trainings]
-    for model, each in zip(models, trainings, strict=True):
-        if not each["own"]:
+    log.info("device: %s", available)
+    models = [PlannedTraining(Architecture(**asdict(training.size)), training.examples) for training in trainings]
+    for model, training in zip(models, trainings, strict=True):
+        if not training.own:
             model.architecture.check()
-        require_fast_enough(found, model.architecture.filters, model.architecture.flops(), model.examples, device)
-    expected = estimate_resources(models, batch_size, regions, bases, genome_size, found)
+        require_fast_enough(available, model.architecture.filters, model.architecture.flops(), model.examples, device)
+    expected = estimate_resources(models, batch_size, regions, bases, genome_size, available)
     log.info("estimate: %s", expected)
     _warn_about_disk(store, expected.disk)
     return str(expected)
@@ -51,7 +82,7 @@ def _warn_about_disk(store: str, needed: float) -> None:
     free = shutil.disk_usage(folder).free
     if free < 1.2 * needed:
         log.warning(
-            "%s has %.1f GiB free; the run needs about %.1f GiB (--store chooses another place)",
+            "%s has %.1f GiB free; the run needs about %.1f GiB (give another `store`)",
             folder,
             free / 2**30,
             needed / 2**30,

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.devices import find_device
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation import score_regions, summarise_scores
-from chrombpnet_core.genome import (
-    Genome,
-    Naming,
-    centres,
-    on_chromosomes,
-    read_regions,
-    same_chromosome,
-    windows_fit,
-    write_regions,
-)
+from chrombpnet_core.genome import Genome, centres, on_chromosomes, read_regions, same_chromosome, windows_fit, write_regions
 from chrombpnet_core.models import reference_track
 from chrombpnet_core.tracks import (
     Coverage,
@@ -39,54 +32,78 @@ from chrombpnet_core.tracks import (
     write_track,
     write_track_statistics,
 )
-from tasks.runner import Result, Work, run_step, step_task
-from tasks.steps.genome import genome_at, sizes_of
-from tasks.storage import split_prefix, stage
+from tasks.runner import At, Result, Source, Step, Work
+from tasks.steps.genome import GenomeInputs, GenomeParameters, reference
+from tasks.storage import split_prefix
 
-__all__ = ["away_from_edges", "chosen_regions", "predict_tracks", "track_files"]
+__all__ = [
+    "TRACKS",
+    "RegionInputs",
+    "RegionParameters",
+    "TracksInputs",
+    "TracksParameters",
+    "away_from_edges",
+    "chosen_regions",
+    "track_files",
+]
 
 log = logging.getLogger(__name__)
 
-_KINDS = ("bias", "chrombpnet", "chrombpnet_nobias")
 _STATISTICS = "_stats.txt"
 _ROWS = 512  # of the predictions file written at a time
 _NAMED = 5  # regions in a message
 
 
-@step_task("Predict tracks")
-def predict_tracks(
-    store: str,
-    models: dict[str, str | None],
-    regions: str,
-    genome: str,
-    chrom_sizes: str | None,
-    bigwig: str | None = None,
-    batch_size: int = 64,
-    chroms: list[str] | None = None,
-    seed: int = 1234,
-    naming: dict[str, Any] | None = None,
-) -> Result:
-    """Predict ``regions``, or those on ``chroms``, with every model and write the tracks and their statistics.
+@dataclass(frozen=True, kw_only=True)
+class RegionInputs(GenomeInputs[At]):
+    """Inputs of steps that go through given regions."""
 
-    ``models`` has the file of ``bias``, ``chrombpnet`` and ``chrombpnet_nobias``, at least one. With the observed
-    insertions of ``bigwig`` the predictions themselves and metrics are written too; ``seed`` is that of the chance level,
-    ``naming`` is :meth:`Naming.to_json <chrombpnet_core.genome.Naming.to_json>`.
-    """
-    given = {kind: models.get(kind) for kind in _KINDS if models.get(kind)}
-    if not given:
-        raise InputError("no model given", expected="at least one of -bm, -cm and -cmb")
-    return run_step(
-        store,
-        "tracks",
-        1,
-        {"regions": regions, "genome": genome, "chrom_sizes": chrom_sizes, "bigwig": bigwig} | given,
-        {"batch_size": batch_size, "chroms": sorted({*chroms}) if chroms else None, "seed": seed, "naming": naming},
-        _predict,
-    )
+    regions: At
+
+
+def _sorted_names(chroms: tuple[str, ...] | None) -> list[str] | None:
+    return sorted({*chroms}) if chroms else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegionParameters(GenomeParameters):
+    """Which regions are taken, and how files name chromosomes."""
+
+    chroms: tuple[str, ...] | None = field(default=None, metadata={"json": _sorted_names})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TracksInputs(RegionInputs[At]):
+    """At least one model, and a ``bigwig`` of observed insertions where predictions are to be measured against them."""
+
+    bigwig: At | None = None
+    bias: At | None = None
+    chrombpnet: At | None = None
+    chrombpnet_nobias: At | None = None
+
+    def __post_init__(self) -> None:
+        if not self.models():
+            raise InputError("no model given", expected="at least one of `bias`, `chrombpnet` and `chrombpnet_nobias`")
+
+    def models(self) -> dict[str, At]:
+        """Return the models that are given, by name."""
+        named = {"bias": self.bias, "chrombpnet": self.chrombpnet, "chrombpnet_nobias": self.chrombpnet_nobias}
+        return {name: model for name, model in named.items() if model}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TracksParameters(RegionParameters):
+    """Rows at a time; seed of the metrics' chance level."""
+
+    batch_size: int = 64
+    seed: int = 1234
+
+
+_Predicting = Work[TracksInputs[Path], TracksParameters]
 
 
 def track_files(result: Result, output_prefix: str, output_prefix_stats: str | None) -> dict[str, dict[str, Path]]:
-    """Folder → name → local path of the files of :func:`predict_tracks` as the user gets them, ``PREFIX_<model>.bw``, …
+    """Folder → name → local path of the files of :data:`TRACKS` as the user gets them, ``PREFIX_<model>.bw``, …
 
     Statistics have a prefix of their own, and are left out without one.
     """
@@ -99,13 +116,11 @@ def track_files(result: Result, output_prefix: str, output_prefix_stats: str | N
     return placed
 
 
-def _predict(work: Work) -> None:
-    path, artifact = stage(str(work.inputs["genome"]), "genome")
-    with genome_at(path, artifact.sha256) as genome:
-        naming = Naming.from_json(work.parameters["naming"])
-        sizes = sizes_of(genome, work.inputs.get("chrom_sizes"), naming)
-        table = chosen_regions(work, sizes, naming)
-        with Coverage(work.inputs["bigwig"], naming, sizes) if "bigwig" in work.inputs else nullcontext() as coverage:
+def _predict(work: _Predicting) -> None:
+    inputs, naming = work.inputs, work.parameters.naming
+    with reference(inputs, naming) as (genome, sizes):
+        table = chosen_regions(inputs.regions, work.parameters, sizes)
+        with Coverage(inputs.bigwig, naming, sizes) if inputs.bigwig else nullcontext() as coverage:
             if coverage:
                 check_coverage_sizes(coverage, {chrom: sizes[chrom] for chrom in table["chrom"].unique()})
             log.info("predicting on %s", find_device())
@@ -124,9 +139,25 @@ def _predict(work: Work) -> None:
                 write_regions(table, work.out / f"{name}_preds.bed")
 
 
-def chosen_regions(work: Work, sizes: dict[str, int], naming: Naming) -> pd.DataFrame:
-    """The regions on the chromosomes asked for."""
-    path, chroms = work.inputs["regions"], work.parameters["chroms"]
+def chosen_regions(path: Path, parameters: RegionParameters, sizes: dict[str, int]) -> pd.DataFrame:
+    """Read the regions on the chromosomes asked for.
+
+    Parameters
+    ----------
+    path
+        The table of regions.
+    parameters
+        Chromosomes asked for, and how they are named.
+    sizes
+        Sizes of the chromosomes in use.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :func:`~chrombpnet_core.genome.read_regions` gives it.
+    """
+    naming = parameters.naming
+    chroms = sorted({*parameters.chroms}) if parameters.chroms else None
     if chroms:
         changed = naming.translate(chroms, sizes)
         chroms = [changed.get(chrom, chrom) for chrom in chroms]
@@ -134,7 +165,7 @@ def chosen_regions(work: Work, sizes: dict[str, int], naming: Naming) -> pd.Data
         if chrom not in sizes:
             other = same_chromosome(chrom, sizes)
             raise InputError(
-                f"-d/--debug-chr: chromosome {chrom} is not in the chromosome sizes",
+                f"`chroms`: chromosome {chrom} is not in the chromosome sizes",
                 expected="some of " + ", ".join([*sizes][:5]) + (", …" if len(sizes) > 5 else ""),
                 remedy=f"the genome calls it {other}" if other else "",
             )
@@ -145,36 +176,54 @@ def chosen_regions(work: Work, sizes: dict[str, int], naming: Naming) -> pd.Data
     if not kept.any():
         raise InputError(
             f"{path}: none of the {len(table):,} regions lies on {', '.join(chroms)}",
-            remedy="give other chromosomes with -d",
+            remedy="give other `chroms`",
         )
     log.info("%s of %s regions lie on %s; the others are left out", f"{kept.sum():,}", f"{len(table):,}", ", ".join(chroms))
     return table[kept].reset_index(drop=True)
 
 
-def _load(work: Work) -> dict[str, Any]:
+def _load(work: _Predicting) -> dict[str, Any]:
     """The models by name, all of one size."""
     from chrombpnet_core.models import lengths_of, load_model, require_kind, require_lengths
 
     models: dict[str, Any] = {}
-    for kind in _KINDS:
-        if kind in work.inputs:
-            path = work.inputs[kind]
-            models[kind] = require_kind(load_model(path), kind, path)
-            require_lengths(models[kind], lengths_of(next(iter(models.values()))), path)
+    for name, path in work.inputs.models().items():
+        models[name] = require_kind(load_model(path), name, path)
+        require_lengths(models[name], lengths_of(next(iter(models.values()))), path)
     return models
 
 
-def away_from_edges(work: Work, table: pd.DataFrame, sizes: dict[str, int], width: int) -> pd.DataFrame:
-    """The regions whose input window lies in its chromosome."""
+def away_from_edges(
+    work: Work[RegionInputs[Path], Any], table: pd.DataFrame, sizes: dict[str, int], width: int
+) -> pd.DataFrame:
+    """Return the regions whose window lies in its chromosome; their numbers are noted in the facts.
+
+    Parameters
+    ----------
+    work
+        Of the step.
+    table
+        Regions.
+    sizes
+        Sizes of the chromosomes in use.
+    width
+        Width of the window in bp.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Some of the table's rows.
+    """
     kept = windows_fit(table, sizes, width)
     if not kept.any():
         raise InputError(
-            f"{work.inputs['regions']}: all {len(table):,} regions are too near a chromosome end for the "
+            f"{work.inputs.regions}: all {len(table):,} regions are too near a chromosome end for the "
             f"model's window of {width:,} bp",
             remedy="give regions farther from the ends",
         )
     if not kept.all():
-        named = [f"{row.chrom}:{row.start + 1:,}-{row.end:,}" for row in table[~kept].head(_NAMED).itertuples()]
+        left_out = table[~kept].head(_NAMED)[["chrom", "start", "end"]].to_numpy().tolist()
+        named = [f"{chrom}:{start + 1:,}-{end:,}" for chrom, start, end in left_out]
         log.warning(
             "%s of %s regions are too near a chromosome end for the model's window of %s bp and are left out: %s%s",
             f"{(~kept).sum():,}",
@@ -192,7 +241,7 @@ def away_from_edges(work: Work, table: pd.DataFrame, sizes: dict[str, int], widt
 
 
 def _predict_one(
-    work: Work,
+    work: _Predicting,
     name: str,
     model: Any,
     genome: Genome,
@@ -200,15 +249,15 @@ def _predict_one(
     placement: TrackPlacement,
     coverage: Coverage | None,
     profiles: RowsOnDisk,
-) -> np.ndarray:
+) -> AnyArray:
     """Fill ``profiles``, and write metrics where there is a coverage; log counts ``(n,)`` in the order of the table."""
     from chrombpnet_core.models import Predictor, lengths_of
 
-    batch_size = work.parameters["batch_size"]
+    batch_size = work.parameters.batch_size
     chroms, middles, width = table["chrom"].to_numpy(), centres(table), placement.width
     log_counts = np.empty(len(table), dtype=np.float32)
 
-    def batches() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def batches() -> Iterator[tuple[AnyArray, AnyArray, AnyArray]]:
         for rows, logits, counts in predict_regions(
             Predictor(model, batch_size),
             genome,
@@ -232,13 +281,13 @@ def _predict_one(
             (_observed(coverage, chroms[rows], middles[rows] - width // 2, width), logits, counts)
             for rows, logits, counts in batches()
         ),
-        work.parameters["seed"],
+        work.parameters.seed,
     )
     (work.out / f"{name}_metrics.json").write_text(json.dumps(summarise_scores(scores), indent=1) + "\n")
     return log_counts
 
 
-def _observed(coverage: Coverage, chroms: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:
+def _observed(coverage: Coverage, chroms: AnyArray, starts: AnyArray, width: int) -> AnyArray:
     counts = coverage.windows(chroms, starts, width)
     bad = ~np.isfinite(counts) | (counts < 0)
     if bad.any():
@@ -252,7 +301,7 @@ def _observed(coverage: Coverage, chroms: np.ndarray, starts: np.ndarray, width:
     return counts
 
 
-def _write_predictions(path: Path, table: pd.DataFrame, profiles: RowsOnDisk, log_counts: np.ndarray, width: int) -> None:
+def _write_predictions(path: Path, table: pd.DataFrame, profiles: RowsOnDisk, log_counts: AnyArray, width: int) -> None:
     """Rows in the order of the table."""
     chroms, middles = table["chrom"].to_numpy(), centres(table)
     with RegionPredictionsFile(path, width) as file:
@@ -262,10 +311,16 @@ def _write_predictions(path: Path, table: pd.DataFrame, profiles: RowsOnDisk, lo
 
 
 def _write_track(
-    work: Work, name: str, sizes: dict[str, int], placement: TrackPlacement, profiles: RowsOnDisk, log_counts: np.ndarray
+    work: _Predicting,
+    name: str,
+    sizes: dict[str, int],
+    placement: TrackPlacement,
+    profiles: RowsOnDisk,
+    log_counts: AnyArray,
 ) -> None:
-    def read(rows: np.ndarray) -> np.ndarray:
-        return reference_track(profiles.read(rows), log_counts[rows])
+    def read(rows: AnyArray) -> AnyArray:
+        values: AnyArray = reference_track(profiles.read(rows), log_counts[rows])
+        return values
 
     write_track(work.out / f"{name}.bw", sizes, placement, read)
     statistics = track_statistics(lambda: (part.values for part in placement.values(read)))
@@ -279,3 +334,13 @@ def _write_track(
         statistics["50%"],
         statistics["max"],
     )
+
+
+TRACKS = Step(
+    name="tracks",
+    version=1,
+    title="Predict tracks",
+    inputs=TracksInputs[Source],
+    parameters=TracksParameters,
+    body=_predict,
+)

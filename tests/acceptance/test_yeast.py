@@ -143,20 +143,16 @@ def test_motifs_are_those_of_yeast_or_the_model_does_not_hold_them(runs, yeast, 
 
 def test_cut_sites_are_the_references(yeast, golden, tmp_path):
     """Of all fragments: identical, but for those shorter than 5 bp, whose cut sites inside the chromosome ours keeps."""
-    from tasks.steps.data import BIGWIG, count_insertions
+    from tasks.steps.insertions import BIGWIG, COVERAGE, CoverageInputs, ReadsParameters
 
-    result = count_insertions.fn(
+    result = COVERAGE(
         str(tmp_path),
-        "fragments",
-        [str(yeast / "fragments.tsv.gz")],
-        str(yeast / "genome.fa.gz"),
-        str(yeast / "chrom.sizes"),
-        "ATAC",
-        None,
-        None,
-        None,
-        10_000,
-        1234,
+        CoverageInputs(
+            genome=str(yeast / "genome.fa.gz"),
+            chrom_sizes=str(yeast / "chrom.sizes"),
+            reads=(str(yeast / "fragments.tsv.gz"),),
+        ),
+        ReadsParameters(kind="fragments", assay="ATAC", plus_shift=None, minus_shift=None, num_samples=10_000, seed=1234),
     )
     assert (result.facts["plus_shift"], result.facts["minus_shift"]) == (0, 0)
     wanted = np.load(golden / "reads" / "insertions.auto.npz")

@@ -92,7 +92,7 @@ def test_the_bucket_is_private_and_checkpoints_expire():
 
 
 def test_checkpoints_lie_where_the_rule_looks(tmp_path):
-    from tasks.runner import run_step
+    from tests.tasks.declaring import run_step
 
     def body(work):
         (work.checkpoint / "x").write_text("1")

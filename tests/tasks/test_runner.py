@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic
 
 import pytest
 
 from chrombpnet_core.errors import InputError
-from tasks.runner import MANIFEST, planning, run_step
+from tasks.runner import MANIFEST, At, FileOf, ManifestOf, Source, Step, Work, planning
+from tests.tasks.declaring import run_step
 
 _PROCESSES = multiprocessing.get_context("spawn")
 
@@ -249,41 +254,101 @@ def test_a_store_in_memory_works_as_a_remote_one(place, tmp_path):
 def test_in_a_flow_a_found_step_ends_in_a_state_named_cached(place):
     from prefect import flow
 
-    from tasks.runner import Result, step_task
-
-    @step_task("Upper")
-    def upper(folder: str) -> Result:
-        return run_step(f"{folder}/store", "upper", 1, {"text": f"{folder}/in.txt"}, {}, Counter())
+    upper = Step("upper", 1, "Upper", dict, dict, Counter())
+    arguments = f"{place}/store", {"text": f"{place}/in.txt"}, {}
 
     @flow
-    def twice() -> list[tuple[str, bool]]:
-        found = []
+    def twice() -> list[tuple[str, str, bool]]:
+        ended = []
         for _ in range(2):
-            future = upper.submit(str(place))
+            future = upper.task.submit(*arguments)
             future.wait()
-            found.append((future.state.name, future.result().cached))
-        return found
+            ended.append((upper.task.name, future.state.name, future.result().cached))
+        return ended
 
-    assert twice() == [("Completed", False), ("Cached", True)]
-    assert upper.fn(str(place)).cached
+    assert twice() == [("Upper", "Completed", False), ("Upper", "Cached", True)]
+    assert upper(*arguments).cached
 
 
 def test_a_users_error_is_not_retried_in_a_flow(place):
     from prefect import flow
 
-    from tasks.runner import Result, step_task
-
     calls = []
 
-    @step_task("Fail")
-    def fail(folder: str) -> Result:
-        calls.append(folder)
+    def fail(work):
+        calls.append(work)
         raise InputError("wrong file")
 
     @flow
     def once() -> None:
-        fail.submit(str(place)).result()
+        Step("fail", 1, "Fail", dict, dict, fail).task.submit(f"{place}/store", {}, {}).result()
 
     with pytest.raises(InputError, match="wrong file"):
         once()
     assert len(calls) == 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordsInputs(Generic[At]):
+    text: At
+    more: tuple[At, ...] = ()
+    by_name: Mapping[str, At] = field(default_factory=dict)
+    extra: At | None = None
+
+
+@dataclass(frozen=True)
+class WordsParameters:
+    suffix: str
+    loud: bool = field(default=False, metadata={"json": None})
+
+
+def _words(work: Work[WordsInputs[Path], WordsParameters]) -> None:
+    inputs = work.inputs
+    paths = [inputs.text, *inputs.more, *inputs.by_name.values(), *([inputs.extra] if inputs.extra else [])]
+    (work.out / "words.txt").write_text("".join(path.read_text() for path in paths) + work.parameters.suffix)
+    work.facts["n"] = len(paths)
+
+
+WORDS = Step("words", 1, "Join words", WordsInputs[Source], WordsParameters, _words)
+
+
+def test_a_declared_step_sees_paths_and_typed_parameters(place):
+    store = str(place / "store")
+    first = WORDS(store, WordsInputs(text=str(place / "in.txt")), WordsParameters("!"))
+    file = FileOf(first, "words.txt")
+    inputs = WordsInputs(text=file, more=(file, str(place / "in.txt")), by_name={"manifest": ManifestOf(first)})
+    second = WORDS(store, inputs, WordsParameters("?"))
+    begin, manifest = second.file("words.txt").read_text().split("{", 1)
+    assert begin == "abc!abc!abc"
+    assert json.loads("{" + manifest.removesuffix("?"))["facts"] == {"n": 1}
+    assert (first.manifest["title"], second.facts) == ("Join words", {"n": 4})
+    assert second.manifest["inputs"]["text"] == {
+        "step": "words",
+        "key": first.key,
+        "file": "words.txt",
+        "sha256": first.manifest["files"]["words.txt"]["sha256"],
+    }
+    assert WORDS(store, inputs, WordsParameters("?", loud=True)).cached
+
+
+def test_the_key_of_a_step_is_that_of_earlier_versions(place):
+    """Name, version, digests and parameters as JSON: results of stores that are in use are found again."""
+    digest = hashlib.sha256(b"abc").hexdigest()
+    content = json.dumps(["words", 1, {"text": digest, "more": [], "by_name": {}}, {"suffix": ""}], sort_keys=True)
+    result = WORDS(str(place / "store"), WordsInputs(text=place / "in.txt"), WordsParameters(""))
+    assert result.key == hashlib.sha256(content.encode()).hexdigest()[:40]
+
+
+def test_a_file_that_a_step_has_not_made(place):
+    store = str(place / "store")
+    first = WORDS(store, WordsInputs(text=place / "in.txt"), WordsParameters(""))
+    with pytest.raises(InputError, match=r"step words made no other\.txt"):
+        WORDS(store, WordsInputs(text=FileOf(first, "other.txt")), WordsParameters(""))
+    inputs = WordsInputs(text=place / "in.txt", extra=FileOf(first, "other.txt", optional=True))
+    assert WORDS(store, inputs, WordsParameters("")).cached
+
+
+def test_other_inputs_or_parameters_are_refused_before_anything_runs(place):
+    with pytest.raises(TypeError, match="step words: dict in place of"):
+        WORDS(str(place / "store"), {"text": place / "in.txt"}, WordsParameters(""))
+    assert not (place / "store").exists()

@@ -15,7 +15,8 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import Naming, codes_of, make_fold, make_folds, read_regions
 from chrombpnet_core.tracks import Coverage
 from chrombpnet_core.training_data import ShardSet
-from tasks.steps.data import BIGWIG, count_insertions, draw_nonpeaks, make_shards
+from tasks.steps.examples import NONPEAKS, SHARDS, NonpeaksInputs, NonpeaksParameters, ShardsInputs, ShardsParameters
+from tasks.steps.insertions import BIGWIG, COVERAGE, CoverageInputs, ReadsParameters
 
 WIDTH, OUTPUT, JITTER, STRIDE = 400, 200, 50, 100
 
@@ -46,30 +47,30 @@ class Inputs:
         return str(self.folder / name)
 
     def count(self, naming=None):
-        return count_insertions.fn(
-            self.store, "fragments", [self.path("f.tsv")], self.path("g.fa"), None, "ATAC", 4, -4, None, 100, 1, None, naming
+        parameters = ReadsParameters(
+            kind="fragments",
+            assay="ATAC",
+            plus_shift=4,
+            minus_shift=-4,
+            num_samples=100,
+            seed=1,
+            naming=Naming.from_json(naming),
         )
+        inputs = CoverageInputs(genome=self.path("g.fa"), reads=(self.path("f.tsv"),))
+        return COVERAGE(self.store, inputs, parameters)
 
     def nonpeaks(self, fold, ratio=1, naming=None):
-        return draw_nonpeaks.fn(
-            self.store,
-            self.path("g.fa"),
-            None,
-            self.path("p.bed"),
-            None,
-            {part: list(getattr(fold, part)) for part in ("train", "valid", "test")},
-            WIDTH,
-            STRIDE,
-            ratio,
-            1,
-            False,
-            naming,
+        parameters = NonpeaksParameters(
+            fold=fold, input_length=WIDTH, stride=STRIDE, ratio=ratio, seed=1, naming=Naming.from_json(naming)
         )
+        return NONPEAKS(self.store, NonpeaksInputs(genome=self.path("g.fa"), peaks=self.path("p.bed")), parameters)
 
     def shards(self, coverage, nonpeaks, naming=None):
-        return make_shards.fn(
-            self.store, coverage, self.path("g.fa"), None, self.path("p.bed"), nonpeaks, WIDTH, OUTPUT, JITTER, None, naming
+        inputs = ShardsInputs(coverage=coverage, genome=self.path("g.fa"), peaks=self.path("p.bed"), nonpeaks=nonpeaks)
+        parameters = ShardsParameters(
+            input_length=WIDTH, output_length=OUTPUT, jitter=JITTER, naming=Naming.from_json(naming)
         )
+        return SHARDS(self.store, inputs, parameters)
 
     def all(self, fold, ratio=1, naming=None):
         """Every step, and what it must have: each insertion, and each region with its own bases and counts."""

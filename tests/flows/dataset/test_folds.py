@@ -21,7 +21,7 @@ from chrombpnet_core.simulation import TINY, simulate
 from flows.cli.main import main
 from flows.dataset.failures import Failure, FoldsFailed, Job
 from flows.dataset.fan_out import _Child, gpus_of_slot, in_processes
-from flows.dataset.step_names import step_names
+from flows.dataset.outline import outline
 from flows.spec import read_spec
 from tasks.runs import parts_of, run_id
 
@@ -104,10 +104,10 @@ def test_a_failed_fold_leaves_the_other_running_and_is_told(half, capsys):
     told = capsys.readouterr().out
     assert re.search(r"^fold_0 +done at", told, re.M)
     assert re.search(r"^fold_1 +failed at .*: no peaks left on the valid chromosomes", told, re.M)
-    assert re.search(r"^  select_main +failed at", told, re.M)
-    assert re.search(r"^  train_main +not begun", told, re.M)
+    assert re.search(r"^  select_main +Select regions for the main model +failed at", told, re.M)
+    assert re.search(r"^  train_main +Train the main model +not begun", told, re.M)
     record = parts_of(str(store), run_id(str(folder / "out")))
-    wanted = step_names(read_spec(str(spec)))
+    wanted = outline(read_spec(str(spec)))
     assert list(wanted) == ["shared", "fold_0", "fold_1", "together"]
     for part in ("shared", "fold_0"):
         assert set(record[part]["steps"]) == set(wanted[part])
@@ -156,7 +156,14 @@ def test_sigterm_reaches_folds_in_processes_which_write_checkpoints(simulation, 
     assert not (tmp_path / "store" / "train_main").exists()
     capsys.readouterr()
     assert main(["status", str(tmp_path / "out")]) == 0
-    assert len(re.findall(r"^  train_main +interrupted, goes on from there", capsys.readouterr().out, re.M)) == 2
+    assert (
+        len(
+            re.findall(
+                r"^  train_main +Train the main model +interrupted, goes on from there", capsys.readouterr().out, re.M
+            )
+        )
+        == 2
+    )
     assert main(["clean", str(spec)]) == 0
     assert len(re.findall(r"checkpoint of train_main", capsys.readouterr().out)) == 2
 

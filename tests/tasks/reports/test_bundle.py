@@ -14,7 +14,7 @@ import pytest
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation import quality_metric
 from tasks.reports import bundle, publish_bundle, write_tar
-from tasks.runner import run_step
+from tests.tasks.declaring import run_step
 
 FOLDS = {
     "fold_0": {"train": ["chr3"], "valid": ["chr2"], "test": ["chr1"]},
@@ -88,15 +88,14 @@ def folds(tmp_path):
 @pytest.fixture
 def averaged(tmp_path):
     files = {
-        "models": ["chrombpnet.h5", "chrombpnet_nobias.h5"],
-        "tracks": ["chrombpnet.bw", "chrombpnet_nobias.bw", "bias.bw", "regions.bed"],
-        "contributions": ["profile_scores.h5", "profile_scores.bw", "interpreted_regions.bed"],
+        "average_models": ["chrombpnet.h5", "chrombpnet_nobias.h5"],
+        "average_tracks": ["chrombpnet.bw", "chrombpnet_nobias.bw", "bias.bw", "regions.bed"],
+        "average_contributions": ["profile_scores.h5", "profile_scores.bw", "interpreted_regions.bed"],
         "motifs_profile": ["modisco.h5", "motifs.tsv", "motifs.html"],
-        "report": ["folds_report.html", "folds_report.json"],
+        "folds_report": ["folds_report.html", "folds_report.json"],
     }
     return {
-        name: step(tmp_path / "store", f"average_{name}", {}, {file: f"{name} {file}" for file in names})
-        for name, names in files.items()
+        name: step(tmp_path / "store", name, {}, {file: f"{name} {file}" for file in names}) for name, names in files.items()
     }
 
 
@@ -147,7 +146,9 @@ def test_the_bundle_has_the_portals_shape(tmp_path, folds, averaged):
         assert tar.extractfile("fold_1/test.peaks.fold_1.S1.bed").read() == b"chr2\t10\t15\nchr2\t20\t25\n"
         assert tar.extractfile("fold_0/train.peaks.fold_0.S1.bed").read() == b"chr3\t10\t15\nchr3\t20\t25\n"
         assert tar.extractfile("fold_0/test.nonpeaks.fold_0.S1.bed").read() == b""
-    assert (out / "tracks/S1.bias_corrected_predicted_signal_profile.bw").read_text() == "tracks chrombpnet_nobias.bw"
+    assert (
+        out / "tracks/S1.bias_corrected_predicted_signal_profile.bw"
+    ).read_text() == "average_tracks chrombpnet_nobias.bw"
     assert (out / "fold_1/overall_report.html").read_text() == "overall_report.html of 1"
     found = json.loads((out / "metrics/bpnet_quality_metric.json").read_text())
     assert found == quality_metric([metrics(0.5), metrics(0.6)])
@@ -226,7 +227,7 @@ def test_a_bundle_that_shrinks_leaves_nothing_behind_and_has_no_manifest_meanwhi
     published(tmp_path, folds, averaged)
     out = tmp_path / "out" / "S1"
     (out / "mine.txt").write_text("the user's own")
-    del averaged["tracks"]
+    del averaged["average_tracks"]
     whole = bundle.place_files
 
     def fails(*_):

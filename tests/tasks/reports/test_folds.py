@@ -12,10 +12,15 @@ import pytest
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation import Footprint, evaluate_predictions, write_footprints
-from tasks.reports import make_index, publish_folds, report_folds
-from tasks.runner import run_step
+from tasks.reports import FOLDS_REPORT, folds_report_request, make_index, publish_folds
 from tasks.steps.ensemble import AGREEMENT
 from tasks.storage import place_files
+from tests.tasks.declaring import run_step
+
+
+def report_folds(store, title, assay, folds, *more):
+    test = {name: tuple(results["evaluate_main"].manifest["parameters"]["test"]) for name, results in folds.items()}
+    return FOLDS_REPORT(store, *folds_report_request(title, assay, folds, test, *more))
 
 
 def evaluated(store, i, seed=0):
@@ -55,8 +60,8 @@ def reported(store, i):
 
 def averaged(store):
     def agree(work):
-        kind = {"tracks": "log_counts", "contributions": "contributions"}[work.parameters["of"]]
-        name = {"tracks": "chrombpnet", "contributions": "profile"}[work.parameters["of"]]
+        kind = {"average_tracks": "log_counts", "average_contributions": "contributions"}[work.parameters["of"]]
+        name = {"average_tracks": "chrombpnet", "average_contributions": "profile"}[work.parameters["of"]]
         (work.out / AGREEMENT).write_text(json.dumps({name: {"folds": 2, "regions": 7, "pairs": [[0, 1]], kind: [0.5]}}))
 
     def motifs(work):
@@ -64,7 +69,7 @@ def averaged(store):
         (work.out / "motifs.json").write_text("{}")
 
     return {
-        **{of: run_step(str(store), of, 1, {}, {"of": of}, agree) for of in ("tracks", "contributions")},
+        **{of: run_step(str(store), of, 1, {}, {"of": of}, agree) for of in ("average_tracks", "average_contributions")},
         "motifs_profile": run_step(str(store), "motifs_profile", 1, {}, {}, motifs),
     }
 
@@ -75,7 +80,7 @@ def test_steps_become_a_report(tmp_path):
         "fold_1": {"evaluate_main": evaluated(tmp_path, 1)},
     }
     sweep = [{"factor": 0.5, "r_peaks": -0.1, "chosen": True, "reason": "the only one"}]
-    result = report_folds.fn(str(tmp_path), "yeast", "ATAC", folds, averaged(tmp_path), sweep, {"README": "README.md"})
+    result = report_folds(str(tmp_path), "yeast", "ATAC", folds, averaged(tmp_path), sweep, {"README": "README.md"})
     assert sorted(result.manifest["files"]) == ["folds_report.html", "folds_report.json"]
     numbers = json.loads(result.file("folds_report.json").read_text())
     first, second = numbers["folds"]
@@ -93,7 +98,7 @@ def test_steps_become_a_report(tmp_path):
     page = result.file("folds_report.html").read_text()
     for text in ("yeast", "fold_0/overall_report.html", "README.md", "the only one"):
         assert text in page
-    assert report_folds.fn(str(tmp_path), "yeast", "ATAC", folds, averaged(tmp_path), sweep, {"README": "README.md"}).cached
+    assert report_folds(str(tmp_path), "yeast", "ATAC", folds, averaged(tmp_path), sweep, {"README": "README.md"}).cached
 
 
 def links(page):
@@ -108,7 +113,7 @@ def links(page):
 def test_the_index_finds_all_data_sets(tmp_path, caplog, where):
     root = str(tmp_path / "models") if where == "local" else "memory://models/all"
     for name in ("one", "two"):
-        result = report_folds.fn(
+        result = report_folds(
             str(tmp_path / "store"), name, "ATAC", {"fold_0": {"evaluate_main": evaluated(tmp_path / "store", 0, len(name))}}
         )
         assert publish_folds.fn(result, f"{root}/deep/{name}") == f"{root}/deep/{name}/folds_report.html"

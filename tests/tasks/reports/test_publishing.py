@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from tasks.reports import publish_run
-from tasks.runner import run_step
 from tasks.storage import place_files
+from tests.tasks.declaring import run_step
 
 FILES = {
     "coverage": ["data_unstranded.bw"],

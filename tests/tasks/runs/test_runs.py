@@ -11,10 +11,13 @@ import pytest
 from prefect.states import Completed, Failed, Pending
 
 from chrombpnet_core.errors import InputError, Stopped
-from tasks.runner import run_step
 from tasks.runs import find_removable, parts_of, read_run, record_run, recording, remove, run_id, status_lines
+from tests.tasks.declaring import run_step
 
-STEPS = {"fold_0": ["coverage", "train_bias", "bias_report"], "fold_1": ["coverage"]}
+STEPS = {
+    "fold_0": {"coverage": "", "train_bias": "", "bias_report": ""},
+    "fold_1": {"coverage": ""},
+}
 
 
 class _Over:
@@ -47,7 +50,7 @@ def _done(store, step, text="x"):
 def _fail(store, output, error, **futures):
     with recording(store, output, "fold_0", {}) as record:
         for name, future in futures.items():
-            record.follow(name, future)
+            record.follow(name, future, name.split()[-1])
         raise error
 
 

@@ -23,7 +23,7 @@ from chrombpnet_core.models import (
     save_model,
 )
 from flows.cli.main import main
-from tasks.steps.contributions import contribution_files, explain_regions
+from tasks.steps.contributions import CONTRIBUTIONS, ContributionsInputs, ContributionsParameters, contribution_files
 
 SIZE = Architecture(4, 2, 200, 80)
 REGIONS = [("chrB", 700), ("chrA", 300), ("chrB", 150), ("chrB", 99), ("chrA", 331), ("chrA", 1150)]
@@ -63,15 +63,14 @@ def inputs(tmp_path_factory):
 
 
 def explained(inputs, store, heads=("counts", "profile"), **named):
-    return explain_regions.fn(
-        str(store),
-        named.pop("model", inputs.model),
-        named.pop("regions", inputs.regions),
-        inputs.genome,
-        inputs.sizes,
-        heads,
-        **named,
+    given = ContributionsInputs(
+        model=named.pop("model", inputs.model),
+        regions=named.pop("regions", inputs.regions),
+        genome=inputs.genome,
+        chrom_sizes=inputs.sizes,
+        examples=named.pop("examples", None),
     )
+    return CONTRIBUTIONS(str(store), given, ContributionsParameters(heads=tuple(heads), **named))
 
 
 @pytest.fixture(scope="module")

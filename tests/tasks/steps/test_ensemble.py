@@ -29,14 +29,41 @@ from chrombpnet_core.models import (
     save_model,
 )
 from chrombpnet_core.tracks import place_regions, write_track
-from tasks.runner import planning, run_step
-from tasks.steps.contributions import explain_regions
-from tasks.steps.ensemble import AGREEMENT, average_contributions, average_models, average_tracks
+from tasks.runner import FileOf, planning
+from tasks.steps.contributions import CONTRIBUTIONS, ContributionsInputs, ContributionsParameters
+from tasks.steps.ensemble import (
+    AGREEMENT,
+    AVERAGE_CONTRIBUTIONS,
+    AVERAGE_MODELS,
+    AVERAGE_TRACKS,
+    MeanContributionsInputs,
+    MeanContributionsParameters,
+    MeanTracksInputs,
+    MeanTracksParameters,
+    ModelsInputs,
+    ModelsParameters,
+)
+from tests.tasks.declaring import run_step
 
 SIZE = Architecture(4, 2, 200, 80)
 SIZES = {"chrB": 1500, "chrA": 1200}
 REGIONS = [("chrA", 700), ("chrB", 300), ("chrA", 100), ("chrB", 331), ("chrB", 1400)]
 FOLDS = 3
+
+
+def average_models(store, trained):
+    files = {kind: tuple(FileOf(result, f"{kind}.h5") for result in trained) for kind in ("chrombpnet", "chrombpnet_nobias")}
+    return AVERAGE_MODELS(store, ModelsInputs(**files), ModelsParameters())
+
+
+def average_tracks(store, trained, regions, genome, sizes, **parameters):
+    models = tuple(FileOf(result, "chrombpnet.h5") for result in trained)
+    inputs = MeanTracksInputs(models=models, regions=regions, genome=genome, chrom_sizes=sizes)
+    return AVERAGE_TRACKS(store, inputs, MeanTracksParameters(**parameters))
+
+
+def average_contributions(store, results, heads):
+    return AVERAGE_CONTRIBUTIONS(store, MeanContributionsInputs(tuple(results)), MeanContributionsParameters(tuple(heads)))
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +107,7 @@ def windows(folds, width):
 
 
 def test_models_are_averaged_once(folds):
-    result = average_models.fn(folds.store, folds.trained)
+    result = average_models(folds.store, folds.trained)
     assert set(result.manifest["files"]) == {"chrombpnet.h5", "chrombpnet_nobias.h5"}
     assert result.facts == {"folds": FOLDS}
     found = load_model(result.file("chrombpnet.h5")).predict_on_batch(one_hot(windows(folds, 200)))
@@ -89,13 +116,15 @@ def test_models_are_averaged_once(folds):
         np.testing.assert_allclose(
             np.asarray(found[head]), np.mean([np.asarray(each[head]) for each in wanted], axis=0), atol=1e-6
         )
-    assert average_models.fn(folds.store, folds.trained).cached
-    assert not average_models.fn(folds.store, folds.trained[::-1]).cached
+    assert average_models(folds.store, folds.trained).cached
+    assert not average_models(folds.store, folds.trained[::-1]).cached
 
 
 @pytest.fixture(scope="module")
 def tracks(folds):
-    return average_tracks.fn(folds.store, folds.trained, folds.shards, folds.genome, folds.sizes, batch_size=2)
+    return average_tracks(
+        folds.store, folds.trained, FileOf(folds.shards, "peaks.bed"), folds.genome, folds.sizes, batch_size=2
+    )
 
 
 def test_tracks_are_encodes(folds, tracks):
@@ -126,7 +155,7 @@ def test_tracks_are_encodes(folds, tracks):
 
 
 def test_batches_do_not_change_tracks(folds, tracks):
-    other = average_tracks.fn(
+    other = average_tracks(
         folds.store, folds.trained, str(folds.shards.file("peaks.bed")), folds.genome, folds.sizes, batch_size=64
     )
     with pyBigWig.open(str(tracks.file("chrombpnet.bw"))) as one, pyBigWig.open(str(other.file("chrombpnet.bw"))) as two:
@@ -139,10 +168,14 @@ def test_batches_do_not_change_tracks(folds, tracks):
 
 
 def explained(folds, fold, **changes):
-    given = {"heads": ["profile", "counts"], "seed": 1} | changes
-    return explain_regions.fn(
-        folds.store, folds.trained[fold], folds.shards, folds.genome, folds.sizes, kind="main", **given
+    inputs = ContributionsInputs(
+        model=folds.trained[fold],
+        regions=FileOf(folds.shards, "peaks.bed"),
+        genome=folds.genome,
+        chrom_sizes=folds.sizes,
     )
+    given = {"heads": ("profile", "counts"), "seed": 1} | changes
+    return CONTRIBUTIONS(folds.store, inputs, ContributionsParameters(kind="main", **given))
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +184,7 @@ def contributions(folds):
 
 
 def test_contributions_are_averaged_and_motifs_can_be_sought(folds, contributions):
-    result = average_contributions.fn(folds.store, contributions, ["profile", "counts"])
+    result = average_contributions(folds.store, contributions, ["profile", "counts"])
     regions = "interpreted_regions.bed"
     assert result.file(regions).read_bytes() == contributions[0].file(regions).read_bytes()
     for head in ("profile", "counts"):
@@ -181,9 +214,9 @@ def test_contributions_are_averaged_and_motifs_can_be_sought(folds, contribution
 def test_a_fold_with_other_regions_is_named(folds, contributions):
     other = explained(folds, 2, most=3)
     with pytest.raises(InputError, match=r"fold 2 explained other regions than fold 0.*5 regions.*3 regions"):
-        average_contributions.fn(folds.store, [*contributions[:2], other], ["profile"])
+        average_contributions(folds.store, [*contributions[:2], other], ["profile"])
     with pytest.raises(InputError, match=r"fold 1: its step contributions made no counts_scores.h5"):
-        average_contributions.fn(folds.store, [contributions[0], explained(folds, 1, heads=["profile"])], ["counts"])
+        average_contributions(folds.store, [contributions[0], explained(folds, 1, heads=["profile"])], ["counts"])
     assert not list((Path(folds.store) / "scratch").glob("*"))
 
 
@@ -200,15 +233,15 @@ def test_regions_that_differ_in_a_line_are_told(folds, tmp_path):
 
     results = [run_step(str(tmp_path), "contributions", 1, {}, {"start": start}, body) for start in (85, 86)]
     with pytest.raises(InputError) as error:
-        average_contributions.fn(str(tmp_path), results, ["profile"])
+        average_contributions(str(tmp_path), results, ["profile"])
     assert re.search(r"line 2: chrB 85 95.*line 2: chrB 86 95", str(error.value))
 
 
 @pytest.mark.parametrize(
     "step",
     [
-        lambda folds, some: average_models.fn(folds.store, some),
-        lambda folds, some: average_contributions.fn(folds.store, some, ["profile"]),
+        lambda folds, some: average_models(folds.store, some),
+        lambda folds, some: average_contributions(folds.store, some, ["profile"]),
     ],
 )
 def test_one_fold_is_no_ensemble(folds, step):
@@ -219,9 +252,9 @@ def test_one_fold_is_no_ensemble(folds, step):
 def test_a_plan_runs_nothing(folds, tmp_path):
     with planning() as steps:
         trained = [run_step(str(tmp_path), "train_main", 1, {}, {"fold": i}, lambda work: None) for i in range(2)]
-        average_models.fn(str(tmp_path), trained)
-        average_tracks.fn(str(tmp_path), trained, folds.shards, folds.genome, folds.sizes)
-        average_contributions.fn(str(tmp_path), trained, ["profile"])
+        average_models(str(tmp_path), trained)
+        average_tracks(str(tmp_path), trained, FileOf(folds.shards, "peaks.bed"), folds.genome, folds.sizes)
+        average_contributions(str(tmp_path), trained, ["profile"])
     assert [(step.step, step.cached) for step in steps[2:]] == [
         ("average_models", False),
         ("average_tracks", False),

@@ -16,8 +16,9 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation import read_footprints
 from chrombpnet_core.genome import codes_of, one_hot, reverse_complement
 from chrombpnet_core.models import ACCESSIBILITY_PREFIX, Architecture, bpnet, draw_weights, save_model
+from chrombpnet_core.plots import read_limits
 from flows.cli.main import main
-from tasks.steps.footprints import draw_footprints, footprint_files
+from tasks.steps.footprints import FOOTPRINTS, FootprintsInputs, FootprintsParameters, footprint_files
 
 SIZE = Architecture(4, 2, 200, 80)
 CENTRES = (50, 100, 400, 777, 1100, 1151)  # on each chromosome of 1,200 bp; the first and the last are too near its ends
@@ -48,8 +49,10 @@ def written(tmp_path, text, name="motifs.tsv"):
 
 def drawn(inputs, store, motifs=None, **changes):
     """The step, run on ``inputs`` with changes by name of file."""
-    given = [str(changes.get(name, inputs.paths[name])) for name in ("nobias.h5", "regions.bed", "genome.fa", "fold.json")]
-    return draw_footprints.fn(str(store), *given, motifs, changes.get("batch_size", 3), changes.get("ylim"))
+    names = {"model": "nobias.h5", "regions": "regions.bed", "genome": "genome.fa", "fold": "fold.json"}
+    files = {what: str(changes.get(name, inputs.paths[name])) for what, name in names.items()}
+    parameters = FootprintsParameters(batch_size=changes.get("batch_size", 3), ylim=read_limits(changes.get("ylim")))
+    return FOOTPRINTS(str(store), FootprintsInputs(**files, motifs=motifs), parameters)
 
 
 def arguments(inputs, tmp_path, *more):

@@ -11,13 +11,34 @@ import pytest
 
 from chrombpnet_core.errors import InputError
 from flows.cli.main import main
-from tasks.runner import run_step
-from tasks.steps.motifs import find_hits, find_motifs, hit_files, motif_files
+from tasks.steps.motifs import (
+    HITS,
+    MOTIFS,
+    HitsInputs,
+    HitsParameters,
+    MotifsInputs,
+    MotifsParameters,
+    hit_files,
+    known_motifs,
+    motif_files,
+)
+from tests.tasks.declaring import run_step
 
 WORD, REGIONS, LENGTH = "TGCGCATGCGCA", 130, 120
 MATRIX = "".join(" ".join("0.97" if base == letter else "0.01" for base in "ACGT") + "\n" for letter in WORD)
 HEADER = f"letter-probability matrix: alength= 4 w= {len(WORD)}"
 MEME = f"MEME version 4\n\nALPHABET= ACGT\n\nMOTIF known NRF1\n{HEADER}\n{MATRIX}"
+
+
+def find_motifs(store, contributions, *, motifs, **parameters):
+    file, database = known_motifs(motifs)
+    inputs = MotifsInputs(contributions=contributions, motifs=file)
+    return MOTIFS["profile"](store, inputs, MotifsParameters(motifs=database, **parameters))
+
+
+def find_hits(store, contributions, regions, motifs):
+    inputs = HitsInputs(contributions=contributions, regions=regions, motifs=motifs)
+    return HITS["profile"](store, inputs, HitsParameters())
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +83,7 @@ def explained(inputs, tmp_path_factory):
 def found(inputs, explained):
     folder, _ = inputs
     store, contributions = explained
-    return find_motifs.fn(store, contributions, window=LENGTH, n_leiden=1, motifs=str(folder / "known.meme"))
+    return find_motifs(store, contributions, window=LENGTH, n_leiden=1, motifs=str(folder / "known.meme"))
 
 
 def test_a_steps_contributions_give_motifs_and_named_hits(inputs, explained, found):
@@ -77,7 +98,7 @@ def test_a_steps_contributions_give_motifs_and_named_hits(inputs, explained, fou
     ]
     (row,) = json.loads(found.file("motifs.json").read_text())["motifs"]
     assert (row["kind"], row["matches"][0]["name"]) == ("tf", "NRF1")
-    hits = find_hits.fn(explained[0], explained[1], None, found)
+    hits = find_hits(explained[0], explained[1], None, found)
     rows = [line.split("\t") for line in hits.file("hits.bed").read_text().splitlines()]
     assert {row[3] for row in rows} == {"NRF1"}
     assert {row[6] for row in rows} == {"pos_patterns.pattern_0"}
@@ -90,7 +111,7 @@ def test_a_steps_contributions_give_motifs_and_named_hits(inputs, explained, fou
 
 
 def test_what_was_found_is_not_searched_again(inputs, explained, found):
-    again = find_motifs.fn(explained[0], explained[1], window=LENGTH, n_leiden=1, motifs=str(inputs[0] / "known.meme"))
+    again = find_motifs(explained[0], explained[1], window=LENGTH, n_leiden=1, motifs=str(inputs[0] / "known.meme"))
     assert again.cached
     assert again.key == found.key
 
@@ -168,6 +189,6 @@ def test_mistakes_are_one_line_and_nothing_is_written(inputs, tmp_path, capsys, 
 def test_hits_of_other_regions_are_refused(inputs, explained, found, tmp_path):
     (tmp_path / "two.bed").write_text("chr1\t900\t1100\nchr1\t1900\t2100\n")
     with pytest.raises(InputError, match=f"holds {REGIONS} regions"):
-        find_hits.fn(
+        find_hits(
             explained[0], str(inputs[0] / "profile_scores.h5"), str(tmp_path / "two.bed"), str(found.file("modisco.h5"))
         )

@@ -25,12 +25,17 @@ from chrombpnet_core.models import (
     save_model,
 )
 from flows.cli.main import main
-from tasks.steps.tracks import predict_tracks, track_files
+from tasks.steps.tracks import TRACKS, TracksInputs, TracksParameters, track_files
 
 SIZE = Architecture(4, 2, 200, 80)
 SIZES = {"chrB": 1500, "chrA": 1200, "chrC": 400}
 REGIONS = [("chrA", 700), ("chrB", 300), ("chrA", 100), ("chrB", 331), ("chrA", 1100), ("chrB", 300), ("chrB", 1400)]
 FLAGS = {"bias": "-bm", "chrombpnet": "-cm", "chrombpnet_nobias": "-cmb"}
+
+
+def predict_tracks(store, models, regions, genome, sizes, bigwig=None, batch_size=64, chroms=None):
+    inputs = TracksInputs(**models, regions=regions, genome=genome, chrom_sizes=sizes, bigwig=bigwig)
+    return TRACKS(store, inputs, TracksParameters(batch_size=batch_size, chroms=chroms))
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +88,7 @@ def written(folder, regions, name="regions.bed"):
 
 def predicted(inputs, folder, regions, kinds=("chrombpnet_nobias",), **changes):
     given = {"bigwig": None, "batch_size": 3, "chroms": None} | changes
-    return predict_tracks.fn(
+    return predict_tracks(
         str(folder / "store"),
         {kind: inputs.files[kind] for kind in kinds},
         written(folder, regions),
@@ -267,7 +272,11 @@ MISTAKES = {
         r"line 2: chromosome chrZ of the regions is not in the genome",
     ),
     "empty": ({"regions": ""}, [], r"regions\.bed: empty file"),
-    "no model": ({"kinds": ()}, [], "no model given; expected at least one of -bm, -cm and -cmb"),
+    "no model": (
+        {"kinds": ()},
+        [],
+        "no model given; expected at least one of -bm/--bias-model, -cm/--chrombpnet-model and -cmb/--chrombpnet-model-nb",
+    ),
     "batch": ({}, ["-bs", "0"], "-bs/--batch-size"),
 }
 
@@ -317,7 +326,7 @@ def test_a_model_that_diverged_is_told(inputs, tmp_path):
         layer.set_weights([np.full_like(weight, np.nan) for weight in layer.get_weights()])
     save_model(model, tmp_path / "bias.h5")
     with pytest.raises(InputError, match="values that are not finite"):
-        predict_tracks.fn(
+        predict_tracks(
             str(tmp_path / "store"),
             {"bias": str(tmp_path / "bias.h5")},
             written(tmp_path, REGIONS),

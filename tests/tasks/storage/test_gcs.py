@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from chrombpnet_core.errors import InputError
-from tasks.runner import MANIFEST, run_step
+from tasks.runner import MANIFEST
 from tasks.storage import (
     Artifact,
     StorageError,
@@ -24,6 +24,7 @@ from tasks.storage import (
 from tasks.storage.opening import objects_of
 from tasks.storage.transfer import Copy, download
 from tests.emulators import gcs_emulator, without_pauses
+from tests.tasks.declaring import run_step
 
 
 @pytest.fixture(scope="module")

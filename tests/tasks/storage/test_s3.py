@@ -9,10 +9,11 @@ import pytest
 import s3fs
 
 from chrombpnet_core.errors import InputError
-from tasks.runner import MANIFEST, run_step
+from tasks.runner import MANIFEST
 from tasks.storage import Overtaken, Store, digest_of_file, require, stage, transfer
 from tasks.storage.opening import objects_of
 from tests.emulators import s3_emulator
+from tests.tasks.declaring import run_step
 
 
 @pytest.fixture(scope="module")
