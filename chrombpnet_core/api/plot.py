@@ -117,13 +117,15 @@ def footprint(result: MarginalFootprint) -> Figure:
 
 def html_of(result: Shown, table: pd.DataFrame) -> str:
     """Return a picture of the first region, and a table, for notebooks."""
-    figure = _picture(result)
+    from chrombpnet_core.plots import write_png
+
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
+    write_png(_picture(result), buffer)
     picture = base64.b64encode(buffer.getvalue()).decode()
     more = f"<p>… {len(table) - _SHOWN_ROWS:,} more</p>" if len(table) > _SHOWN_ROWS else ""
     name = html.escape(type(result).__name__)
-    return f'<img alt="{name}" src="data:image/png;base64,{picture}">{table.head(_SHOWN_ROWS).to_html()}{more}'
+    image = f'<img alt="{name}" style="max-width: 100%" src="data:image/png;base64,{picture}">'
+    return f"{image}{table.head(_SHOWN_ROWS).to_html()}{more}"
 
 
 def _picture(result: Shown) -> Figure:

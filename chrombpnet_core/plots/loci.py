@@ -52,8 +52,8 @@ def locus(
 ) -> NotebookFigure:
     """Draw the predicted and the observed profile of one region, and below them its contributions as letters.
 
-    Each profile has its own scale. Letters of a region that is too long for them are those of a window, shaded in the
-    profiles and named below: ``window``, or the part of the profiles in which contributions are largest.
+    Each profile has its own scale. Of a long region, the letters are those of ``window`` or of the part of the profiles in
+    which contributions are largest; it is shaded in the profiles and named below.
 
     Parameters
     ----------
@@ -62,14 +62,13 @@ def locus(
     observed
         Observed insertions per base, ``(W,)``, or None.
     contributions
-        What each base contributes, ``(L, 4)``, bases A, C, G, T, 0 but for the base that is there; its middle is the
-        profiles' middle. None: no letters.
+        What each base of the sequence contributes, ``(L, 4)``, with the same middle as the profiles; or None.
     chrom
         Chromosome of the region; without it positions count from ``start``.
     start
         Where the profiles begin, 0-based.
     window
-        First base and the one behind the last, 0-based, whose letters are drawn.
+        First base whose letters are drawn, 0-based, and the one behind the last.
     title
         Above the picture; by default the region and its numbers of insertions.
 
@@ -77,11 +76,6 @@ def locus(
     -------
     Figure
         A panel for each profile, and one for the letters.
-
-    Raises
-    ------
-    ValueError
-        Where there is nothing to draw, or shapes do not fit.
 
     Examples
     --------
@@ -97,21 +91,30 @@ def locus(
     width = len(tracks[0][0] if tracks else letters if letters is not None else ())
     figure, panels, letter_panel = _panels(width, len(tracks), letters is not None)
     figure.suptitle(title or _title(tracks, chrom, start, width), x=0.01, ha="left", fontsize=10)
-    positions = start + 1 + np.arange(width)  # 1-based, as genome browsers count
-    for axes, (values, label, colour) in zip(panels, tracks, strict=True):
-        draw_track(axes, positions, values, label, colour)
-        axes.tick_params(axis="x", length=0, labelbottom=False)
-    for axes in panels[-1:]:
-        axes.tick_params(axis="x", length=3, labelbottom=True)
-        _label_positions(axes, chrom if letter_panel is None else "")
+    _draw_tracks(panels, tracks, start, chrom if letter_panel is None else "")
     if letters is not None and letter_panel is not None:
         first = start + (width - len(letters)) // 2
         low, high = window or _busiest(letters, first, max(first, start), min(first + len(letters), start + width))
         _draw_letters(letter_panel, letters, first, low, high)
         _label_positions(letter_panel, _region(chrom, low, high))
-        for axes in panels if high - low < width else []:
-            axes.axvspan(low + 0.5, high + 0.5, color=LIGHT["rule"], alpha=0.6, lw=0, zorder=0)
+        if high - low < width:
+            _shade(panels, low, high)
     return figure
+
+
+def _shade(panels: list[Axes], low: int, high: int) -> None:
+    for axes in panels:
+        axes.axvspan(low + 0.5, high + 0.5, color=LIGHT["rule"], alpha=0.6, lw=0, zorder=0)
+
+
+def _draw_tracks(panels: list[Axes], tracks: list[tuple[AnyArray, str, str]], start: int, label: str) -> None:
+    """Draw each profile in its panel; the last has the positions, 1-based, as genome browsers count."""
+    for axes, (values, name, colour) in zip(panels, tracks, strict=True):
+        draw_track(axes, start + 1 + np.arange(len(values)), values, name, colour)
+        axes.tick_params(axis="x", length=0, labelbottom=False)
+    for axes in panels[-1:]:
+        axes.tick_params(axis="x", length=3, labelbottom=True)
+        _label_positions(axes, label)
 
 
 def _panels(width: int, tracks: int, letters: bool) -> tuple[NotebookFigure, list[Axes], Axes | None]:

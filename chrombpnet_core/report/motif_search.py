@@ -70,12 +70,9 @@ def search_motifs(
         find_patterns(contributions, folder / MODISCO_FILE, max_seqlets, window, n_leiden, seed, verbose)
     )
     rows = match_patterns(folder / MODISCO_FILE, known_motifs)
-    source = (
-        f"{jaspar_release()}, {database.removeprefix(JASPAR_PREFIX)}" if is_jaspar(database) else os.path.basename(database)
-    )
     facts |= {
         "kinds": {kind: sum(row.kind == kind for row in rows) for kind in MOTIF_KINDS},
-        "database": source,
+        "database": _name_of(database),
         "known_motifs": len(known_motifs),
         "modisco_lite": version("modisco-lite"),
         "peak_memory": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
@@ -84,10 +81,20 @@ def search_motifs(
     write_discovered_motifs(rows, folder / MOTIF_ROWS_FILE, **settings, **facts)
     table = "".join("\t".join(row) + "\n" for row in tabulate_motifs(rows))
     (folder / MOTIF_TABLE_FILE).write_text(table, encoding="utf-8")
-    about = (
-        f"TF-MoDISco searched the {window:,} bp in the middle of {facts['regions']:,} regions. Patterns were compared with "
-        f"{len(known_motifs):,} known motifs: {source}, and those of the enzymes."
-    )
-    page = render_motifs(rows, f"Motifs of {name} contributions", about)
+    page = render_motifs(rows, f"Motifs of {name} contributions", _describe(window, facts))
     (folder / MOTIF_PAGE_FILE).write_text(page, encoding="utf-8")
     return facts
+
+
+def _name_of(database: str) -> str:
+    return (
+        f"{jaspar_release()}, {database.removeprefix(JASPAR_PREFIX)}" if is_jaspar(database) else os.path.basename(database)
+    )
+
+
+def _describe(window: int, facts: dict[str, Any]) -> str:
+    """Say in words what was searched and compared with."""
+    return (
+        f"TF-MoDISco searched the {window:,} bp in the middle of {facts['regions']:,} regions. Patterns were compared with "
+        f"{facts['known_motifs']:,} known motifs: {facts['database']}, and those of the enzymes."
+    )
