@@ -13,7 +13,7 @@ __all__ = ["open_genome"]
 
 
 def open_genome(fasta: str | os.PathLike[str], cache: str | os.PathLike[str] | None = None) -> Genome:
-    """Open a FASTA file, plain, gzip or bgzip.
+    r"""Open a FASTA file, plain, gzip or bgzip.
 
     Nothing is written beside the file, and an index that lies there is not trusted.
 
@@ -40,7 +40,7 @@ def open_genome(fasta: str | os.PathLike[str], cache: str | os.PathLike[str] | N
     >>> import pathlib, tempfile
     >>> import chrombpnet_core as cbp
     >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> _ = (folder / "genome.fa").write_text(">chr1\\nACGTN\\n")
+    >>> _ = (folder / "genome.fa").write_text(">chr1\nACGTN\n")
     >>> cbp.open_genome(folder / "genome.fa", cache=folder / "cache").codes("chr1").tolist()
     [0, 1, 2, 3, 4]
     """

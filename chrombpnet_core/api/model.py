@@ -92,7 +92,6 @@ class Model:
         >>> model.predict("ACGT" * 50).profile.shape
         (1, 80)
         """
-
         from chrombpnet_core.api.regions import output_windows
         from chrombpnet_core.api.results import Prediction
         from chrombpnet_core.models import predict
@@ -117,7 +116,9 @@ class Model:
 
         Parameters
         ----------
-        source, regions
+        source
+            As for :meth:`predict`.
+        regions
             As for :meth:`predict`.
         head
             ``counts`` or ``profile``.
@@ -163,7 +164,7 @@ class Model:
     def _codes(
         self, source: Genome | Sequences, regions: Regions | None
     ) -> tuple[Codes, pd.DataFrame | None, dict[str, int] | None]:
-        """Base codes ``(n, L)`` of what is asked for; the region table and the genome's sizes where there is a genome."""
+        """Return base codes ``(n, L)``, and of a genome the regions and its chromosomes' sizes."""
         from chrombpnet_core.genome import Genome
 
         if not isinstance(source, Genome):

@@ -37,8 +37,12 @@ def locus(
 
     Parameters
     ----------
-    predicted, observed, contributions
-        Of the same region; each may be left out.
+    predicted
+        Of :meth:`Model.predict`; may be left out, as the other two.
+    observed
+        Of :func:`read_coverage`, for the same region.
+    contributions
+        Of :meth:`Model.contributions`, for the same region.
     row
         Which region, where they hold several.
 

@@ -66,8 +66,10 @@ def region_text(chrom: str, start: int, end: int) -> str:
     ----------
     chrom
         Its chromosome.
-    start, end
-        Counted from 0, half-open.
+    start
+        Its first base, counted from 0.
+    end
+        The base behind its last, counted from 0.
 
     Returns
     -------
