@@ -20,8 +20,8 @@ from chrombpnet_core.plots import PALETTE
 __all__ = ["BrowserGenome", "BrowserTrack", "browser_tracks", "igv_json", "igv_xml", "ucsc_hub"]
 
 _KNOWN = (  # end of a file's name, what it shows, colour, group
-    (r"data_unstranded\.bw", "observed reads", "observed", "cuts per base"),
-    (r"chrombpnet\.bw", "full model", "full", "cuts per base"),
+    (r"data_unstranded\.bw", "observed reads", "observed", "insertions per base"),
+    (r"chrombpnet\.bw", "full model", "full", "insertions per base"),
     (r"bias\.bw", "bias model: enzyme bias alone", "bias", "enzyme bias"),
     (r"chrombpnet_nobias\.bw", "corrected model: accessibility alone", "corrected", "accessibility"),
     (r"profile_scores\.bw", "contributions to the profile", "planted", "contributions to the profile"),

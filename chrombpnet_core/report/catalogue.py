@@ -34,7 +34,7 @@ def render_catalogue(rows: Sequence[Mapping[str, Any]]) -> str:
     rows
         One for each experiment: ``accession``, ``assay``, ``biosample``, ``released``, ``state``, ``reason``, ``report``
         (address, relative to the page or of the web), ``link`` (of the run), ``gpu_hours``, ``cost``, and medians
-        of :data:`chrombpnet_core.report.folds.METRICS`, those there are.
+        of :data:`chrombpnet_core.report.FOLD_METRICS`, those there are.
 
     Returns
     -------
@@ -45,9 +45,8 @@ def render_catalogue(rows: Sequence[Mapping[str, Any]]) -> str:
     shown = [_row(row, keys) for row in sorted(rows, key=lambda row: (row["state"] == "refused", row["accession"]))]
     counts = {state: sum(row["state"] == state for row in rows) for state in _STATES}
     hours, cost = ([row[name] for row in rows if row.get(name) is not None] for name in ("gpu_hours", "cost"))
-    totals = [f"{format_number(sum(hours), 1)} GPU hours"] * bool(hours) + [f"cost {format_number(sum(cost), 2)}"] * bool(
-        cost
-    )
+    totals = [f"{format_number(sum(hours), 1)} GPU hours"] if hours else []
+    totals += [f"cost {format_number(sum(cost), 2)}"] if cost else []
     return render_page(
         "catalogue.html.j2",
         rows=shown,

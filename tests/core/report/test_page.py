@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import chrombpnet_core
 from chrombpnet_core.plots import PALETTE, plain_svg, write_svg
 from chrombpnet_core.report import motif_tables
 from chrombpnet_core.report import pictures as report_pictures
@@ -194,6 +196,12 @@ def test_contributions_may_all_be_zero():
 def test_numbers_in_pictures_keep_their_digits(html):
     assert "0.003" in "".join(Page(html).texts)
     assert re.search(r">r = −?\d\.\d{3}<", html)
+
+
+@pytest.mark.parametrize(("call", "place"), [(".savefig(", "plots/style.py"), ("jinja2.Environment(", "report/html.py")])
+def test_pictures_are_written_and_templates_filled_in_one_place(call, place):
+    root = Path(chrombpnet_core.__file__).parent
+    assert {path.relative_to(root).as_posix() for path in root.rglob("*.py") if call in path.read_text()} == {place}
 
 
 def test_palette_has_no_two_alike():
