@@ -97,7 +97,7 @@ def _limit_numba(threads: int, before: str | None) -> None:
     import numba
 
     try:
-        numba.config.reload_config()
+        numba.config.reload_config()  # type: ignore[no-untyped-call]  # numba brings no types for it
     except RuntimeError:
         os.environ.pop("NUMBA_NUM_THREADS")
         if before is not None:

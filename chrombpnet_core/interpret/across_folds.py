@@ -12,6 +12,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import OTHER_BASE
 
@@ -25,7 +26,7 @@ def pairs_of(folds: int) -> list[tuple[int, int]]:
     return list(combinations(range(folds), 2))
 
 
-def row_correlations(values: np.ndarray) -> np.ndarray:
+def row_correlations(values: AnyArray) -> AnyArray:
     """Pearson r of each region's values between all pairs of folds.
 
     Parameters
@@ -49,12 +50,12 @@ class MeanContributions(NamedTuple):
     ``(m, L, 4)``; :func:`row_correlations` of the contributions of the bases that are there, ``(pairs, m)``."""
 
     rows: slice
-    codes: np.ndarray
-    scores: np.ndarray
-    agreement: np.ndarray
+    codes: AnyArray
+    scores: AnyArray
+    agreement: AnyArray
 
 
-def mean_contributions(paths: Sequence[str | os.PathLike]) -> Iterator[MeanContributions]:
+def mean_contributions(paths: Sequence[str | os.PathLike[str]]) -> Iterator[MeanContributions]:
     """The mean of several folds' contributions to one head, a few regions at a time.
 
     Parameters
@@ -98,7 +99,7 @@ def mean_contributions(paths: Sequence[str | os.PathLike]) -> Iterator[MeanContr
             )
 
 
-def _other_regions(fold: int, path: str | os.PathLike, expected: str, found: str) -> InputError:
+def _other_regions(fold: int, path: str | os.PathLike[str], expected: str, found: str) -> InputError:
     return InputError(
         f"fold {fold} explained other regions than fold 0 ({Path(path).name})",
         expected=expected,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from chrombpnet_core._types import Floats
+from chrombpnet_core._types import AnyArray, Floats
 from chrombpnet_core.devices import in_fitting_batches
 from chrombpnet_core.errors import DivergedError
 from chrombpnet_core.formats import GrowingTable, TableColumn, written_whole
@@ -31,16 +31,16 @@ class ExplainedRegions(NamedTuple):
     """Some regions: rows of the region table, base codes uint8 ``(m, L)``, head → hypothetical float32 ``(m, L, 4)``."""
 
     rows: slice
-    codes: np.ndarray
-    scores: dict[str, np.ndarray]
+    codes: AnyArray
+    scores: dict[str, AnyArray]
 
 
 def explain_codes(
     explainer: Explainer,
-    codes: np.ndarray,
+    codes: AnyArray,
     references: int,
     seed: int,
-) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
+) -> Iterator[tuple[slice, dict[str, AnyArray]]]:
     """Explain sequences in batches; the last one is filled up, so that one size is compiled.
 
     Where the device's memory turns out too small, smaller batches are tried.
@@ -76,11 +76,11 @@ def explain_codes(
 def explain_regions(
     explainer: Explainer,
     genome: Genome,
-    chroms: np.ndarray,
-    starts: np.ndarray,
+    chroms: AnyArray,
+    starts: AnyArray,
     references: int,
     seed: int,
-    folder: str | os.PathLike,
+    folder: str | os.PathLike[str],
     keep=lambda: None,
 ) -> Iterator[ExplainedRegions]:
     """Explain windows of the genome in parts of some hundred; parts that ``folder`` holds are read, not computed.
@@ -117,12 +117,12 @@ def explain_regions(
             yield ExplainedRegions(rows, codes, scores)
 
 
-def _write_part(path: Path, scores: dict[str, np.ndarray]) -> None:
+def _write_part(path: Path, scores: dict[str, AnyArray]) -> None:
     with written_whole(path) as partial:
         np.savez(partial, **scores)
 
 
-def _read_part(path: Path, explainer: Explainer, regions: int) -> dict[str, np.ndarray] | None:
+def _read_part(path: Path, explainer: Explainer, regions: int) -> dict[str, AnyArray] | None:
     if not path.exists():
         return None
     with np.load(path, allow_pickle=False) as file:
@@ -134,7 +134,7 @@ def _read_part(path: Path, explainer: Explainer, regions: int) -> dict[str, np.n
 
 
 def noise_floor(
-    explainer: Explainer, codes: np.ndarray, scores: dict[str, np.ndarray], references: int, seed: int
+    explainer: Explainer, codes: AnyArray, scores: dict[str, AnyArray], references: int, seed: int
 ) -> dict[str, float]:
     """How well contributions agree with those of other shuffles: head → median over regions of Pearson r.
 
@@ -178,7 +178,7 @@ class ContributionsFile:
             path, {name: TableColumn(kind, (4, length), _CHUNK, filters) for name, kind in kinds.items()}
         )
 
-    def append(self, codes: np.ndarray, hypothetical: np.ndarray) -> None:
+    def append(self, codes: AnyArray, hypothetical: AnyArray) -> None:
         """Add regions: base codes uint8 ``(m, L)`` and hypothetical contributions ``(m, L, 4)``."""
         present = one_hot(codes)
         rows = {"raw/seq": present, "shap/seq": hypothetical, "projected_shap/seq": present * hypothetical}

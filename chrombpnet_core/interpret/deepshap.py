@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.devices import BatchSize, Device, available_memory
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import one_hot
@@ -113,7 +114,7 @@ class Explainer:
         make = _jax_multipliers if keras.backend.backend() == "jax" else _tensorflow_multipliers
         self._multipliers = make(self._scalars, len(self.heads), xla)
 
-    def __call__(self, codes: np.ndarray, references: np.ndarray) -> dict[str, np.ndarray]:
+    def __call__(self, codes: AnyArray, references: AnyArray) -> dict[str, AnyArray]:
         """Hypothetical contributions: what each base would add, were it there, averaged over references.
 
         Σ over bases b' of (e_b − reference) · multiplier, at each position for every base b.
@@ -208,7 +209,7 @@ def _no_rule(operation: Any, what: str) -> InputError:
     )
 
 
-def _tensorflow_multipliers(scalars_of: Callable, heads: int, xla: bool) -> Callable[[np.ndarray], list[Any]]:
+def _tensorflow_multipliers(scalars_of: Callable, heads: int, xla: bool) -> Callable[[AnyArray], list[Any]]:
     import tensorflow as tf
 
     @tf.function(jit_compile=xla, reduce_retracing=False)
@@ -222,7 +223,7 @@ def _tensorflow_multipliers(scalars_of: Callable, heads: int, xla: bool) -> Call
     return lambda codes: hypothetical(tf.constant(codes))
 
 
-def _jax_multipliers(scalars_of: Callable, heads: int, _: bool) -> Callable[[np.ndarray], list[Any]]:
+def _jax_multipliers(scalars_of: Callable, heads: int, _: bool) -> Callable[[AnyArray], list[Any]]:
     import jax
 
     @jax.jit
@@ -243,6 +244,6 @@ def _hypothetical(sequences, multipliers):
     return ops.mean(multipliers - ops.sum(references * multipliers, axis=-1, keepdims=True), axis=0)
 
 
-def actual_contributions(codes: np.ndarray, hypothetical: np.ndarray) -> np.ndarray:
+def actual_contributions(codes: AnyArray, hypothetical: AnyArray) -> AnyArray:
     """What each base of the sequence adds: hypothetical contributions ``(n, L, 4)`` of its own letters, else 0."""
     return one_hot(codes) * hypothetical

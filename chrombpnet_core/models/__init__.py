@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from chrombpnet_core.models.counts import counts_from_log, predicted_track, reference_counts_from_log, reference_track
     from chrombpnet_core.models.ensemble import average_models, members_of, predict_folds
-    from chrombpnet_core.models.files import architecture_of, load_model, save_model
+    from chrombpnet_core.models.files import load_model
     from chrombpnet_core.models.layers import ProfileConv
     from chrombpnet_core.models.losses import multinomial_nll
     from chrombpnet_core.models.model import Model, open_model
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         shift_log_counts,
     )
     from chrombpnet_core.models.prediction import BothStrandsPredictor, Prediction, Predictor, predict
+    from chrombpnet_core.models.saving import architecture_of, save_model
 
 __all__ = [
     "ACCESSIBILITY_PREFIX",

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Sizes of BPNet, names of its layers, and the kind and lengths of a model."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ FIRST_KERNEL, DILATED_KERNEL, PROFILE_KERNEL = 21, 3, 75
 
 @dataclass(frozen=True)
 class Architecture:
-    """Size of one BPNet: ``filters`` per layer, ``layers`` dilated layers, input and output length in bp."""
+    """The size of one BPNet: ``filters`` per layer, ``layers`` dilated layers, input and output length in bp."""
 
     filters: int
     layers: int
@@ -63,7 +63,7 @@ class Architecture:
     @property
     def profile_length(self) -> int:
         """Positions the profile head has before it is cropped to the output length."""
-        return (
+        return int(
             self.input_length - (FIRST_KERNEL - 1) - sum(2 * 2**i for i in range(1, self.layers + 1)) - (PROFILE_KERNEL - 1)
         )
 
@@ -85,11 +85,12 @@ class Architecture:
                 f"{self.layers} dilated layers turn {self.input_length} bp of input into "
                 f"{self.profile_length} profile positions",
                 expected=f"{self.output_length} or more, by an even number",
-                remedy=f"give -il {need} (or more, by an even number), fewer -dil, or a smaller -ol",
+                remedy=f"give `input_length` {need} (or more, by an even number), fewer `layers`, "
+                "or a smaller `output_length`",
             )
 
     def flops(self) -> int:
-        """Multiply-adds times two of one forward pass of one example: for estimates of time."""
+        """Count the operations of one forward pass of one example, two for a multiply-add: for estimates of time."""
         length = self.input_length - FIRST_KERNEL + 1
         total = length * FIRST_KERNEL * 4 * self.filters
         for i in range(1, self.layers + 1):
@@ -99,17 +100,28 @@ class Architecture:
 
 
 def add_name(i: int) -> str:
-    """Name of the i-th (from 1) residual addition, numbered from ``add`` within each model."""
+    """Name the i-th (from 1) residual addition, numbered from ``add`` within each model."""
     return "add" if i == 1 else f"add_{i - 1}"
 
 
 def preflatten_name(prefix: str) -> str:
-    """Name of the layer that crops the profile head; the reference spells the accessibility model's so."""
+    """Name the layer that crops the profile head; the reference spells the accessibility model's so."""
     return f"{prefix}bpnet_logitt_before_flatten" if prefix else "logits_profile_predictions_preflatten"
 
 
 def lengths_of(model: keras.Model) -> tuple[int, int]:
-    """Input and output length in bp of a two-headed model."""
+    """Tell the input and output length of a model.
+
+    Parameters
+    ----------
+    model
+        From one-hot ``(n, L, 4)`` to profile logits ``(n, W)`` and log counts ``(n, 1)``.
+
+    Returns
+    -------
+    tuple of int
+        L and W in bp.
+    """
     return int(model.input_shape[1]), int(model.output_shape[0][1])
 
 
@@ -174,13 +186,33 @@ def require_kind(model: keras.Model, kind: str, path: str | os.PathLike[str]) ->
     return model
 
 
-def require_lengths(model: keras.Model, lengths: tuple[int, int], path: str | os.PathLike) -> keras.Model:
-    """The same model, which must have these input and output lengths in bp; else :class:`InputError`."""
+def require_lengths(model: keras.Model, lengths: tuple[int, int], path: str | os.PathLike[str]) -> keras.Model:
+    """Refuse a model of other input and output lengths.
+
+    Parameters
+    ----------
+    model
+        Any.
+    lengths
+        Of input and output, in bp.
+    path
+        Its file, for the message.
+
+    Returns
+    -------
+    keras.Model
+        The same model.
+
+    Raises
+    ------
+    InputError
+        Naming the file and both lengths.
+    """
     if lengths_of(model) != lengths:
         raise InputError(
             f"{path}: input and output length of the model",
             expected="{} and {}".format(*lengths),
             found="{} and {}".format(*lengths_of(model)),
-            remedy="give models of one size; -il and -ol are those of the bias model",
+            remedy="give models of one size; `input_length` and `output_length` are those of the bias model",
         )
     return model

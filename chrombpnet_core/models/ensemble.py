@@ -1,7 +1,7 @@
-"""What the models of several folds say together: their mean as one model, mean predictions, mean contributions.
+"""The average of several folds' models: as one model, and their predictions side by side.
 
 Logits and log counts are averaged, not profiles and counts: as the ENCODE portal's tracks of ChromBPNet are made, which hold
-softmax(mean logits) × (exp(mean log counts) − 1). Contributions are averaged as they are.
+softmax(mean logits) × (exp(mean log counts) − 1).
 """
 
 from __future__ import annotations
@@ -12,23 +12,29 @@ import keras
 import numpy as np
 from keras import layers
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.models.architecture import ENSEMBLE, is_ensemble, lengths_of, require_lengths
 
 __all__ = ["average_models", "members_of", "predict_folds"]
 
 
-Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+Predict = Callable[[AnyArray], tuple[AnyArray, AnyArray]]
 """From base codes uint8 ``(n, L)`` to logits ``(n, W)`` and log counts ``(n,)``."""
 
 
 def average_models(models: Sequence[keras.Model]) -> keras.Model:
-    """One model of the same form that gives the mean logits ``(n, W)`` and the mean log counts ``(n, 1)`` of several.
+    """Make one model that gives the mean logits ``(n, W)`` and the mean log counts ``(n, 1)`` of several.
 
     Parameters
     ----------
     models
         Two or more, of one input and output length; they become its layers, ``fold_<i>_<name>``.
+
+    Returns
+    -------
+    keras.Model
+        Of the same form.
 
     Raises
     ------
@@ -43,14 +49,25 @@ def average_models(models: Sequence[keras.Model]) -> keras.Model:
     named = [keras.Model(model.inputs, model.outputs, name=f"fold_{i}_{model.name}") for i, model in enumerate(models)]
     predicted = [model(sequence) for model in named]
     logits, log_counts = (
-        layers.Average(name=name)([each[head] for each in predicted])
+        layers.Average(name=name)([outputs[head] for outputs in predicted])
         for head, name in enumerate(("logits_profile_predictions", "logcount_predictions"))
     )
     return keras.Model(sequence, [logits, log_counts], name=ENSEMBLE)
 
 
 def members_of(model: keras.Model) -> list[keras.Model]:
-    """The models that an ensemble averages, under their own names; none of another model."""
+    """Take an ensemble apart.
+
+    Parameters
+    ----------
+    model
+        Any.
+
+    Returns
+    -------
+    list of keras.Model
+        The models that it averages, under their own names; none where it is no ensemble.
+    """
     if not is_ensemble(model):
         return []
     inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
@@ -61,9 +78,9 @@ def members_of(model: keras.Model) -> list[keras.Model]:
 
 
 def predict_folds(
-    accessibility: Sequence[Predict], bias: Sequence[Predict], codes: np.ndarray
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """What the three models of each of k folds predict, both parts of each main model going over the bases once.
+    accessibility: Sequence[Predict], bias: Sequence[Predict], codes: AnyArray
+) -> dict[str, tuple[AnyArray, AnyArray]]:
+    """Predict with the three models of each of k folds, both parts of each main model going over the bases once.
 
     Parameters
     ----------
@@ -74,11 +91,13 @@ def predict_folds(
 
     Returns
     -------
-    ``chrombpnet``, ``chrombpnet_nobias``, ``bias`` → logits ``(k, n, W)`` and log counts ``(k, n)``; of the first the sum
-    of both parts' logits and the logsumexp of their log counts, as the main model has it.
+    dict of str to tuple
+        ``chrombpnet``, ``chrombpnet_nobias``, ``bias`` → logits ``(k, n, W)`` and log counts ``(k, n)``; of the first the
+        sum of both parts' logits and the logsumexp of their log counts, as the main model has it.
     """
     parts = [
-        [np.stack(each) for each in zip(*(predict(codes) for predict in of), strict=True)] for of in (accessibility, bias)
+        [np.stack(head) for head in zip(*(predict(codes) for predict in folds), strict=True)]
+        for folds in (accessibility, bias)
     ]
     (open_logits, open_counts), (bias_logits, bias_counts) = parts
     return {

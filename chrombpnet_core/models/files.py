@@ -7,56 +7,59 @@ TensorFlow operation by name in its place, which Keras 2 loads without running c
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
-import numpy as np
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.errors import ModelFileError
-from chrombpnet_core.formats import require_file, written_whole
-from chrombpnet_core.models.architecture import ACCESSIBILITY_PREFIX, BIAS_PREFIX, Architecture, kind_of, preflatten_name
-from chrombpnet_core.models.ensemble import average_models, members_of
-from chrombpnet_core.models.keras2 import bpnet_config, ensemble_config, main_config
-from chrombpnet_core.models.names import FULL
-from chrombpnet_core.models.networks import accessibility_part, bias_part, bpnet, chrombpnet
+from chrombpnet_core.formats import require_file
+from chrombpnet_core.models.architecture import (
+    ACCESSIBILITY_NAME,
+    ACCESSIBILITY_PREFIX,
+    BIAS_PREFIX,
+    Architecture,
+    preflatten_name,
+)
+from chrombpnet_core.models.ensemble import average_models
+from chrombpnet_core.models.keras2 import bpnet_config, layer_difference
+from chrombpnet_core.models.networks import bpnet, chrombpnet
 
-__all__ = ["architecture_of", "load_model", "save_model"]
+__all__ = ["load_model"]
 
-Weights = dict[str, dict[str, np.ndarray]]
-
-_SIZES = ("filters", "kernel_size", "strides", "padding", "dilation_rate", "activation", "use_bias", "units", "cropping")
-"""What a layer's configuration must say for it to be BPNet's layer of that name."""
+Weights = dict[str, dict[str, AnyArray]]
+"""Kernel and bias by layer name."""
 
 
 @dataclass(frozen=True)
 class _Stored:
-    """What a file holds: its configuration, all layers' own, ``kernel`` and ``bias`` by layer name, the writer's version."""
+    """Content of a model file: its configuration, all layers' own, weights by layer name, the writer's version."""
 
     path: Path
-    config: dict
-    layers: list[dict]
+    config: dict[str, Any]
+    layers: list[dict[str, Any]]
     weights: Weights
     keras_version: str
 
     @property
     def nested(self) -> bool:
-        """Whether it is a model of models, as a main model is."""
+        """Tell whether it is a model of models, as a main model is."""
         return any("layers" in layer for layer in self.layers)
 
     def holds(self, prefix: str) -> bool:
-        """Whether a convolution of this part is there."""
+        """Tell whether a convolution of this part is there."""
         names = {*self.weights, *(layer.get("name", "") for layer in self.layers)}
         return any(re.fullmatch(rf"{prefix}bpnet_(1st_|\d+)conv", name) for name in names)
 
     def members(self) -> list[_Stored]:
-        """The models that an ensemble averages, each as if it were a file of its own; none in another file."""
+        """List the models that an ensemble averages, each as if it were a file of its own; none in another file."""
         found: list[_Stored] = []
         top = self.config.get("config", {})
         for inner in top.get("layers", []) if isinstance(top, dict) else []:
@@ -71,8 +74,18 @@ class _Stored:
         return found
 
 
-def load_model(path: str | os.PathLike) -> keras.Model:
+def load_model(path: str | os.PathLike[str]) -> keras.Model:
     """Load a bias, accessibility or main model or an ensemble, written by the reference, Keras 2 or :func:`save_model`.
+
+    Parameters
+    ----------
+    path
+        HDF5; code in it is never run.
+
+    Returns
+    -------
+    keras.Model
+        From one-hot ``(n, L, 4)`` to profile logits ``(n, W)`` and log counts ``(n, 1)``.
 
     Raises
     ------
@@ -120,7 +133,7 @@ def _text(attribute: str | bytes) -> str:
 
 
 def _weights(group: h5py.Group) -> Weights:
-    """Kernel and bias by layer name, wherever in the file the layer's group lies.
+    """Collect kernel and bias by layer name, wherever in the file the layer's group lies.
 
     Keras 2 numbers the second layer of a name in one process: ``bpnet_1conv/bpnet_1conv_1/kernel:0``.
     """
@@ -136,8 +149,8 @@ def _weights(group: h5py.Group) -> Weights:
     return weights
 
 
-def _layers_in(config: dict) -> list[dict]:
-    """All layer configurations with their class names, those of sub-models included."""
+def _layers_in(config: dict[str, Any]) -> list[dict[str, Any]]:
+    """List all layer configurations with their class names, those of sub-models included."""
     inner = config.get("config", {})
     found = []
     for layer in inner.get("layers", []) if isinstance(inner, dict) else inner:
@@ -154,10 +167,10 @@ def _missing(stored: _Stored, layer: str) -> ModelFileError:
 
 
 def _build(stored: _Stored, prefix: str) -> keras.Model:
-    """One part, with the file's weights."""
+    """Build one part, with the file's weights."""
     architecture = _infer(stored, prefix)
-    name = "model_wo_bias" if prefix else "model"
-    wrong = _difference(bpnet_config(architecture, prefix, name)["config"]["layers"], stored.layers)
+    name = ACCESSIBILITY_NAME if prefix else "model"
+    wrong = layer_difference(bpnet_config(architecture, prefix, name)["config"]["layers"], stored.layers)
     if wrong:
         layer, key, expected, found = wrong
         raise ModelFileError(f"{stored.path}: layer {layer} is not BPNet's", expected=f"{key} {expected}", found=f"{found}")
@@ -179,7 +192,7 @@ def _build(stored: _Stored, prefix: str) -> keras.Model:
 
 
 def _infer(stored: _Stored, prefix: str) -> Architecture:
-    """Size of one part: of its kernels, its highest dilated layer, the input and the crop of the profile."""
+    """Infer the size of one part: of its kernels, its highest dilated layer, the input and the crop of the profile."""
     if not stored.layers:
         raise ModelFileError(
             f"{stored.path}: the file holds weights only",
@@ -193,7 +206,7 @@ def _infer(stored: _Stored, prefix: str) -> Architecture:
     names = {*stored.weights, *(layer.get("name", "") for layer in stored.layers)}
     dilated = [int(match[1]) for name in names if (match := re.fullmatch(rf"{prefix}bpnet_(\d+)conv", name))]
     shapes = [
-        layer.get("batch_input_shape") or layer.get("batch_shape")
+        layer.get("batch_input_shape") or layer.get("batch_shape") or [None, None]
         for layer in stored.layers
         if layer["class_name"] == "InputLayer"
     ]
@@ -211,23 +224,8 @@ def _infer(stored: _Stored, prefix: str) -> Architecture:
     return Architecture(whole.filters, whole.layers, whole.input_length, whole.profile_length - crop)
 
 
-def _difference(expected: list[dict], found: list[dict]) -> tuple[str, str, object, object] | None:
-    """The first layer present in both whose configuration differs: name, what of it, expected, found."""
-    known = {layer.get("name"): layer for layer in found}
-    for layer in expected:
-        other = known.get(layer["name"], {})
-        for key in _SIZES:
-            if key in layer["config"] and key in other and layer["config"][key] != _plain(other[key]):
-                return layer["name"], key, layer["config"][key], other[key]
-    return None
-
-
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
-
-
 def _load_custom(stored: _Stored) -> keras.Model:
-    """A model of the user's own architecture, as Keras 3 saved it; stored code is refused, not run."""
+    """Load a model of the user's own architecture, as Keras 3 saved it; stored code is refused, not run."""
     nothing = f"{stored.path}: no layer bpnet_1st_conv or {ACCESSIBILITY_PREFIX}bpnet_1st_conv"
     remedy = "give a bias.h5, chrombpnet.h5 or chrombpnet_nobias.h5"
     if not stored.layers:
@@ -256,7 +254,7 @@ def _load_custom(stored: _Stored) -> keras.Model:
 
 
 def _is_code(config: object) -> bool:
-    """Whether a configuration names something outside Keras: a Lambda, a pickle, any importable thing."""
+    """Tell whether a configuration names something outside Keras: a Lambda, a pickle, any importable thing."""
     if isinstance(config, list):
         return any(map(_is_code, config))
     if not isinstance(config, dict):
@@ -267,101 +265,3 @@ def _is_code(config: object) -> bool:
         or module.split(".")[0] != "keras"
         or any(map(_is_code, config.values()))
     )
-
-
-def architecture_of(model: keras.Model, prefix: str) -> Architecture | None:
-    """Size of a BPNet as :func:`~chrombpnet_core.models.networks.bpnet` makes it, or None for another architecture.
-
-    One of the user's own that bears BPNet's layer names but not its sizes is another.
-    """
-    layers = {layer.name: layer for layer in model.layers}
-    first = layers.get(f"{prefix}bpnet_1st_conv")
-    if first is None:
-        return None
-    dilated = sum(bool(re.fullmatch(rf"{prefix}bpnet_\d+conv", name)) for name in layers)
-    size = Architecture(first.filters, dilated, int(model.input_shape[1]), int(model.output_shape[0][1]))
-    expected = bpnet_config(size, prefix, "")["config"]["layers"]
-    named = {layer["name"] for layer in expected if layer["class_name"] != "Add"}
-    other = {name for name, layer in layers.items() if not isinstance(layer, keras.layers.Add)}
-    if (
-        named != other
-        or len(layers) != len(expected)
-        or _difference(expected, [layer.get_config() for layer in model.layers])
-    ):
-        return None
-    return size
-
-
-def save_model(model: keras.Model, path: str | os.PathLike) -> None:
-    """Write a bias, accessibility or main model, or an ensemble of such, as Keras 2 would, atomically.
-
-    A model of the user's own architecture is written in Keras 3's own legacy HDF5, which Keras 3 alone reads.
-    """
-    described = _describe(model)
-    with written_whole(path) as partial:
-        if described is None:
-            model.save(partial)
-        else:
-            partial.write_bytes(_image(*described))
-
-
-def _describe(model: keras.Model) -> tuple[dict, dict[str, list]] | None:
-    """Keras 2's configuration of a model, and for each top-level layer its ``(name, array)`` weights."""
-    members = members_of(model)
-    if members:
-        described = [_describe(member) for member in members]
-        return None if None in described else _described_ensemble(described)  # type: ignore[arg-type]
-    if kind_of(model) == FULL:
-        parts = accessibility_part(model), bias_part(model)
-        sizes = architecture_of(parts[0], ACCESSIBILITY_PREFIX), architecture_of(parts[1], BIAS_PREFIX)
-        if None in sizes:
-            return None
-        config = main_config(*sizes)  # type: ignore[arg-type]
-        return config, {"model_wo_bias": _named(parts[0]), "model": _named(parts[1])}
-    for prefix in (ACCESSIBILITY_PREFIX, BIAS_PREFIX):
-        size = architecture_of(model, prefix)
-        if size:
-            config = bpnet_config(size, prefix, "model_wo_bias" if prefix else "model")
-            return config, {layer.name: _named(layer) for layer in model.layers}
-    return None
-
-
-def _described_ensemble(members: list[tuple[dict, dict[str, list]]]) -> tuple[dict, dict[str, list]]:
-    prefixes = [f"fold_{i}_" for i in range(len(members))]
-    config = ensemble_config({prefix: config for prefix, (config, _) in zip(prefixes, members, strict=True)})
-    names = [layer["name"] for layer in config["config"]["layers"] if layer["class_name"] == "Functional"]
-    return config, {
-        name: [(prefix + key, array) for layer in weights.values() for key, array in layer]
-        for name, prefix, (_, weights) in zip(names, prefixes, members, strict=True)
-    }
-
-
-def _named(part: keras.Model | keras.layers.Layer) -> list[tuple[str, np.ndarray]]:
-    sublayers = part.layers if isinstance(part, keras.Model) else [part]
-    return [
-        (f"{layer.name}/{kind}:0", array)
-        for layer in sublayers
-        for kind, array in zip(("kernel", "bias"), layer.get_weights(), strict=False)
-    ]
-
-
-def _image(config: dict, weights: dict[str, list]) -> bytes:
-    """The file's bytes, made in memory: HDF5 ends the process where it meets a full disk."""
-    names = [layer["name"] for layer in config["config"]["layers"]]
-    image = io.BytesIO()
-    with h5py.File(image, "w") as file:
-        group = file.create_group("model_weights")
-        for target in (file, group):
-            target.attrs["backend"] = "tensorflow"
-            target.attrs["keras_version"] = "2.15.0"
-        file.attrs["model_config"] = json.dumps(config)
-        group.attrs["layer_names"] = np.array(names, dtype="S")
-        for name in [*names, "top_level_model_weights"]:
-            named = weights.get(name, [])
-            layer = group.create_group(name)
-            layer.attrs["weight_names"] = (
-                np.array([key for key, _ in named], dtype="S") if named else np.empty(0, dtype="S1")
-            )
-            for key, array in named:
-                layer.create_dataset(key, data=np.asarray(array, dtype=np.float32))
-    return image.getvalue()

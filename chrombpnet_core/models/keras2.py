@@ -1,10 +1,11 @@
-"""What Keras 2 writes as ``model_config`` for BPNet, ChromBPNet and their ensembles: plain dictionaries, no Keras needed."""
+"""The ``model_config`` that Keras 2 writes for BPNet, ChromBPNet and their ensembles: plain dictionaries."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from chrombpnet_core.models.architecture import (
+    ACCESSIBILITY_NAME,
     ACCESSIBILITY_PREFIX,
     BIAS_PREFIX,
     DILATED_KERNEL,
@@ -16,17 +17,20 @@ from chrombpnet_core.models.architecture import (
     preflatten_name,
 )
 
-__all__ = ["bpnet_config", "ensemble_config", "main_config"]
+__all__ = ["bpnet_config", "ensemble_config", "layer_difference", "main_config"]
+
+_SIZES = ("filters", "kernel_size", "strides", "padding", "dilation_rate", "activation", "use_bias", "units", "cropping")
+"""What a layer's configuration must say for it to be BPNet's layer of that name."""
 
 
-def _layer(kind: str, name: str, inputs: list[str], **config: object) -> dict:
+def _layer(kind: str, name: str, inputs: list[str], **config: object) -> dict[str, Any]:
     nodes = [[[source, 0, 0, {}] for source in inputs]] if inputs else []
     base = {"name": name, "trainable": True, "dtype": "float32"}
     return {"class_name": kind, "config": base | config, "name": name, "inbound_nodes": nodes}
 
 
-def _trained(kind: str, name: str, source: str, **config: object) -> dict:
-    """A layer with kernel and bias, with the constants that Keras 2 wants spelled out."""
+def _trained(kind: str, name: str, source: str, **config: object) -> dict[str, Any]:
+    """Describe a layer with kernel and bias, with the constants that Keras 2 wants spelled out."""
     constants: dict[str, object] = {
         "activation": "linear",
         "use_bias": True,
@@ -46,7 +50,7 @@ def _trained(kind: str, name: str, source: str, **config: object) -> dict:
     return _layer(kind, name, [source], **(constants | config))
 
 
-def _conv(name: str, source: str, filters: int, width: int, dilation: int = 1, activation: str = "linear") -> dict:
+def _conv(name: str, source: str, filters: int, width: int, dilation: int = 1, activation: str = "linear") -> dict[str, Any]:
     return _trained(
         "Conv1D",
         name,
@@ -62,13 +66,13 @@ def _conv(name: str, source: str, filters: int, width: int, dilation: int = 1, a
     )
 
 
-def _input(length: int) -> dict:
+def _input(length: int) -> dict[str, Any]:
     layer = _layer("InputLayer", "sequence", [], batch_input_shape=[None, length, 4], sparse=False, ragged=False)
     del layer["config"]["trainable"]
     return layer
 
 
-def _functional(name: str, layers: list[dict], outputs: list[str]) -> dict:
+def _functional(name: str, layers: list[dict[str, Any]], outputs: list[str]) -> dict[str, Any]:
     return {
         "class_name": "Functional",
         "config": {
@@ -81,8 +85,8 @@ def _functional(name: str, layers: list[dict], outputs: list[str]) -> dict:
     }
 
 
-def bpnet_config(size: Architecture, prefix: str, name: str) -> dict:
-    """One part: a bias or an accessibility model, after its ``prefix``."""
+def bpnet_config(size: Architecture, prefix: str, name: str) -> dict[str, Any]:
+    """Describe a bias or an accessibility model, which its ``prefix`` tells."""
     conv, head = f"{prefix}bpnet", f"{prefix}bpnet_" if prefix else ""
     layers = [
         _input(size.input_length),
@@ -107,19 +111,19 @@ def bpnet_config(size: Architecture, prefix: str, name: str) -> dict:
     return _functional(name, layers, outputs)
 
 
-def main_config(accessibility: Architecture, bias: Architecture) -> dict:
+def main_config(accessibility: Architecture, bias: Architecture) -> dict[str, Any]:
     """A main model of these two parts."""
     nested = []
-    for size, prefix, name in ((accessibility, ACCESSIBILITY_PREFIX, "model_wo_bias"), (bias, BIAS_PREFIX, "model")):
+    for size, prefix, name in ((accessibility, ACCESSIBILITY_PREFIX, ACCESSIBILITY_NAME), (bias, BIAS_PREFIX, "model")):
         part = bpnet_config(size, prefix, name)
         for layer in (part, *part["config"]["layers"]):
             if "trainable" in layer["config"]:
                 layer["config"]["trainable"] = bool(prefix)
         nested.append(part | {"name": name, "inbound_nodes": [[["sequence", 0, 0, {}]]]})
     logits = _layer("Add", "logits_profile_predictions", [])
-    logits["inbound_nodes"] = [[["model_wo_bias", 1, 0, {}], ["model", 1, 0, {}]]]
+    logits["inbound_nodes"] = [[[ACCESSIBILITY_NAME, 1, 0, {}], ["model", 1, 0, {}]]]
     both = _layer("Concatenate", "concatenate", [], axis=-1)
-    both["inbound_nodes"] = [[["model_wo_bias", 1, 1, {}], ["model", 1, 1, {}]]]
+    both["inbound_nodes"] = [[[ACCESSIBILITY_NAME, 1, 1, {}], ["model", 1, 1, {}]]]
     counts = _layer("TFOpLambda", "logcount_predictions", [], function="math.reduce_logsumexp")
     counts["inbound_nodes"] = [["concatenate", 0, 0, {"axis": -1, "keepdims": True}]]
     return _functional(
@@ -129,8 +133,8 @@ def main_config(accessibility: Architecture, bias: Architecture) -> dict:
     )
 
 
-def ensemble_config(members: dict[str, dict]) -> dict:
-    """The mean of models, configuration by the prefix of their layers' names, which makes each unique.
+def ensemble_config(members: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Describe the mean of models, given their configurations by the prefix that makes their layers' names unique.
 
     Keras 2 refuses to load two layers of one name, however deep they lie.
     """
@@ -151,7 +155,7 @@ def ensemble_config(members: dict[str, dict]) -> dict:
 
 
 def _prefixed(value: Any, prefix: str) -> Any:
-    """A functional model's configuration in which every layer's name, and what refers to one, begins with ``prefix``."""
+    """Put ``prefix`` before every layer's name in a functional model's configuration, and before what refers to one."""
     if isinstance(value, dict):
         return {key: f"{prefix}{inner}" if key == "name" else _prefixed(inner, prefix) for key, inner in value.items()}
     if isinstance(value, list):
@@ -159,3 +163,18 @@ def _prefixed(value: Any, prefix: str) -> Any:
             return [prefix + value[0], *value[1:]]
         return [_prefixed(inner, prefix) for inner in value]
     return value
+
+
+def layer_difference(expected: list[dict[str, Any]], found: list[dict[str, Any]]) -> tuple[str, str, object, object] | None:
+    """Find the first layer present in both whose configuration differs: name, what of it, expected, found."""
+    known = {layer.get("name"): layer for layer in found}
+    for layer in expected:
+        other = known.get(layer["name"], {})
+        for key in _SIZES:
+            if key in layer["config"] and key in other and layer["config"][key] != _plain(other[key]):
+                return layer["name"], key, layer["config"][key], other[key]
+    return None
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value

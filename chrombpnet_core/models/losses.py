@@ -1,6 +1,8 @@
-"""TODO."""
+"""The profile head's loss."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -8,7 +10,7 @@ from keras import ops
 __all__ = ["multinomial_nll"]
 
 
-def _log_gamma(x):
+def _log_gamma(x: Any) -> Any:
     if keras.backend.backend() == "jax":
         from jax.scipy.special import gammaln
 
@@ -18,8 +20,8 @@ def _log_gamma(x):
     return tensorflow.math.lgamma(x)
 
 
-def multinomial_nll(counts, logits):
-    """Negative log-likelihood, coefficient included, of observed counts: one value an example.
+def multinomial_nll(counts: Any, logits: Any) -> Any:
+    """Compute the multinomial negative log-likelihood of observed profiles, coefficient included.
 
     −log P = −ln Γ(1 + Σₖ) + Σ ln Γ(1 + kᵢ) − Σ kᵢ · log softmax(logits)ᵢ
 
@@ -32,7 +34,8 @@ def multinomial_nll(counts, logits):
 
     Returns
     -------
-    ``(n,)``; as a Keras loss it is averaged over the batch.
+    tensor
+        ``(n,)``, one value an example; as a Keras loss it is averaged over the batch.
     """
     counts = ops.cast(counts, logits.dtype)
     log_likelihood = ops.sum(counts * ops.log_softmax(logits, axis=-1), axis=-1)

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Names of the three models: keys of dictionaries, stems of files, and words for people."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ BIAS, FULL, CORRECTED = "bias", "chrombpnet", "chrombpnet_nobias"
 
 
 MODEL_LABELS = {BIAS: "bias model", FULL: "full model", CORRECTED: "corrected model"}
-"""How people call the three models; keys of every dictionary by model."""
+"""Words for the three models."""

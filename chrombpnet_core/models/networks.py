@@ -18,6 +18,7 @@ from keras import layers
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import require_file
 from chrombpnet_core.models.architecture import (
+    ACCESSIBILITY_NAME,
     BIAS_PREFIX,
     DILATED_KERNEL,
     FIRST_KERNEL,
@@ -43,12 +44,23 @@ __all__ = [
 
 
 def body_dtype(precision: str) -> str:
-    """Keras' name of what a BPNet's body computes in; see :class:`chrombpnet_core.training.ComputeOptions`."""
+    """Name the type that a BPNet's body computes in.
+
+    Parameters
+    ----------
+    precision
+        As of :class:`~chrombpnet_core.training.ComputeOptions`.
+
+    Returns
+    -------
+    str
+        Keras' name of it.
+    """
     return "mixed_bfloat16" if precision == "bfloat16" else "float32"
 
 
 def bpnet(architecture: Architecture, prefix: str = BIAS_PREFIX, name: str = "model", dtype: str = "float32") -> keras.Model:
-    """A BPNet with freshly drawn weights.
+    """Build a BPNet with freshly drawn weights.
 
     Conv 21 valid ReLU; then per dilated layer i = 1…D a valid conv of width 3 and dilation 2^i with ReLU, added to its
     cropped input; profile head: conv 75 valid, one filter, cropped to the output length; count head: mean over
@@ -64,6 +76,11 @@ def bpnet(architecture: Architecture, prefix: str = BIAS_PREFIX, name: str = "mo
         The Keras model's name.
     dtype
         What the body computes in; weights and both heads are float32.
+
+    Returns
+    -------
+    keras.Model
+        From one-hot ``(n, L, 4)`` to profile logits ``(n, W)`` and log counts ``(n, 1)``.
     """
     architecture.check()
     conv = f"{prefix}bpnet"
@@ -88,6 +105,13 @@ def draw_weights(model: keras.Model, seed: int) -> None:
 
     Glorot uniform, from TensorFlow's stateless generator, whose seeds Keras draws from Python's layer by layer: so a
     model begins as one of the reference's does where it is the first that its process makes.
+
+    Parameters
+    ----------
+    model
+        A bias or an accessibility model.
+    seed
+        Of the run.
     """
     import tensorflow
 
@@ -103,7 +127,17 @@ def draw_weights(model: keras.Model, seed: int) -> None:
 
 
 def chrombpnet(accessibility: keras.Model, bias: keras.Model) -> keras.Model:
-    """The main model: profile logits add, log counts combine by logsumexp; the bias model is frozen.
+    """Build the main model: profile logits add, log counts combine by logsumexp; the bias model is frozen.
+
+    Parameters
+    ----------
+    accessibility, bias
+        Of one input and output length; they become layers of the main model.
+
+    Returns
+    -------
+    keras.Model
+        With the inputs and outputs of either.
 
     Raises
     ------
@@ -115,7 +149,7 @@ def chrombpnet(accessibility: keras.Model, bias: keras.Model) -> keras.Model:
             "the bias model's input and output length",
             expected="{} and {}".format(*lengths_of(accessibility)),
             found="{} and {}".format(*lengths_of(bias)),
-            remedy="give -il and -ol of the bias model",
+            remedy="give `input_length` and `output_length` of the bias model",
         )
     bias.trainable = False
     sequence = layers.Input((lengths_of(accessibility)[0], 4), name="sequence")
@@ -128,12 +162,34 @@ def chrombpnet(accessibility: keras.Model, bias: keras.Model) -> keras.Model:
 
 
 def accessibility_part(model: keras.Model) -> keras.Model:
-    """The accessibility model inside a main model."""
+    """Take the accessibility model out of a main model.
+
+    Parameters
+    ----------
+    model
+        Of one fold.
+
+    Returns
+    -------
+    keras.Model
+        It shares its weights with the main model.
+    """
     return _layer_of_main(model, 1)
 
 
 def bias_part(model: keras.Model) -> keras.Model:
-    """The bias model inside a main model."""
+    """Take the bias model out of a main model.
+
+    Parameters
+    ----------
+    model
+        Of one fold.
+
+    Returns
+    -------
+    keras.Model
+        It shares its weights with the main model.
+    """
     return _layer_of_main(model, 2)
 
 
@@ -148,17 +204,42 @@ def _layer_of_main(model: keras.Model, number: int) -> keras.Model:
 
 
 def shift_log_counts(model: keras.Model, delta: float) -> None:
-    """Add ``delta`` to every log count that a BPNet predicts (the bias of its count head), in place."""
+    """Add a number to every log count that a BPNet predicts, in place: to the bias of its count head.
+
+    Parameters
+    ----------
+    model
+        A bias or an accessibility model.
+    delta
+        The number.
+    """
     head = next(layer for layer in model.layers if layer.name.endswith("logcount_predictions"))
     kernel, bias = head.get_weights()
     head.set_weights([kernel, bias + np.float32(delta)])
 
 
-def build_from_file(path: str | os.PathLike, architecture: Architecture) -> keras.Model:
-    """An accessibility model built by the user's Python file (``-a FILE.py``).
+def build_from_file(path: str | os.PathLike[str], architecture: Architecture) -> keras.Model:
+    """Build an accessibility model by the user's Python file.
 
     The file defines ``build(filters, n_dil_layers, inputlen, outputlen)`` and returns a Keras model with two outputs:
     profile logits ``(n, outputlen)`` and log counts ``(n, 1)``. It is run: give only files you trust.
+
+    Parameters
+    ----------
+    path
+        The file.
+    architecture
+        The sizes that ``build`` is called with.
+
+    Returns
+    -------
+    keras.Model
+        From one-hot ``(n, L, 4)`` to profile logits ``(n, W)`` and log counts ``(n, 1)``.
+
+    Raises
+    ------
+    InputError
+        Where the file or the model that it builds cannot be used.
     """
     spec = importlib.util.spec_from_file_location("user_architecture", require_file(path, "architecture"))
     if spec is None or spec.loader is None:
@@ -180,4 +261,4 @@ def build_from_file(path: str | os.PathLike, architecture: Architecture) -> kera
         raise InputError(
             f"{path}: outputs of the model", expected=f"profile logits and log counts, shapes {wanted}", found=str(found)
         )
-    return keras.Model(model.inputs, model.outputs, name="model_wo_bias")
+    return keras.Model(model.inputs, model.outputs, name=ACCESSIBILITY_NAME)

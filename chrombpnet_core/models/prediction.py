@@ -204,7 +204,7 @@ def _compiled(model: keras.Model) -> Callable[[AnyArray], Any]:
 
         table = tf.constant(one_hot(np.arange(5)))
 
-        @tf.function(reduce_retracing=False)
+        @tf.function(reduce_retracing=False)  # type: ignore[untyped-decorator]  # TensorFlow brings no types
         def run(codes: Any) -> Any:
             return model(tf.gather(table, tf.cast(codes, tf.int32)), training=False)
 

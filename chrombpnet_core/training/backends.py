@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.training.compute_options import ComputeOptions
 from chrombpnet_core.training.step import TrainingStep, _enough, _one_hot
 
@@ -59,7 +60,7 @@ class _TensorFlow(TrainingStep):
         self._sum = tf.function(lambda one, other: [a + b for a, b in zip(one, other, strict=True)])
         self._tf = tf
 
-    def _gradients(self, device: int, share: np.float32, codes: np.ndarray, counts: np.ndarray) -> list[Any]:
+    def _gradients(self, device: int, share: np.float32, codes: AnyArray, counts: AnyArray) -> list[Any]:
         with self._tf.device(self._devices[device]):
             return self._weighted(share, self._tf.constant(codes), self._tf.constant(counts))
 
@@ -109,20 +110,20 @@ class _Jax(TrainingStep):
         borders = [examples * at // number for at in range(number + 1)]
         return [slice(first, last) for first, last in pairwise(borders)]
 
-    def _put(self, *arrays: np.ndarray) -> list[Any]:
+    def _put(self, *arrays: AnyArray) -> list[Any]:
         where = self._everywhere if len(arrays[0]) % self.compute.gpus else self._split
         return [self._jax.device_put(array, where) for array in arrays]
 
-    def _step(self, codes: np.ndarray, counts: np.ndarray) -> Any:
+    def _step(self, codes: AnyArray, counts: AnyArray) -> Any:
         losses, self._trained, self._memory = self._compiled_step(
             self._trained, self._rest, self._memory, *self._put(codes, counts)
         )
         return losses
 
-    def _evaluate(self, codes: np.ndarray, counts: np.ndarray) -> Any:
+    def _evaluate(self, codes: AnyArray, counts: AnyArray) -> Any:
         return self._compiled_losses(self._trained, self._rest, *self._put(codes, counts))
 
-    def _gradients(self, device: int, share: np.float32, codes: np.ndarray, counts: np.ndarray) -> list[Any]:
+    def _gradients(self, device: int, share: np.float32, codes: AnyArray, counts: AnyArray) -> list[Any]:
         return self._compiled_weighted(self._trained, self._rest, share, *self._put(codes, counts))
 
     def _apply(self, gradients: list[Any]) -> None:

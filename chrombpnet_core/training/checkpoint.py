@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.formats import written_whole
 
 __all__ = ["Checkpoint"]
@@ -24,16 +25,16 @@ class Checkpoint:
         Called after each save, for instance to copy the file to an object store.
     """
 
-    def __init__(self, path: str | os.PathLike, saved: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, path: str | os.PathLike[str], saved: Callable[[], None] = lambda: None) -> None:
         self.path, self._saved = Path(path), saved
 
-    def save(self, state: dict[str, np.ndarray]) -> None:
+    def save(self, state: dict[str, AnyArray]) -> None:
         """Replace the file; where that fails, the one before stays."""
         with written_whole(self.path) as partial:
             np.savez(partial, **state)
         self._saved()
 
-    def load(self) -> dict[str, np.ndarray] | None:
+    def load(self) -> dict[str, AnyArray] | None:
         """What was saved last, or None."""
         if not self.path.exists():
             return None

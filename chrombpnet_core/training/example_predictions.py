@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.models import Predictor
 from chrombpnet_core.progress import bar
 from chrombpnet_core.training_data import ExamplePlan, ShardSet, read_batches
@@ -19,10 +20,10 @@ __all__ = ["ExamplePredictions", "log_count_correction", "predict_examples"]
 class ExamplePredictions:
     """One batch: ids ``(n,)``, observed counts ``(n, W)``, predicted logits ``(n, W)`` and log counts ``(n,)``."""
 
-    ids: np.ndarray
-    observed: np.ndarray
-    logits: np.ndarray
-    log_counts: np.ndarray
+    ids: AnyArray
+    observed: AnyArray
+    logits: AnyArray
+    log_counts: AnyArray
 
 
 def predict_examples(

@@ -13,6 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.devices import Device, with_less_memory
 from chrombpnet_core.errors import InputError, Stopped
 from chrombpnet_core.progress import bar
@@ -247,7 +248,7 @@ class _Run:
             " (best)" if better else "",
         )
 
-    def _best(self) -> dict[str, np.ndarray]:
+    def _best(self) -> dict[str, AnyArray]:
         return {
             f"best/{name.removeprefix('model/')}": value
             for name, value in self.engine.state().items()
@@ -256,7 +257,7 @@ class _Run:
 
     def _train(self, plan: ExamplePlan, epoch: int) -> None:
         options, first, saved = self.options, self.step, time.monotonic()
-        waiting: tuple[int, np.ndarray, object] | None = None  # losses are looked at while the next step is computed
+        waiting: tuple[int, AnyArray, object] | None = None  # losses are looked at while the next step is computed
         with bar(
             f"epoch {epoch + 1}/{options.epochs}", len(plan), "examples", initial=min(first * options.batch_size, len(plan))
         ) as progress:
@@ -278,7 +279,7 @@ class _Run:
                     raise Stopped(f"stopped in epoch {epoch + 1} after step {step + 1}; a checkpoint was written")
             self._record(epoch, waiting)
 
-    def _record(self, epoch: int, done: tuple[int, np.ndarray, object] | None) -> None:
+    def _record(self, epoch: int, done: tuple[int, AnyArray, object] | None) -> None:
         """Enter step, region ids and losses of a step into the history."""
         if done is None:
             return

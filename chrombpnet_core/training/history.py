@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.training.step import LOSSES
 
 __all__ = ["History"]
@@ -25,11 +26,11 @@ class History:
     _numbers: array = field(default_factory=lambda: array("d"))
 
     @property
-    def batches(self) -> np.ndarray:
+    def batches(self) -> AnyArray:
         """Epoch, step, examples and the three losses of every step, float64 ``(steps, 6)``."""
         return np.array(self._numbers, dtype=np.float64).reshape(-1, len(_COLUMNS))
 
-    def add(self, epoch: int, step: int, examples: int, losses: np.ndarray) -> None:
+    def add(self, epoch: int, step: int, examples: int, losses: AnyArray) -> None:
         """Append a step."""
         self._numbers.extend([epoch, step, examples, *map(float, losses)])
 
@@ -60,7 +61,7 @@ class History:
         write_scalars(path, [{name: value for name, value in row.items() if name != "epoch"} for row in self.epochs])
 
 
-def _means(rows: np.ndarray) -> dict[str, float]:
+def _means(rows: AnyArray) -> dict[str, float]:
     """Losses averaged over examples: rows are ``[examples, *losses]``."""
     means = np.average(rows[:, 1:], axis=0, weights=rows[:, 0])
     return dict(zip(LOSSES, map(float, means), strict=True))

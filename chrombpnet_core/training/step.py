@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.models import multinomial_nll
 from chrombpnet_core.training.compute_options import ComputeOptions
@@ -65,7 +66,7 @@ class TrainingStep:
         self._apply(total[1:])
         return total[0]
 
-    def evaluate(self, batch: ExampleBatch) -> np.ndarray:
+    def evaluate(self, batch: ExampleBatch) -> AnyArray:
         """Losses of a batch, float32 ``(3,)``, without a step."""
         parts = self._parts(len(batch.ids))
         return np.sum(
@@ -108,7 +109,7 @@ class TrainingStep:
             batch_size,
         )
 
-    def state(self) -> dict[str, np.ndarray]:
+    def state(self) -> dict[str, AnyArray]:
         """All variables, ``model/i`` and ``optimizer/i``."""
         self._keep()
         return {
@@ -117,7 +118,7 @@ class TrainingStep:
             for i, variable in enumerate(variables)
         }
 
-    def restore(self, state: dict[str, np.ndarray]) -> None:
+    def restore(self, state: dict[str, AnyArray]) -> None:
         """Take up what :meth:`state` gave; other entries are left alone."""
         for kind, variables in self._variables():
             for i, variable in enumerate(variables):
@@ -136,9 +137,9 @@ class TrainingStep:
         return ops.stack([profile + self.weight * error, profile, error])
 
     # What a backend brings: one fused step, gradients of a part times its share behind its losses, their sum, the update.
-    _step: Callable[[np.ndarray, np.ndarray], Any]
-    _evaluate: Callable[[np.ndarray, np.ndarray], Any]
-    _gradients: Callable[[int, np.float32, np.ndarray, np.ndarray], list[Any]]
+    _step: Callable[[AnyArray, AnyArray], Any]
+    _evaluate: Callable[[AnyArray, AnyArray], Any]
+    _gradients: Callable[[int, np.float32, AnyArray, AnyArray], list[Any]]
     _sum: Callable[[list[Any], list[Any]], list[Any]]
     _apply: Callable[[list[Any]], None]
 

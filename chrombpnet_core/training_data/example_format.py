@@ -23,9 +23,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.genome import OTHER_BASE
 
 __all__ = ["HEADER", "VERSION", "ShardLayout", "decode_records", "encode_records"]
@@ -74,8 +76,8 @@ class ShardLayout:
         return self.output_length + 2 * self.jitter
 
 
-def _expansions(width: int) -> np.ndarray:
-    """What a byte of digits of ``width`` bits holds, ``(256,)``: the digits are the bytes of each entry."""
+def _expansions(width: int) -> AnyArray:
+    """Tabulate what a byte of digits of ``width`` bits holds, ``(256,)``: the digits are the bytes of each entry."""
     per_byte = 8 // width
     digits = np.arange(256)[:, None] >> width * np.arange(per_byte) & (1 << width) - 1
     return digits.astype(np.uint8).view(f"u{per_byte}")[:, 0]
@@ -84,8 +86,8 @@ def _expansions(width: int) -> np.ndarray:
 _EXPANSIONS = {width: _expansions(width) for width in _WIDTHS}
 
 
-def _packed(digits: np.ndarray, width: int) -> np.ndarray:
-    """Digits below ``2**width``, uint8 ``(n, m)``, as bytes ``(n, ceil(m * width / 8))``."""
+def _packed(digits: AnyArray, width: int) -> AnyArray:
+    """Pack digits below ``2**width``, uint8 ``(n, m)``, into bytes ``(n, ceil(m * width / 8))``."""
     per_byte = 8 // width
     if digits.shape[1] % per_byte:
         digits = np.pad(digits, ((0, 0), (0, -digits.shape[1] % per_byte)))
@@ -95,19 +97,23 @@ def _packed(digits: np.ndarray, width: int) -> np.ndarray:
     return packed
 
 
-def _unpacked(packed: np.ndarray, width: int, count: int) -> np.ndarray:
-    """Inverse of :func:`_packed`: uint8 ``(n, count)``."""
+def _unpacked(packed: AnyArray, width: int, count: int) -> AnyArray:
+    """Undo :func:`_packed`: uint8 ``(n, count)``."""
     return _EXPANSIONS[width][packed].view(np.uint8)[:, :count]
 
 
-def _bytes_for(count: int | np.ndarray, width: int | np.ndarray) -> int | np.ndarray:
+_Number = TypeVar("_Number", int, AnyArray)
+
+
+def _bytes_for(count: int, width: _Number) -> _Number:
+    """Count the bytes that ``count`` digits of ``width`` bits take."""
     return (count * width + 7) // 8
 
 
 def encode_records(
-    ids: np.ndarray, kinds: np.ndarray, chroms: np.ndarray, centres: np.ndarray, codes: np.ndarray, counts: np.ndarray
+    ids: AnyArray, kinds: AnyArray, chroms: AnyArray, centres: AnyArray, codes: AnyArray, counts: AnyArray
 ) -> list[bytes]:
-    """Records of ``n`` regions.
+    """Encode ``n`` regions as records.
 
     Parameters
     ----------
@@ -120,7 +126,8 @@ def encode_records(
 
     Returns
     -------
-    Bytes of each record.
+    list of bytes
+        Each record.
     """
     header = np.zeros(len(ids), dtype=HEADER)
     header["version"], header["bases"], header["positions"] = VERSION, codes.shape[1], counts.shape[1]
@@ -153,22 +160,22 @@ def encode_records(
     ]
 
 
-def _small(counts: np.ndarray) -> np.ndarray:
-    """Counts as uint8; 255 for what is not exactly a whole number from 0 to 254, -0.0 included."""
+def _small(counts: AnyArray) -> AnyArray:
+    """Make counts uint8; 255 for what is not exactly a whole number from 0 to 254, -0.0 included."""
     with np.errstate(invalid="ignore"):  # what does not fit becomes any number, which the comparison finds out
         small = counts.astype(np.uint8)
     small[small.astype(np.float32).view(np.uint32) != np.ascontiguousarray(counts).view(np.uint32)] = _ESCAPE
     return small
 
 
-def _widths(small: np.ndarray) -> np.ndarray:
-    """Bits a digit that make each record smallest, ``(n,)``; 0 where all counts are 0."""
+def _widths(small: AnyArray) -> AnyArray:
+    """Choose the bits a digit that make each record smallest, ``(n,)``; 0 where all counts are 0."""
     sizes = [_bytes_for(small.shape[1], width) + np.count_nonzero(small >= (1 << width) - 1, axis=1) for width in _WIDTHS]
     return np.where(small.any(axis=1), np.array(_WIDTHS, np.uint8)[np.argmin(sizes, axis=0)], np.uint8(0))
 
 
-def _digits(small: np.ndarray, widths: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Bytes of the digits, and of the counts that do not fit in one, of each record."""
+def _digits(small: AnyArray, widths: AnyArray) -> tuple[list[AnyArray], list[AnyArray]]:
+    """Make the bytes of each record's digits, and of the counts that do not fit in one."""
     digits, large = [np.empty(0, np.uint8)] * len(small), [np.empty(0, np.uint8)] * len(small)
     for width in _WIDTHS:
         rows = np.flatnonzero(widths == width)
@@ -182,8 +189,20 @@ def _digits(small: np.ndarray, widths: np.ndarray) -> tuple[list[np.ndarray], li
     return digits, large
 
 
-def decode_records(records: Sequence[bytes], layout: ShardLayout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Headers (:data:`HEADER`) ``(n,)``, base codes uint8 ``(n, bases)``, counts float32 ``(n, positions)`` of records.
+def decode_records(records: Sequence[bytes], layout: ShardLayout) -> tuple[AnyArray, AnyArray, AnyArray]:
+    """Decode records.
+
+    Parameters
+    ----------
+    records
+        As :func:`encode_records` makes them.
+    layout
+        Widths that they must have.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Headers (:data:`HEADER`) ``(n,)``, base codes uint8 ``(n, bases)`` and counts float32 ``(n, positions)``.
 
     Raises
     ------
@@ -217,8 +236,8 @@ def decode_records(records: Sequence[bytes], layout: ShardLayout) -> tuple[np.nd
     return header, codes, counts
 
 
-def _expand(data: np.ndarray, header: np.ndarray, at_digits: np.ndarray, at_large: np.ndarray, positions: int) -> np.ndarray:
-    """Counts as uint8 ``(n, positions)``, 255 for those among the values."""
+def _expand(data: AnyArray, header: AnyArray, at_digits: AnyArray, at_large: AnyArray, positions: int) -> AnyArray:
+    """Expand counts to uint8 ``(n, positions)``, 255 for those among the values."""
     small = np.zeros((len(header), positions), dtype=np.uint8)
     for width in _WIDTHS:
         rows = np.flatnonzero(header["width"] == width)
@@ -229,7 +248,7 @@ def _expand(data: np.ndarray, header: np.ndarray, at_digits: np.ndarray, at_larg
     return small
 
 
-def _check(header: np.ndarray, layout: ShardLayout, wanted: np.ndarray, sizes: np.ndarray) -> None:
+def _check(header: AnyArray, layout: ShardLayout, wanted: AnyArray, sizes: AnyArray) -> None:
     """Raise :class:`ValueError` for the first record whose header does not describe it."""
     if (header["version"] != VERSION).any():
         raise ValueError(f"a record of version {header['version'][header['version'] != VERSION][0]}, not {VERSION}")
@@ -239,12 +258,14 @@ def _check(header: np.ndarray, layout: ShardLayout, wanted: np.ndarray, sizes: n
         raise ValueError("a record whose header does not describe it")
 
 
-def _rows(data: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:
-    """``width`` bytes from each start, ``(n, width)``."""
-    return np.lib.stride_tricks.sliding_window_view(data, width)[starts]
+def _rows(data: AnyArray, starts: AnyArray, width: int) -> AnyArray:
+    """Take ``width`` bytes from each start, ``(n, width)``."""
+    rows: AnyArray = np.lib.stride_tricks.sliding_window_view(data, width)[starts]
+    return rows
 
 
-def _ragged(data: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """``lengths`` bytes from each start, one after the other."""
+def _ragged(data: AnyArray, starts: AnyArray, lengths: AnyArray) -> AnyArray:
+    """Take ``lengths`` bytes from each start, one after the other."""
     behind = np.cumsum(lengths)
-    return data[np.repeat(starts - behind + lengths, lengths) + np.arange(behind[-1])]
+    taken: AnyArray = data[np.repeat(starts - behind + lengths, lengths) + np.arange(behind[-1])]
+    return taken

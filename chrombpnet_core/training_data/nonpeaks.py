@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import logging
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import (
     OTHER_BASE,
@@ -59,8 +61,9 @@ def gc_bins(genome: Genome, sizes: dict[str, int], width: int = 2114, stride: in
 
     Returns
     -------
-    Table of ``chrom, start, end, gc`` in the order of ``sizes``; ``gc`` is the fraction rounded to two decimals, NaN in
-    bins of which more than half are letters other than A, C, G, T.
+    pandas.DataFrame
+        ``chrom, start, end, gc`` in the order of ``sizes``; ``gc`` is the fraction rounded to two decimals, NaN in bins of
+        which more than half are letters other than A, C, G, T.
     """
     long_enough = [chrom for chrom, size in sizes.items() if size >= width]
     if not long_enough:
@@ -82,7 +85,7 @@ def gc_bins(genome: Genome, sizes: dict[str, int], width: int = 2114, stride: in
 
 
 def peak_gc(peaks: pd.DataFrame, genome: Genome, sizes: dict[str, int], width: int = 2114) -> pd.DataFrame:
-    """GC of every peak over ``width`` bp at its summit; peaks whose window leaves the chromosome are left out.
+    """Measure the GC of every peak over ``width`` bp at its summit; peaks whose window leaves the chromosome are left out.
 
     Parameters
     ----------
@@ -93,7 +96,8 @@ def peak_gc(peaks: pd.DataFrame, genome: Genome, sizes: dict[str, int], width: i
 
     Returns
     -------
-    Table of ``chrom, start, end, gc`` of the windows, one row per peak kept, in their order.
+    pandas.DataFrame
+        ``chrom, start, end, gc`` of the windows, one row per peak kept, in their order.
 
     Raises
     ------
@@ -120,22 +124,22 @@ def peak_gc(peaks: pd.DataFrame, genome: Genome, sizes: dict[str, int], width: i
     gc = np.empty(len(starts))
     rows_of = pd.Series(starts).groupby(chroms).indices
     for chrom in track(rows_of, "measuring GC of peaks", unit="chromosomes"):
-        gc[rows_of[chrom]], _ = _window_gc(genome, chrom, starts[rows_of[chrom]], width)
+        gc[rows_of[chrom]], _ = _window_gc(genome, str(chrom), starts[rows_of[chrom]], width)
     return _gc_table(chroms, starts, width, gc)
 
 
-def _gc_table(chroms: np.ndarray, starts: np.ndarray, width: int, gc: np.ndarray) -> pd.DataFrame:
+def _gc_table(chroms: AnyArray, starts: AnyArray, width: int, gc: AnyArray) -> pd.DataFrame:
     return pd.DataFrame({"chrom": chroms, "start": starts, "end": starts + width, "gc": gc})
 
 
 @cache
-def _fractions(width: int) -> np.ndarray:
-    """The fraction, to two decimals as Python rounds, of 0 to ``width`` bases: float64 ``(width + 1,)``."""
+def _fractions(width: int) -> AnyArray:
+    """Tabulate the fraction, to two decimals as Python rounds, of 0 to ``width`` bases: float64 ``(width + 1,)``."""
     return np.array([round(count / width, 2) for count in range(width + 1)])
 
 
-def _window_gc(genome: Genome, chrom: str, starts: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """GC fraction to two decimals, and unknown letters, of windows ``[start, start + width)`` inside a chromosome.
+def _window_gc(genome: Genome, chrom: str, starts: AnyArray, width: int) -> tuple[AnyArray, AnyArray]:
+    """Measure GC fraction to two decimals, and count unknown letters, of windows ``[start, start + width)``.
 
     Bases are read and summed block by block: a whole human chromosome and its sums take more than 1 GB.
     """
@@ -151,17 +155,18 @@ def _window_gc(genome: Genome, chrom: str, starts: np.ndarray, width: int) -> tu
     return gc, unknown
 
 
-def _window_sums(chosen: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:
-    """How many bases of each window are chosen, of bool ``(bases,)``: int32 ``(n,)``."""
+def _window_sums(chosen: AnyArray, starts: AnyArray, width: int) -> AnyArray:
+    """Count the chosen bases of each window, of bool ``(bases,)``: int32 ``(n,)``."""
     summed = np.zeros(len(chosen) + 1, dtype=np.int32)
     np.cumsum(chosen, dtype=np.int32, out=summed[1:])
-    return summed[starts + width] - summed[starts]
+    sums: AnyArray = summed[starts + width] - summed[starts]
+    return sums
 
 
 def candidate_bins(
     bins: pd.DataFrame, peaks: pd.DataFrame, blacklist: pd.DataFrame | None = None, width: int = 2114
 ) -> pd.DataFrame:
-    """Bins that share no base with peaks or blacklist, both widened by ``width // 2`` on each side.
+    """Choose bins that share no base with peaks or blacklist, both widened by ``width // 2`` on each side.
 
     Parameters
     ----------
@@ -173,6 +178,11 @@ def candidate_bins(
         Table of ``chrom, start, end``, if any.
     width
         Input length in bp.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of ``bins``.
 
     Raises
     ------
@@ -199,10 +209,10 @@ def sample_nonpeaks(
     ratio_test: int = 1,
     seed: int = 1234,
     max_distance: float = _FARTHEST,
-) -> tuple[pd.DataFrame, dict[str, dict[str, object]]]:
-    """Draw nonpeaks of the GC of the peaks, within each part of a fold, each candidate once at most.
+) -> tuple[pd.DataFrame, dict[str, dict[str, Any]]]:
+    """Draw GC-matched nonpeaks within each part of a fold, each candidate once at most.
 
-    What can be found is computed, and told, before any is drawn.
+    How many can be found is computed and logged before any is drawn.
 
     Parameters
     ----------
@@ -221,9 +231,10 @@ def sample_nonpeaks(
 
     Returns
     -------
-    Region table in the order of ``free``, whose summit is the middle, and for each part ``wanted``, ``candidates``,
-    ``found``, ``missing``, ``same_gc`` (found in the peak's own bin), ``farthest`` (the largest distance in GC) and
-    ``by_distance`` (found 0, 0.01, 0.02, … away, up to ``max_distance``).
+    tuple
+        Region table in the order of ``free``, whose summit is the middle; and for each part ``wanted``, ``candidates``,
+        ``found``, ``missing``, ``same_gc`` (found in the peak's own bin), ``farthest`` (the largest distance in GC) and
+        ``by_distance`` (found 0, 0.01, 0.02, … away, up to ``max_distance``).
 
     Raises
     ------
@@ -248,7 +259,7 @@ def sample_nonpeaks(
     return regions_at(table["chrom"].to_numpy(), table["start"].to_numpy(), width), stats
 
 
-def gc_histogram(gc: pd.Series) -> np.ndarray:
+def gc_histogram(gc: pd.Series) -> AnyArray:
     """Count regions by GC content.
 
     Parameters
@@ -264,17 +275,17 @@ def gc_histogram(gc: pd.Series) -> np.ndarray:
     return np.bincount(_bin_of(gc), minlength=_BINS)
 
 
-def _bin_of(gc: pd.Series) -> np.ndarray:
-    return np.rint(gc.to_numpy() * 100).astype(np.int64)
+def _bin_of(gc: pd.Series) -> AnyArray:
+    return np.asarray(np.rint(gc.to_numpy() * 100), dtype=np.int64)
 
 
 def _allot(
-    wanted: np.ndarray,
-    available: np.ndarray,
+    wanted: AnyArray,
+    available: AnyArray,
     most: int,
     rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-    """How many candidates each GC bin gives: all that the same GC can, then all that 0.01 away can, and so on.
+) -> tuple[AnyArray, AnyArray]:
+    """Allot candidates of each GC bin to nonpeaks: all that the same GC can, then all that 0.01 away can, and so on.
 
     Parameters
     ----------
@@ -287,7 +298,8 @@ def _allot(
 
     Returns
     -------
-    Candidates taken from each bin, ``(101,)``, and nonpeaks found at each distance, ``(most + 1,)``.
+    tuple of numpy.ndarray
+        Candidates taken from each bin, ``(101,)``, and nonpeaks found at each distance, ``(most + 1,)``.
     """
     unmet, left = wanted.tolist(), np.pad(available, most).tolist()  # beyond 0 and 1 there is nothing
     by_distance = np.zeros(most + 1, dtype=np.int64)
@@ -303,15 +315,15 @@ def _allot(
     return available - np.array(left[most : most + _BINS], dtype=np.int64), by_distance
 
 
-def _draw(taken: np.ndarray, bins: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Indices of candidates drawn without replacement, ``taken`` of each bin, where ``bins`` are theirs."""
+def _draw(taken: AnyArray, bins: AnyArray, rng: np.random.Generator) -> AnyArray:
+    """Draw indices of candidates without replacement, ``taken`` of each bin, where ``bins`` are theirs."""
     order = rng.permutation(len(bins))
     order = order[np.argsort(bins[order], kind="stable")]
     firsts = np.searchsorted(bins[order], np.arange(_BINS))
     return np.concatenate([order[first : first + count] for first, count in zip(firsts, taken, strict=True)])
 
 
-def _numbers(wanted: int, candidates: int, by_distance: np.ndarray) -> dict[str, object]:
+def _numbers(wanted: int, candidates: int, by_distance: AnyArray) -> dict[str, Any]:
     found, used = int(by_distance.sum()), np.flatnonzero(by_distance)
     return {
         "wanted": wanted,
@@ -324,8 +336,8 @@ def _numbers(wanted: int, candidates: int, by_distance: np.ndarray) -> dict[str,
     }
 
 
-def _report(stats: dict[str, dict[str, object]], most: int) -> None:
-    """Tell what can be found, and warn of what cannot; an :class:`InputError` where that is nothing."""
+def _report(stats: dict[str, dict[str, Any]], most: int) -> None:
+    """Log what can be found, and warn of what cannot; an :class:`InputError` where that is nothing."""
     for part, numbers in stats.items():
         log.info(
             "nonpeaks, %s: %s wanted, %s candidates; %s",
@@ -353,7 +365,7 @@ def _report(stats: dict[str, dict[str, object]], most: int) -> None:
     if short:
         log.warning(
             "nonpeaks are missing: %s. All candidates within ±%.2f of their GC are taken; fewer peaks, a lower "
-            "ratio (-npr) or a smaller stride (-st) leave fewer missing",
+            "`ratio` or a smaller `stride` leave fewer missing",
             ", ".join(short),
             most / 100,
         )
@@ -365,15 +377,15 @@ def _report(stats: dict[str, dict[str, object]], most: int) -> None:
     ]
     if many:
         log.warning(
-            "nonpeaks that differ by more than %.2f in GC from their peaks are many: %s. A lower ratio (-npr) or a "
-            "smaller stride (-st) leaves fewer",
+            "nonpeaks that differ by more than %.2f in GC from their peaks are many: %s. A lower `ratio` or a "
+            "smaller `stride` leaves fewer",
             CLOSE_GC,
             ", ".join(many),
         )
 
 
-def _closeness(numbers: dict[str, object]) -> str:
-    """How near in GC nonpeaks can be found, in words."""
+def _closeness(numbers: dict[str, Any]) -> str:
+    """Say how near in GC nonpeaks can be found."""
     met = np.cumsum(numbers["by_distance"]).tolist()
     most = len(met) - 1
     near = [f"{met[at]:,} within ±{at / 100:.2f}" for at in dict.fromkeys(min(at, most) for at in (1, 2, 5, most)) if at]

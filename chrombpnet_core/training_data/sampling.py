@@ -1,4 +1,4 @@
-"""Which examples a step of an epoch sees: everything follows from (seed, epoch), so any step can be entered again.
+"""The examples that a step of an epoch sees: everything follows from (seed, epoch), so any step can be entered again.
 
 Each epoch crops peaks at a fresh jitter (one offset for sequence and profile), draws fresh nonpeaks without jitter,
 reverse-complements half of the examples and shuffles all of them. Validation is centred and not augmented.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.concurrency import prefetch
 from chrombpnet_core.genome import one_hot, reverse_complement
 from chrombpnet_core.training_data.random_streams import epoch_stream
@@ -36,19 +37,19 @@ class ExamplePlan:
         Whether each is reverse-complemented, bool ``(n,)``.
     """
 
-    ids: np.ndarray
-    offsets: np.ndarray
-    flipped: np.ndarray
+    ids: AnyArray
+    offsets: AnyArray
+    flipped: AnyArray
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def steps(self, batch_size: int) -> int:
-        """Batches of the epoch, a smaller last one included."""
+        """Count the batches, a smaller last one included."""
         return -(-len(self) // batch_size)
 
     def slice(self, step: int, batch_size: int) -> ExamplePlan:
-        """The examples of one batch."""
+        """Take the examples of one step."""
         at = slice(step * batch_size, (step + 1) * batch_size)
         return ExamplePlan(self.ids[at], self.offsets[at], self.flipped[at])
 
@@ -57,25 +58,26 @@ class ExamplePlan:
 class ExampleBatch:
     """Examples: base codes uint8 ``(n, L)``, profile counts float32 ``(n, W)``, region ids ``(n,)``."""
 
-    codes: np.ndarray
-    profiles: np.ndarray
-    ids: np.ndarray
+    codes: AnyArray
+    profiles: AnyArray
+    ids: AnyArray
 
     @property
-    def sequences(self) -> np.ndarray:
+    def sequences(self) -> AnyArray:
         """One-hot float32 ``(n, L, 4)``."""
         return one_hot(self.codes)
 
     @property
-    def log_counts(self) -> np.ndarray:
+    def log_counts(self) -> AnyArray:
         """ln(1 + total of the profile), float32 ``(n, 1)``."""
-        return np.log1p(self.profiles.sum(axis=1, keepdims=True, dtype=np.float64)).astype(np.float32)
+        totals = self.profiles.sum(axis=1, keepdims=True, dtype=np.float64)
+        return np.asarray(np.log1p(totals), dtype=np.float32)
 
 
 def training_plan(
-    peaks: np.ndarray, nonpeaks: np.ndarray, draw: int, jitter: int, record_jitter: int, seed: int, epoch: int
+    peaks: AnyArray, nonpeaks: AnyArray, draw: int, jitter: int, record_jitter: int, seed: int, epoch: int
 ) -> ExamplePlan:
-    """The augmented, shuffled examples of one training epoch.
+    """Plan one training epoch: augmented, shuffled examples.
 
     Parameters
     ----------
@@ -87,6 +89,11 @@ def training_plan(
         Largest shift of a peak in bp; at most ``record_jitter``, the margin that the records hold.
     seed, epoch
         What the plan follows from.
+
+    Returns
+    -------
+    ExamplePlan
+        Peaks with jitter and the drawn nonpeaks without, half of them reverse-complemented, in random order.
     """
     rng = epoch_stream(seed, epoch)
     drawn = rng.choice(nonpeaks, draw, replace=False) if draw < len(nonpeaks) else nonpeaks
@@ -99,14 +106,40 @@ def training_plan(
     return ExamplePlan(ids[order], offsets[order], flipped[order])
 
 
-def centred_plan(ids: np.ndarray, record_jitter: int) -> ExamplePlan:
-    """Regions in the given order, centred on their summits, not augmented."""
+def centred_plan(ids: AnyArray, record_jitter: int) -> ExamplePlan:
+    """Plan regions in the given order, centred on their summits, not augmented.
+
+    Parameters
+    ----------
+    ids
+        Region ids, ``(n,)``.
+    record_jitter
+        Margin that the records hold, in bp.
+
+    Returns
+    -------
+    ExamplePlan
+        For validation and prediction.
+    """
     ids = np.asarray(ids, dtype=np.int64)
     return ExamplePlan(ids, np.full(len(ids), record_jitter, dtype=np.int64), np.zeros(len(ids), dtype=bool))
 
 
 def read_batch(shards: ShardSet, plan: ExamplePlan) -> ExampleBatch:
-    """Read, crop and flip the examples of ``plan``."""
+    """Read, crop and flip examples.
+
+    Parameters
+    ----------
+    shards
+        Where they are.
+    plan
+        Which they are.
+
+    Returns
+    -------
+    ExampleBatch
+        In the plan's order.
+    """
     codes, counts = shards.read(plan.ids)
     codes = _cropped(codes, plan.offsets, shards.layout.input_length)
     counts = _cropped(counts, plan.offsets, shards.layout.output_length)
@@ -115,11 +148,29 @@ def read_batch(shards: ShardSet, plan: ExamplePlan) -> ExampleBatch:
     return ExampleBatch(codes, counts, plan.ids)
 
 
-def _cropped(values: np.ndarray, offsets: np.ndarray, width: int) -> np.ndarray:
-    """``width`` values of each row from its offset on, ``(n, width)``."""
-    return np.lib.stride_tricks.sliding_window_view(values, width, axis=1)[np.arange(len(values)), offsets]
+def _cropped(values: AnyArray, offsets: AnyArray, width: int) -> AnyArray:
+    """Crop ``width`` values of each row from its offset on, ``(n, width)``."""
+    cropped: AnyArray = np.lib.stride_tricks.sliding_window_view(values, width, axis=1)[np.arange(len(values)), offsets]
+    return cropped
 
 
 def read_batches(shards: ShardSet, plan: ExamplePlan, batch_size: int, first: int = 0) -> Iterator[ExampleBatch]:
-    """The batches of ``plan`` from step ``first`` on, read ahead by a thread."""
+    """Read the batches of a plan, ahead of who takes them, in a thread.
+
+    Parameters
+    ----------
+    shards
+        Where the examples are.
+    plan
+        Which they are.
+    batch_size
+        Examples a step; the last one may have fewer.
+    first
+        Step to begin with.
+
+    Yields
+    ------
+    ExampleBatch
+        Step by step.
+    """
     return prefetch(read_batch(shards, plan.slice(step, batch_size)) for step in range(first, plan.steps(batch_size)))

@@ -1,4 +1,4 @@
-"""Which regions train: outlier bounds, the bias model's threshold, and the weight of the counts loss.
+"""Selection of training regions: outlier bounds, the bias model's threshold, and the weight of the counts loss.
 
 Rules of kundajelab/chrombpnet; all on regions of the training and validation chromosomes. Bounds are strict: where the
 lower one is 0, nonpeaks without any read are dropped, as they were for every published model.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.training_data.random_streams import Stream, random_stream
 
@@ -39,7 +40,7 @@ class BiasSelection:
         Whether the weight was below 1, a sign of low depth.
     """
 
-    nonpeaks: np.ndarray
+    nonpeaks: AnyArray
     threshold: float
     below_threshold: int
     lower: float
@@ -64,9 +65,9 @@ class MainSelection:
         As for :class:`BiasSelection`, of peaks and sampled nonpeaks within the bounds.
     """
 
-    peaks: np.ndarray
-    nonpeaks: np.ndarray
-    nonpeaks_in_bounds: np.ndarray
+    peaks: AnyArray
+    nonpeaks: AnyArray
+    nonpeaks_in_bounds: AnyArray
     lower: float
     upper: float
     counts_loss_weight: float
@@ -74,18 +75,23 @@ class MainSelection:
 
 
 def select_bias_regions(
-    peak_counts: np.ndarray, nonpeak_counts: np.ndarray, factor: float, outlier_threshold: float = 0.9999
+    peak_counts: AnyArray, nonpeak_counts: AnyArray, factor: float, outlier_threshold: float = 0.9999
 ) -> BiasSelection:
-    """Nonpeaks that hold enzyme bias but no accessibility.
+    """Select the nonpeaks of the bias model: those that hold enzyme bias but no accessibility.
 
     Parameters
     ----------
     peak_counts, nonpeak_counts
         Insertions in the output window of every training and validation region, ``(n,)``.
     factor
-        ``-b/--bias-threshold-factor``.
+        Of the weak peaks' counts: nonpeaks must have fewer insertions than quantile(peak counts, 0.01) × factor.
     outlier_threshold
-        ``-oth``: upper quantile; the lower one is its complement.
+        Upper quantile; the lower one is its complement.
+
+    Returns
+    -------
+    BiasSelection
+        Which nonpeaks are kept, and the weight of the counts loss.
 
     Raises
     ------
@@ -105,7 +111,7 @@ def select_bias_regions(
     if not candidates.any():
         raise InputError(
             f"no nonpeak has fewer than {threshold:.3f} insertions (the fewest: {nonpeak_counts.min():g})",
-            remedy="raise -b/--bias-threshold-factor by 0.1, or call peaks less strictly so that background is background",
+            remedy="raise `threshold_factor` by 0.1, or call peaks less strictly so that background is background",
         )
     lower, upper = _bounds(nonpeak_counts[candidates], outlier_threshold)
     kept = candidates & (nonpeak_counts > lower) & (nonpeak_counts < upper)
@@ -113,27 +119,37 @@ def select_bias_regions(
         raise InputError(
             f"no nonpeak between {lower:g} and {upper:g} insertions is left of {candidates.sum():,} below "
             f"the threshold {threshold:.3f}",
-            remedy="give more nonpeaks, or raise -b/--bias-threshold-factor",
+            remedy="give more nonpeaks, or raise `threshold_factor`",
         )
     weight, clamped = _weight(nonpeak_counts[kept], "nonpeaks of the bias model")
     return BiasSelection(kept, threshold, int(candidates.sum()), lower, upper, weight, clamped)
 
 
 def select_main_regions(
-    peak_counts: np.ndarray, nonpeak_counts: np.ndarray, ratio: float, seed: int, outlier_threshold: float = 0.9999
+    peak_counts: AnyArray, nonpeak_counts: AnyArray, ratio: float, seed: int, outlier_threshold: float = 0.9999
 ) -> MainSelection:
-    """Peaks and nonpeaks of the main model.
+    """Select peaks and nonpeaks of the main model.
 
     Parameters
     ----------
     peak_counts, nonpeak_counts
         Insertions in the output window of every training and validation region, ``(n,)``.
     ratio
-        ``-sr/--negative-sampling-ratio``: nonpeaks an epoch, and in the pool for bounds and weight, per peak.
+        Nonpeaks per peak, in an epoch and in the pool for bounds and weight.
     seed
         Of the random nonpeaks.
     outlier_threshold
-        ``-oth``.
+        As of :func:`select_bias_regions`.
+
+    Returns
+    -------
+    MainSelection
+        Which regions are kept, and the weight of the counts loss.
+
+    Raises
+    ------
+    InputError
+        Without peaks or nonpeaks, or where none is kept.
     """
     _require(peak_counts, "peaks")
     _require(nonpeak_counts, "nonpeaks")
@@ -148,7 +164,7 @@ def select_main_regions(
         raise InputError(
             f"between {lower:g} and {upper:g} insertions there are {peaks.sum():,} of "
             f"{len(peaks):,} peaks and {in_bounds.sum():,} of {len(in_bounds):,} nonpeaks; none is too few",
-            remedy="give more regions or more reads, or raise -oth/--outlier-threshold",
+            remedy="give more regions or more reads, or raise `outlier_threshold`",
         )
     nonpeaks = in_bounds.copy()
     if in_bounds.sum() > peaks.sum():
@@ -158,7 +174,7 @@ def select_main_regions(
     return MainSelection(peaks, nonpeaks, in_bounds, lower, upper, weight, clamped)
 
 
-def _require(counts: np.ndarray, what: str) -> None:
+def _require(counts: AnyArray, what: str) -> None:
     if not len(counts):
         raise InputError(
             f"no {what} on the training and validation chromosomes whose window lies in the chromosome",
@@ -166,12 +182,12 @@ def _require(counts: np.ndarray, what: str) -> None:
         )
 
 
-def _bounds(counts: np.ndarray, outlier_threshold: float) -> tuple[float, float]:
+def _bounds(counts: AnyArray, outlier_threshold: float) -> tuple[float, float]:
     return float(np.quantile(counts, 1 - outlier_threshold)), float(np.quantile(counts, outlier_threshold))
 
 
-def _weight(counts: np.ndarray, what: str) -> tuple[float, bool]:
-    """median / 10, rounded to two decimals as the reference's trainer reads it; below 1 it becomes 1."""
+def _weight(counts: AnyArray, what: str) -> tuple[float, bool]:
+    """Compute median / 10, rounded to two decimals as the reference's trainer reads it; below 1 it becomes 1."""
     median = float(np.median(counts))
     if median == 0:
         raise InputError(

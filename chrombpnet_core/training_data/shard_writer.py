@@ -20,10 +20,12 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyBigWig
 
+from chrombpnet_core._types import AnyArray
 from chrombpnet_core.formats import RECORD_HEAD, RECORD_TAIL, UNFINISHED, as_tfrecord, written_whole
 from chrombpnet_core.genome import Genome, open_genome
 from chrombpnet_core.training_data.example_format import VERSION, ShardLayout, encode_records
@@ -53,10 +55,10 @@ class ShardContent:
 
     name: str
     layout: ShardLayout
-    ids: np.ndarray
-    kinds: np.ndarray
-    chroms: np.ndarray
-    centres: np.ndarray
+    ids: AnyArray
+    kinds: AnyArray
+    chroms: AnyArray
+    centres: AnyArray
     names: dict[int, str]
 
     def fingerprint(self) -> str:
@@ -70,11 +72,11 @@ class ShardContent:
 
 @dataclass(frozen=True)
 class WrittenShard:
-    """Of each record of a shard: offset and length in bytes, insertions in the output window; each ``(n,)``."""
+    """Offset and length in bytes of each record of a shard, and insertions in its output window; each ``(n,)``."""
 
-    offsets: np.ndarray
-    lengths: np.ndarray
-    counts: np.ndarray
+    offsets: AnyArray
+    lengths: AnyArray
+    counts: AnyArray
 
     @property
     def size(self) -> int:
@@ -92,7 +94,7 @@ class ShardSources:
 
 
 def write_shard_files(
-    parts: Sequence[ShardContent],
+    contents: Sequence[ShardContent],
     folder: Path,
     sources: ShardSources,
     genome: Genome,
@@ -105,7 +107,7 @@ def write_shard_files(
 
     Parameters
     ----------
-    parts
+    contents
         What each shard holds.
     folder
         Where they go.
@@ -114,9 +116,14 @@ def write_shard_files(
     workers
         Processes.
     resume, saved
-        As in :func:`chrombpnet_core.training_data.shards.write_shards`.
+        As in :func:`chrombpnet_core.training_data.write_shards`.
     progress
         Called with the number of regions whenever a shard is there.
+
+    Returns
+    -------
+    list of WrittenShard
+        Of each shard, in the order of ``contents``.
 
     Raises
     ------
@@ -125,42 +132,44 @@ def write_shard_files(
     """
     for left in resume.glob(UNFINISHED) if resume else ():  # of an attempt that was killed
         left.unlink()
-    written = [_taken(part, folder, resume) for part in parts]
-    for part, found in zip(parts, written, strict=True):
-        progress(len(part.ids) if found else 0)
-    missing = [at for at, found in enumerate(written) if found is None]
-    for at, made in _made(missing, [parts[at] for at in missing], folder, sources, genome, workers, resume):
-        written[at] = made
-        progress(len(parts[at].ids))
+    written: dict[int, WrittenShard] = {}
+    for shard, content in enumerate(contents):
+        earlier = _of_earlier_attempt(content, folder, resume)
+        if earlier:
+            written[shard] = earlier
+            progress(len(content.ids))
+    missing = {shard: content for shard, content in enumerate(contents) if shard not in written}
+    for shard, result in _write_missing(missing, folder, sources, genome, workers, resume):
+        written[shard] = result
+        progress(len(contents[shard].ids))
         if resume:
             saved()
-    return written
+    return [written[shard] for shard in range(len(contents))]
 
 
-def _made(
-    places: list[int],
-    parts: list[ShardContent],
+def _write_missing(
+    contents: dict[int, ShardContent],
     folder: Path,
     sources: ShardSources,
     genome: Genome,
     workers: int,
     resume: Path | None,
 ) -> Iterator[tuple[int, WrittenShard]]:
-    """Place and result of each part as it is done, here or in ``workers`` processes."""
-    workers = min(workers, len(parts)) if sources.cache else 1
+    """Write shards here or in ``workers`` processes; number and result of each as it is done."""
+    workers = min(workers, len(contents)) if sources.cache else 1
     if workers < 2:
-        for at, part in zip(places, parts, strict=True):
+        for shard, content in contents.items():
             with pyBigWig.open(sources.bigwig) as bigwig:
-                yield at, _write(part, genome, bigwig, folder, resume)
+                yield shard, _write(content, genome, bigwig, folder, resume)
         return
     # spawned, not forked: this process has threads and open files whose state a fork would copy
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin)
     try:
         running = {
-            pool.submit(_open_and_write, part, sources, folder, resume): at for at, part in zip(places, parts, strict=True)
+            pool.submit(_open_and_write, content, sources, folder, resume): shard for shard, content in contents.items()
         }
-        for done in as_completed(running):
-            yield running[done], done.result()
+        for future in as_completed(running):
+            yield running[future], future.result()
     except BrokenProcessPool as error:
         raise OSError("a process that writes shards was killed; is there enough memory?") from error
     finally:
@@ -171,6 +180,8 @@ def _begin() -> None:
     """Leave Ctrl-C to the parent process, and end when it ends, however that comes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
+    if parent is None:
+        return
 
     def watch() -> None:
         wait([parent.sentinel])
@@ -179,16 +190,17 @@ def _begin() -> None:
     threading.Thread(target=watch, daemon=True, name="parent").start()
 
 
-def _open_and_write(part: ShardContent, sources: ShardSources, folder: Path, resume: Path | None) -> WrittenShard:
+def _open_and_write(content: ShardContent, sources: ShardSources, folder: Path, resume: Path | None) -> WrittenShard:
+    assert sources.cache is not None  # else this process's caller writes
     with open_genome(sources.fasta, sources.cache) as genome, pyBigWig.open(sources.bigwig) as bigwig:
-        return _write(part, genome, bigwig, folder, resume)
+        return _write(content, genome, bigwig, folder, resume)
 
 
-def _write(part: ShardContent, genome: Genome, bigwig, folder: Path, resume: Path | None) -> WrittenShard:
+def _write(content: ShardContent, genome: Genome, bigwig: Any, folder: Path, resume: Path | None) -> WrittenShard:
     """Write one shard, and keep it in ``resume``."""
     lengths, counts = [], []
-    with written_whole(folder / part.name) as path, open(path, "wb") as file:
-        for records, sums in _records(part, genome, bigwig):
+    with written_whole(folder / content.name) as path, open(path, "wb") as file:
+        for records, sums in _records(content, genome, bigwig):
             file.write(b"".join(map(as_tfrecord, records)))
             lengths += [len(record) for record in records]
             counts.append(sums)
@@ -196,31 +208,31 @@ def _write(part: ShardContent, genome: Genome, bigwig, folder: Path, resume: Pat
     ends = np.cumsum(sizes + (RECORD_HEAD + RECORD_TAIL))
     written = WrittenShard(ends - sizes - RECORD_TAIL, sizes, np.concatenate(counts))
     if resume:
-        _link(folder / part.name, resume / part.name)
+        _link(folder / content.name, resume / content.name)
         # last: its presence says that all is there
-        with written_whole(resume / f"{part.name}.npz") as path, open(path, "wb") as file:
-            np.savez(file, fingerprint=np.array(part.fingerprint()), **vars(written))
+        with written_whole(resume / f"{content.name}.npz") as path, open(path, "wb") as file:
+            np.savez(file, fingerprint=np.array(content.fingerprint()), **vars(written))
     return written
 
 
-def _taken(part: ShardContent, folder: Path, resume: Path | None) -> WrittenShard | None:
-    """What an earlier attempt left of a shard, now in ``folder``; None where it left nothing of use."""
+def _of_earlier_attempt(content: ShardContent, folder: Path, resume: Path | None) -> WrittenShard | None:
+    """Take a shard of an earlier attempt into ``folder``; None where there is none of this content."""
     if resume is None:
         return None
     try:
-        with np.load(resume / f"{part.name}.npz", allow_pickle=False) as file:
+        with np.load(resume / f"{content.name}.npz", allow_pickle=False) as file:
             written = WrittenShard(file["offsets"], file["lengths"], file["counts"])
-            known = str(file["fingerprint"]) == part.fingerprint()
-        if not known or (resume / part.name).stat().st_size != written.size:
+            known = str(file["fingerprint"]) == content.fingerprint()
+        if not known or (resume / content.name).stat().st_size != written.size:
             return None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None
-    _link(resume / part.name, folder / part.name)
+    _link(resume / content.name, folder / content.name)
     return written
 
 
 def _link(source: Path, target: Path) -> None:
-    """The same file under another name, or a copy where the file system cannot."""
+    """Give a file another name, or copy it where the file system cannot."""
     with written_whole(target) as path:
         try:
             os.link(source, path)
@@ -228,22 +240,27 @@ def _link(source: Path, target: Path) -> None:
             shutil.copyfile(source, path)
 
 
-def _records(part: ShardContent, genome: Genome, bigwig) -> Iterator[tuple[list[bytes], np.ndarray]]:
-    """Records, and insertions in their output windows, block by block."""
-    layout = part.layout
-    starts, firsts = part.centres - layout.bases // 2, part.centres - layout.positions // 2
-    for rows in _blocks(part.chroms, part.centres):
-        name, last = part.names[int(part.chroms[rows.start])], rows.stop - 1
+def _records(content: ShardContent, genome: Genome, bigwig: Any) -> Iterator[tuple[list[bytes], AnyArray]]:
+    """Make records block by block, and count the insertions in their output windows."""
+    layout = content.layout
+    starts, firsts = content.centres - layout.bases // 2, content.centres - layout.positions // 2
+    for rows in _blocks(content.chroms, content.centres):
+        name, last = content.names[int(content.chroms[rows.start])], rows.stop - 1
         begin, end = int(starts[rows.start]), int(starts[last]) + layout.bases
         codes = _windows(genome.codes(name, begin, end), starts[rows] - begin, layout.bases)
         begin, end = int(firsts[rows.start]), int(firsts[last]) + layout.positions
         counts = _windows(_values(bigwig, name, begin, end), firsts[rows] - begin, layout.positions)
         sums = counts[:, layout.jitter : layout.jitter + layout.output_length].sum(axis=1, dtype=np.float64)
-        yield encode_records(part.ids[rows], part.kinds[rows], part.chroms[rows], part.centres[rows], codes, counts), sums
+        yield (
+            encode_records(
+                content.ids[rows], content.kinds[rows], content.chroms[rows], content.centres[rows], codes, counts
+            ),
+            sums,
+        )
 
 
-def _blocks(chroms: np.ndarray, centres: np.ndarray) -> Iterator[slice]:
-    """Neighbouring regions whose bases are read together."""
+def _blocks(chroms: AnyArray, centres: AnyArray) -> Iterator[slice]:
+    """Put neighbouring regions together whose bases are read at a time."""
     breaks = np.flatnonzero((np.diff(chroms) != 0) | (np.diff(centres) > _GAP)) + 1
     for first, last in zip([0, *breaks.tolist()], [*breaks.tolist(), len(chroms)], strict=True):
         while first < last:
@@ -252,13 +269,14 @@ def _blocks(chroms: np.ndarray, centres: np.ndarray) -> Iterator[slice]:
             first = stop
 
 
-def _windows(values: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:
-    """``width`` values from each start, ``(n, width)``."""
-    return np.lib.stride_tricks.sliding_window_view(values, width)[starts]
+def _windows(values: AnyArray, starts: AnyArray, width: int) -> AnyArray:
+    """Take ``width`` values from each start, ``(n, width)``."""
+    windows: AnyArray = np.lib.stride_tricks.sliding_window_view(values, width)[starts]
+    return windows
 
 
-def _values(bigwig, chrom: str, start: int, end: int) -> np.ndarray:
-    """Values per base, float32; 0 where there are none and beyond the chromosome."""
+def _values(bigwig: Any, chrom: str, start: int, end: int) -> AnyArray:
+    """Read values per base, float32; 0 where there are none and beyond the chromosome."""
     values = np.zeros(end - start, dtype=np.float32)
     first, last = max(start, 0), min(end, bigwig.chroms(chrom) or 0)
     if first < last:

@@ -36,7 +36,7 @@ def test_the_loss_is_zero_without_reads_and_of_one_certain_read():
 def test_profile_length_follows_the_formula():
     assert Architecture(8, 8).profile_length == 1000
     assert Architecture(8, 4).crop == 480
-    with pytest.raises(InputError, match="give -il"):
+    with pytest.raises(InputError, match="give `input_length`"):
         Architecture(8, 9).check()
     with pytest.raises(InputError, match="even number"):
         Architecture(8, 4, 2115, 1000).check()

@@ -46,7 +46,7 @@ def test_main_regions_are_sampled_down_to_the_number_of_peaks():
         ([], [1.0], "no peaks"),
         ([1.0], [], "no nonpeaks"),
         ([0.0, 0.0, 90.0], [1.0, 2.0], "bias threshold is 0"),
-        ([10.0, 10.0], [50.0, 60.0], "raise -b/--bias-threshold-factor"),
+        ([10.0, 10.0], [50.0, 60.0], "raise `threshold_factor`"),
         ([10.0, 10.0], [3.0, 3.0, 3.0], "no nonpeak between 3 and 3"),
     ],
 )
