@@ -69,6 +69,7 @@ class Device:
         return self.count if self.kind == "gpu" else 0
 
     def __str__(self) -> str:
+        """Name it for people."""
         number = f"{self.count} × " if self.count > 1 else ""
         memory = f", {self.memory / 2**30:.0f} GiB" if self.memory else ""
         return f"{self.kind.upper()} ({number}{self.name}{memory}) on Keras/{self.backend}"

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Contributions of several folds: their mean, and how well they agree."""
 
 from __future__ import annotations
 
@@ -22,12 +22,23 @@ __all__ = ["MeanContributions", "mean_contributions", "pairs_of", "row_correlati
 
 
 def pairs_of(folds: int) -> list[tuple[int, int]]:
-    """All pairs of folds, in order."""
+    """List all pairs of folds, in order.
+
+    Parameters
+    ----------
+    folds
+        How many there are.
+
+    Returns
+    -------
+    list of tuple
+        Such as ``(0, 1), (0, 2), (1, 2)``.
+    """
     return list(combinations(range(folds), 2))
 
 
 def row_correlations(values: AnyArray) -> AnyArray:
-    """Pearson r of each region's values between all pairs of folds.
+    """Compute Pearson's r of each region's values between all pairs of folds.
 
     Parameters
     ----------
@@ -36,7 +47,8 @@ def row_correlations(values: AnyArray) -> AnyArray:
 
     Returns
     -------
-    ``(pairs, n)`` in the order of :func:`pairs_of`; NaN where a fold's values are all alike.
+    numpy.ndarray
+        ``(pairs, n)`` in the order of :func:`pairs_of`; NaN where a fold's values are all alike.
     """
     values = np.asarray(values, dtype=np.float64)
     values = values - values.mean(axis=-1, keepdims=True)
@@ -46,8 +58,11 @@ def row_correlations(values: AnyArray) -> AnyArray:
 
 
 class MeanContributions(NamedTuple):
-    """Some regions: rows of the table; base codes uint8 ``(m, L)``; the folds' mean hypothetical contributions, float32
-    ``(m, L, 4)``; :func:`row_correlations` of the contributions of the bases that are there, ``(pairs, m)``."""
+    """Regions with the mean of the folds' contributions.
+
+    Rows of the table; base codes uint8 ``(m, L)``; mean hypothetical contributions float32 ``(m, L, 4)``;
+    :func:`row_correlations` of the contributions of the bases that are there, ``(pairs, m)``.
+    """
 
     rows: slice
     codes: AnyArray
@@ -56,13 +71,18 @@ class MeanContributions(NamedTuple):
 
 
 def mean_contributions(paths: Sequence[str | os.PathLike[str]]) -> Iterator[MeanContributions]:
-    """The mean of several folds' contributions to one head, a few regions at a time.
+    """Average several folds' contributions to one head, a few regions at a time.
 
     Parameters
     ----------
     paths
         HDF5 files as :class:`~chrombpnet_core.interpret.contributions.ContributionsFile`
         writes them, one a fold, in their order.
+
+    Yields
+    ------
+    MeanContributions
+        Some regions at a time.
 
     Raises
     ------

@@ -1,11 +1,11 @@
-"""Contributions of regions (REFERENCE.md 9): computed in batches, kept in parts that outlive a crash, written as HDF5."""
+"""Contributions of regions: computed in batches, kept in parts that outlive a crash, written as HDF5."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,7 +28,7 @@ _CHUNK = 8  # regions: what a reader of some takes in at least
 
 
 class ExplainedRegions(NamedTuple):
-    """Some regions: rows of the region table, base codes uint8 ``(m, L)``, head → hypothetical float32 ``(m, L, 4)``."""
+    """Regions explained: rows of the table, base codes uint8 ``(m, L)``, head → hypothetical float32 ``(m, L, 4)``."""
 
     rows: slice
     codes: AnyArray
@@ -81,12 +81,14 @@ def explain_regions(
     references: int,
     seed: int,
     folder: str | os.PathLike[str],
-    keep=lambda: None,
+    keep: Callable[[], None] = lambda: None,
 ) -> Iterator[ExplainedRegions]:
     """Explain windows of the genome in parts of some hundred; parts that ``folder`` holds are read, not computed.
 
     Parameters
     ----------
+    explainer
+        Of the model.
     genome
         The genome.
     chroms, starts
@@ -97,6 +99,11 @@ def explain_regions(
         Called after a part was written.
     references, seed
         As for :func:`explain_codes`.
+
+    Yields
+    ------
+    ExplainedRegions
+        Part by part.
     """
     with bar("explaining", len(chroms), "regions") as progress:
         for number, first in enumerate(range(0, len(chroms), _ROWS_OF_PART)):
@@ -106,8 +113,8 @@ def explain_regions(
             scores = _read_part(path, explainer, len(codes))
             if scores is None:
                 scores = {head: np.empty((*codes.shape, 4), np.float32) for head in explainer.heads}
-                for batch, found in explain_codes(explainer, codes, references, seed):
-                    for head, values in found.items():
+                for batch, batch_scores in explain_codes(explainer, codes, references, seed):
+                    for head, values in batch_scores.items():
                         scores[head][batch] = values
                     progress.update(batch.stop - batch.start)
                 _write_part(path, scores)
@@ -119,7 +126,8 @@ def explain_regions(
 
 def _write_part(path: Path, scores: dict[str, AnyArray]) -> None:
     with written_whole(path) as partial:
-        np.savez(partial, **scores)
+        arrays: dict[str, Any] = scores
+        np.savez(partial, **arrays)
 
 
 def _read_part(path: Path, explainer: Explainer, regions: int) -> dict[str, AnyArray] | None:
@@ -136,16 +144,23 @@ def _read_part(path: Path, explainer: Explainer, regions: int) -> dict[str, AnyA
 def noise_floor(
     explainer: Explainer, codes: AnyArray, scores: dict[str, AnyArray], references: int, seed: int
 ) -> dict[str, float]:
-    """How well contributions agree with those of other shuffles: head → median over regions of Pearson r.
+    """Measure how well contributions agree with those of other shuffles.
 
     Parameters
     ----------
+    explainer
+        Of the model.
     codes
         Base codes uint8 ``(n, L)``.
     scores
         Their hypothetical contributions, ``(n, L, 4)``, of ``seed``.
     references, seed
         As for :func:`explain_codes`; the other shuffles are those of ``seed + 1``.
+
+    Returns
+    -------
+    dict of str to float
+        Head → median over regions of Pearson r of the contributions of the bases that are there.
     """
     present = one_hot(codes)
     agreement: dict[str, list[float]] = {head: [] for head in explainer.heads}
@@ -158,7 +173,7 @@ def noise_floor(
 
 
 class ContributionsFile:
-    """Contributions as HDF5: ``raw/seq``, ``shap/seq`` and ``projected_shap/seq``, each ``(N, 4, L)``, compressed.
+    """Write contributions as HDF5: ``raw/seq``, ``shap/seq`` and ``projected_shap/seq``, each ``(N, 4, L)``, compressed.
 
     Parameters
     ----------

@@ -57,7 +57,7 @@ _KEPT = 3.5  # values held in memory for each that a ReLU gives, as measured
 
 
 class Explainer:
-    """Contributions to the heads of a two-headed model; makes the model its own.
+    """Compute contributions to the heads of a model, which becomes the explainer's own.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class Explainer:
         self._multipliers = make(self._scalars, len(self.heads), xla)
 
     def __call__(self, codes: AnyArray, references: AnyArray) -> dict[str, AnyArray]:
-        """Hypothetical contributions: what each base would add, were it there, averaged over references.
+        """Compute hypothetical contributions: what each base would add, were it there, averaged over references.
 
         Σ over bases b' of (e_b − reference) · multiplier, at each position for every base b.
 
@@ -128,13 +128,14 @@ class Explainer:
 
         Returns
         -------
-        Head → float32 ``(n, L, 4)``.
+        dict of str to numpy.ndarray
+            Head → float32 ``(n, L, 4)``.
         """
-        found = self._multipliers(np.ascontiguousarray(np.concatenate([codes[None], references.swapaxes(0, 1)])))
-        return {head: np.asarray(scores) for head, scores in zip(self.heads, found, strict=True)}
+        hypothetical = self._multipliers(np.ascontiguousarray(np.concatenate([codes[None], references.swapaxes(0, 1)])))
+        return {head: np.asarray(scores) for head, scores in zip(self.heads, hypothetical, strict=True)}
 
     def _scalars(self, sequences: Any) -> list[Any]:
-        """What is explained: a number for each head, summed over sequences and references ``(K + 1, n, L, 4)``.
+        """Compute what is explained: a number for each head, summed over sequences and references ``(K + 1, n, L, 4)``.
 
         The first of K + 1 are the sequences. Counts: the log counts. Profile: Σ w · l with l the logits less their mean
         and w the mean of both streams' softmax, a constant.
@@ -160,13 +161,13 @@ class _Streams:
 
     number = 1
 
-    def rescaled(self, x, **_: Any):
-        """ReLU of ``(number · n, …)``."""
+    def rescaled(self, x: Any, **_: Any) -> Any:
+        """Apply the ReLU to ``(number · n, …)``."""
         number = self.number
 
-        @ops.custom_gradient
-        def relu(x):
-            def gradient(*_: Any, upstream=None):
+        @ops.custom_gradient  # type: ignore[untyped-decorator]  # Keras brings no types
+        def relu(x: Any) -> tuple[Any, Any]:
+            def gradient(*_: Any, upstream: Any = None) -> Any:
                 upstream = _[0] if upstream is None else upstream
                 both = ops.reshape(x, (number, -1, *x.shape[1:]))
                 a = both[:1]
@@ -182,7 +183,7 @@ class _Streams:
 
 
 def _operations(model: keras.Model) -> Iterator[Any]:
-    """All operations of a model and of the models in it."""
+    """List all operations of a model and of the models in it."""
     for operation in model.operations:
         if isinstance(operation, keras.Model):
             yield from _operations(operation)
@@ -209,11 +210,13 @@ def _no_rule(operation: Any, what: str) -> InputError:
     )
 
 
-def _tensorflow_multipliers(scalars_of: Callable, heads: int, xla: bool) -> Callable[[AnyArray], list[Any]]:
+def _tensorflow_multipliers(
+    scalars_of: Callable[[Any], list[Any]], heads: int, xla: bool
+) -> Callable[[AnyArray], list[Any]]:
     import tensorflow as tf
 
-    @tf.function(jit_compile=xla, reduce_retracing=False)
-    def hypothetical(codes):
+    @tf.function(jit_compile=xla, reduce_retracing=False)  # type: ignore[untyped-decorator]  # TensorFlow brings no types
+    def hypothetical(codes: Any) -> list[Any]:
         sequences = _bases(codes)
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(sequences)
@@ -223,27 +226,42 @@ def _tensorflow_multipliers(scalars_of: Callable, heads: int, xla: bool) -> Call
     return lambda codes: hypothetical(tf.constant(codes))
 
 
-def _jax_multipliers(scalars_of: Callable, heads: int, _: bool) -> Callable[[AnyArray], list[Any]]:
+def _jax_multipliers(scalars_of: Callable[[Any], list[Any]], heads: int, _: bool) -> Callable[[AnyArray], list[Any]]:
     import jax
 
     @jax.jit
-    def hypothetical(codes):
+    def hypothetical(codes: Any) -> list[Any]:
         sequences = _bases(codes)
         _, back = jax.vjp(lambda bases: jax.numpy.stack(scalars_of(bases)), sequences)
         return [_hypothetical(sequences, back(unit)[0]) for unit in np.eye(heads, dtype=np.float32)]
 
-    return hypothetical
+    compiled: Callable[[AnyArray], list[Any]] = hypothetical
+    return compiled
 
 
-def _bases(codes):
+def _bases(codes: Any) -> Any:
     return ops.cast(ops.equal(ops.expand_dims(codes, -1), np.arange(4, dtype=np.uint8)), "float32")
 
 
-def _hypothetical(sequences, multipliers):
+def _hypothetical(sequences: Any, multipliers: Any) -> Any:
     references, multipliers = sequences[1:], multipliers[1:]
     return ops.mean(multipliers - ops.sum(references * multipliers, axis=-1, keepdims=True), axis=0)
 
 
 def actual_contributions(codes: AnyArray, hypothetical: AnyArray) -> AnyArray:
-    """What each base of the sequence adds: hypothetical contributions ``(n, L, 4)`` of its own letters, else 0."""
-    return one_hot(codes) * hypothetical
+    """Compute what each base of the sequence adds.
+
+    Parameters
+    ----------
+    codes
+        Base codes uint8 ``(n, L)``.
+    hypothetical
+        Hypothetical contributions ``(n, L, 4)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(n, L, 4)``: those of the sequence's own letters, else 0.
+    """
+    actual: AnyArray = one_hot(codes) * hypothetical
+    return actual

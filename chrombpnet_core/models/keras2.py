@@ -112,7 +112,7 @@ def bpnet_config(size: Architecture, prefix: str, name: str) -> dict[str, Any]:
 
 
 def main_config(accessibility: Architecture, bias: Architecture) -> dict[str, Any]:
-    """A main model of these two parts."""
+    """Describe a main model of these two parts."""
     nested = []
     for size, prefix, name in ((accessibility, ACCESSIBILITY_PREFIX, ACCESSIBILITY_NAME), (bias, BIAS_PREFIX, "model")):
         part = bpnet_config(size, prefix, name)

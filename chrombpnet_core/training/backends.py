@@ -1,4 +1,4 @@
-"""TODO."""
+"""The training step on TensorFlow and on JAX."""
 
 from __future__ import annotations
 
@@ -18,7 +18,24 @@ __all__ = ["make_training_step"]
 def make_training_step(
     model: keras.Model, optimizer: keras.Optimizer, counts_loss_weight: float, compute: ComputeOptions | None = None
 ) -> TrainingStep:
-    """The engine of this process's Keras backend; parameters as in :class:`TrainingStep`."""
+    """Make the training step of this process's Keras backend.
+
+    Parameters
+    ----------
+    model
+        From one-hot ``(n, L, 4)`` to logits ``(n, W)`` and log counts ``(n, 1)``, frozen parts marked not trainable.
+    optimizer
+        A Keras optimizer, built for the model's trainable variables.
+    counts_loss_weight
+        λ: loss = mean multinomial NLL + λ · mean squared error of log counts.
+    compute
+        Precision, XLA, number of GPUs.
+
+    Returns
+    -------
+    TrainingStep
+        Compiled when it is first used.
+    """
     kind = _Jax if keras.backend.backend() == "jax" else _TensorFlow
     return kind(model, optimizer, counts_loss_weight, compute or ComputeOptions())
 
@@ -34,21 +51,21 @@ class _TensorFlow(TrainingStep):
         self._devices = _enough([device.name for device in devices], self.compute.gpus)
         trained = self.model.trainable_variables
 
-        def losses_of(codes, counts, training):
+        def losses_of(codes: Any, counts: Any, training: bool) -> Any:
             return self._losses(self.model(_one_hot(codes), training=training), counts)
 
-        def gradients_of(codes, counts):
+        def gradients_of(codes: Any, counts: Any) -> tuple[Any, Any]:
             with tf.GradientTape() as tape:
                 losses = losses_of(codes, counts, True)
                 loss = losses[0]
             return losses, tape.gradient(loss, [variable.value for variable in trained])
 
-        def step(codes, counts):
+        def step(codes: Any, counts: Any) -> Any:
             losses, gradients = gradients_of(codes, counts)
             self.optimizer.apply(gradients, trained)
             return losses
 
-        def weighted(share, codes, counts):
+        def weighted(share: Any, codes: Any, counts: Any) -> list[Any]:
             losses, gradients = gradients_of(codes, counts)
             return [share * value for value in (losses, *gradients)]
 
@@ -62,7 +79,8 @@ class _TensorFlow(TrainingStep):
 
     def _gradients(self, device: int, share: np.float32, codes: AnyArray, counts: AnyArray) -> list[Any]:
         with self._tf.device(self._devices[device]):
-            return self._weighted(share, self._tf.constant(codes), self._tf.constant(counts))
+            gradients: list[Any] = self._weighted(share, self._tf.constant(codes), self._tf.constant(counts))
+        return gradients
 
 
 class _Jax(TrainingStep):
@@ -75,39 +93,42 @@ class _Jax(TrainingStep):
 
         devices = _enough(jax.local_devices(), self.compute.gpus)
         mesh = Mesh(np.array(devices), ("batch",))
-        self._everywhere, self._split = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("batch",)))
+        spec: Any = PartitionSpec
+        self._everywhere, self._split = NamedSharding(mesh, spec()), NamedSharding(mesh, spec("batch"))
         self._jax = jax
         model, optimizer = self.model, self.optimizer
 
-        def losses_of(trained, rest, codes, counts, training):
+        def losses_of(trained: Any, rest: Any, codes: Any, counts: Any, training: bool = False) -> tuple[Any, Any]:
             outputs, _ = model.stateless_call(trained, rest, _one_hot(codes), training=training)
             losses = self._losses(outputs, counts)
             return losses[0], losses
 
-        def gradients_of(trained, rest, codes, counts):
+        def gradients_of(trained: Any, rest: Any, codes: Any, counts: Any) -> tuple[Any, Any]:
             (_, losses), gradients = jax.value_and_grad(losses_of, has_aux=True)(trained, rest, codes, counts, True)
             return losses, gradients
 
-        def step(trained, rest, memory, codes, counts):
+        def step(trained: Any, rest: Any, memory: Any, codes: Any, counts: Any) -> tuple[Any, ...]:
             losses, gradients = gradients_of(trained, rest, codes, counts)
             return losses, *optimizer.stateless_apply(memory, gradients, trained)
 
-        def weighted(trained, rest, share, codes, counts):
+        def weighted(trained: Any, rest: Any, share: Any, codes: Any, counts: Any) -> list[Any]:
             losses, gradients = gradients_of(trained, rest, codes, counts)
             return [share * value for value in (losses, *gradients)]
 
         self._compiled_step, self._compiled_weighted = jax.jit(step), jax.jit(weighted)
-        self._compiled_losses = jax.jit(lambda *state: losses_of(*state, False)[1])
+        self._compiled_losses = jax.jit(
+            lambda trained, rest, codes, counts: losses_of(trained, rest, codes, counts, False)[1]
+        )
         self._compiled_apply = jax.jit(optimizer.stateless_apply)
         self._sum = jax.jit(lambda one, other: [a + b for a, b in zip(one, other, strict=True)])
         self._take()
 
     def _parts(self, examples: int) -> list[slice]:
-        """The mesh shares a batch that its size divides; only a device's memory cuts it further."""
+        """Leave the batch to the mesh, which shares it where its size divides; only a device's memory cuts it further."""
         if not self.largest_part:
             return [slice(0, examples)]
         number = -(-examples // (self.largest_part * self.compute.gpus))
-        borders = [examples * at // number for at in range(number + 1)]
+        borders = [examples * part // number for part in range(number + 1)]
         return [slice(first, last) for first, last in pairwise(borders)]
 
     def _put(self, *arrays: AnyArray) -> list[Any]:
@@ -124,10 +145,15 @@ class _Jax(TrainingStep):
         return self._compiled_losses(self._trained, self._rest, *self._put(codes, counts))
 
     def _gradients(self, device: int, share: np.float32, codes: AnyArray, counts: AnyArray) -> list[Any]:
-        return self._compiled_weighted(self._trained, self._rest, share, *self._put(codes, counts))
+        gradients: list[Any] = self._compiled_weighted(self._trained, self._rest, share, *self._put(codes, counts))
+        return gradients
 
     def _apply(self, gradients: list[Any]) -> None:
         self._trained, self._memory = self._compiled_apply(self._memory, gradients, self._trained)
+
+    _trained: list[Any]
+    _rest: list[Any]
+    _memory: list[Any]
 
     def _take(self) -> None:
         self._trained, self._rest, self._memory = (

@@ -1,10 +1,11 @@
-"""TODO."""
+"""Checkpoints of a training."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,11 +32,12 @@ class Checkpoint:
     def save(self, state: dict[str, AnyArray]) -> None:
         """Replace the file; where that fails, the one before stays."""
         with written_whole(self.path) as partial:
-            np.savez(partial, **state)
+            arrays: dict[str, Any] = state
+            np.savez(partial, **arrays)
         self._saved()
 
     def load(self) -> dict[str, AnyArray] | None:
-        """What was saved last, or None."""
+        """Read what was saved last; None where nothing was."""
         if not self.path.exists():
             return None
         with np.load(self.path, allow_pickle=False) as file:

@@ -1,8 +1,9 @@
-"""TODO."""
+"""How training steps are computed: precision, XLA, number of GPUs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
@@ -16,7 +17,7 @@ PRECISIONS = ("float32", "tf32", "bfloat16")
 
 @dataclass(frozen=True)
 class ComputeOptions:
-    """How steps are computed.
+    """How training steps are computed.
 
     Attributes
     ----------
@@ -35,14 +36,26 @@ class ComputeOptions:
 
 
 def set_precision(precision: str) -> None:
-    """Choose what products of float32 are computed with on a GPU; see :class:`ComputeOptions`."""
+    """Choose what products of float32 are computed with on a GPU.
+
+    Parameters
+    ----------
+    precision
+        As of :class:`ComputeOptions`.
+
+    Raises
+    ------
+    InputError
+        Where there is no such precision.
+    """
     if precision not in PRECISIONS:
         raise InputError(f"precision {precision}", expected=", ".join(PRECISIONS))
     exact = precision == "float32"
     if keras.backend.backend() == "jax":
         import jax
 
-        jax.config.update("jax_default_matmul_precision", "highest" if exact else "tensorfloat32")
+        options: Any = jax.config
+        options.update("jax_default_matmul_precision", "highest" if exact else "tensorfloat32")
     else:
         import tensorflow
 

@@ -128,7 +128,7 @@ def hours_of_fold(work: Workload, rates: Rates) -> dict[str, float]:
 
 
 def cost(work: Workload, rates: Rates, prices: Prices) -> Cost:
-    """What a data set takes and costs; starts of machines and work lost to preemptions included.
+    """Compute what a data set takes and costs; starts of machines and work lost to preemptions included.
 
     The run that waits for its folds holds a CPU machine for as long as they take, all at a time.
 

@@ -1,4 +1,4 @@
-"""What a run will take, before it begins: host and device memory, disk, time."""
+"""Estimates before a run begins: host and device memory, disk, time."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class ResourceEstimate:
     hours: float
 
     def __str__(self) -> str:
+        """Put it in words."""
         gib = 2**30
         minutes = self.hours * 60
         time = "a minute" if minutes < 1 else f"{minutes:.0f} min" if self.hours < 2 else f"{self.hours:.0f} h"
@@ -62,6 +63,11 @@ def estimate_resources(
         In bp: coverage and GC hold one chromosome at a time.
     device
         Where models train.
+
+    Returns
+    -------
+    ResourceEstimate
+        At most, if all epochs run.
     """
     activations = max((_activation_bytes(training.architecture) for training in trainings), default=0) * batch_size
     chromosome = min(genome_size, _LARGEST_CHROMOSOME) * 9  # counts float32, bases, prefix sums
@@ -74,5 +80,5 @@ def estimate_resources(
 
 
 def _activation_bytes(size: Architecture) -> float:
-    """float32 activations of one example that training holds: each layer's output, its sum, and their gradients."""
+    """Count the bytes that training holds of one example: each layer's float32 output, its sum, and their gradients."""
     return size.input_length * size.filters * 4 * (size.layers + 1) * 2.5

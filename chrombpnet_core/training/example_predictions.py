@@ -1,4 +1,4 @@
-"""Batched prediction with any two-headed model."""
+"""Predictions for examples of the shards, and the scaling of a bias model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,26 @@ class ExamplePredictions:
 def predict_examples(
     model: keras.Model, shards: ShardSet, plan: ExamplePlan, batch_size: int = 64, description: str = "predicting"
 ) -> Iterator[ExamplePredictions]:
-    """Predict the examples of ``plan``, batch by batch."""
+    """Predict examples of the shards, batch by batch.
+
+    Parameters
+    ----------
+    model
+        From one-hot ``(n, L, 4)`` to profile logits ``(n, W)`` and log counts ``(n, 1)``.
+    shards
+        Where the examples are.
+    plan
+        Which they are.
+    batch_size
+        Examples at a time; fewer go to the device where its memory is too small.
+    description
+        Of the progress bar.
+
+    Yields
+    ------
+    ExamplePredictions
+        Batch by batch.
+    """
     predict = Predictor(model, batch_size)
     with bar(description, len(plan), "regions") as progress:
         for batch in read_batches(shards, plan, batch_size):
@@ -44,7 +63,20 @@ def log_count_correction(
     batch_size: int = 64,
     description: str = "scaling the bias model",
 ) -> float:
-    """mean(ln(1 + counts) − predicted log count) over the regions of ``plan``: what scales a bias model to a data set."""
+    """Compute what scales a bias model to a data set: mean(ln(1 + counts) − predicted log count).
+
+    Parameters
+    ----------
+    model
+        The bias model.
+    shards, plan, batch_size, description
+        As of :func:`predict_examples`; usually nonpeaks.
+
+    Returns
+    -------
+    float
+        To be added to the predicted log counts.
+    """
     total = sum(
         float(np.sum(np.log1p(part.observed.sum(axis=1, dtype=np.float64)) - part.log_counts))
         for part in predict_examples(model, shards, plan, batch_size, description)

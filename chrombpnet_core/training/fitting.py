@@ -52,12 +52,12 @@ class TrainingOptions:
 
 @dataclass(frozen=True)
 class TrainingCallbacks:
-    """Who looks on.
+    """What a training calls while it runs.
 
     Attributes
     ----------
     stop
-        Asked after every step; where it says so, a checkpoint is written and :class:`Stopped` raised.
+        Called after every step; where it returns True, a checkpoint is written and :class:`Stopped` raised.
     progress
         Called after every step with the share of all epochs that is done and what to say of it.
     """
@@ -67,7 +67,15 @@ class TrainingCallbacks:
 
 
 def make_reproducible(seed: int, device: Device) -> None:
-    """Seed weights; on a CPU also ask TensorFlow for deterministic operations. JAX's are so on a CPU."""
+    """Seed weights; on a CPU also ask TensorFlow for deterministic operations. JAX's are so on a CPU.
+
+    Parameters
+    ----------
+    seed
+        Of the run.
+    device
+        Where models train.
+    """
     keras.utils.set_random_seed(seed)
     if device.kind == "cpu" and keras.backend.backend() == "tensorflow":
         import tensorflow
@@ -88,8 +96,7 @@ def fit(
 ) -> History:
     """Train ``model`` in place; it ends with the weights of the best epoch.
 
-    Loss: multinomial negative log-likelihood of the profile + weight × mean squared error of log counts; Adam; early
-    stop on the validation loss.
+    Loss: multinomial NLL of the profile + λ × mean squared error of log counts; Adam; early stop on the validation loss.
 
     Parameters
     ----------
@@ -110,7 +117,12 @@ def fit(
     compute
         Precision, devices.
     watch
-        Who looks on.
+        Called while it runs.
+
+    Returns
+    -------
+    History
+        Losses of every epoch and step.
 
     Raises
     ------
@@ -122,8 +134,8 @@ def fit(
     """
     optimizer = keras.optimizers.Adam(options.learning_rate)
     optimizer.build(model.trainable_variables)
-    engine = make_training_step(model, optimizer, counts_loss_weight, compute)
-    run = _Run(engine, shards, valid, options, checkpoint, watch or TrainingCallbacks())
+    training_step = make_training_step(model, optimizer, counts_loss_weight, compute)
+    run = _Run(training_step, shards, valid, options, checkpoint, watch or TrainingCallbacks())
     run.measure(plan_of(0))
     run.resume()
     while len(run.history.epochs) < options.epochs and not run.settled():
@@ -134,22 +146,22 @@ def fit(
 
 
 class _Run:
-    """One training: its engine, and where it stands."""
+    """One training: its step, and where it stands."""
 
     def __init__(
         self,
-        engine: TrainingStep,
+        training_step: TrainingStep,
         shards: ShardSet,
         valid: ExamplePlan,
         options: TrainingOptions,
         checkpoint: Checkpoint,
         watch: TrainingCallbacks,
     ) -> None:
-        self.engine, self.shards, self.valid = engine, shards, valid
+        self.training_step, self.shards, self.valid = training_step, shards, valid
         self.options, self.checkpoint, self.watch = options, checkpoint, watch
         self.history, self.step = History(), 0
         self.best = self._best()
-        self.first = engine.state()
+        self.first = training_step.state()
 
     def measure(self, plan: ExamplePlan) -> None:
         """Time a few steps and say what an epoch will take; then all is as before.
@@ -160,11 +172,11 @@ class _Run:
         batch = read_batch(self.shards, plan.slice(0, options.batch_size))
 
         def halve() -> None:
-            self.engine.halve(len(batch.ids))
-            self.engine.restore(self.first)
+            self.training_step.halve(len(batch.ids))
+            self.training_step.restore(self.first)
 
         seconds = with_less_memory(lambda: self._timed(batch), halve)
-        self.engine.restore(self.first)
+        self.training_step.restore(self.first)
         rate = len(batch.ids) / seconds
         epoch = (len(plan) + len(self.valid) / 3) / rate
         log.info(
@@ -177,21 +189,21 @@ class _Run:
         )
 
     def _timed(self, batch: ExampleBatch) -> float:
-        """Seconds of a step, the first, which compiles, left out; an evaluation must fit into the memory too."""
-        np.asarray(self.engine.train(batch))
-        self.engine.evaluate(batch)
-        begun, done = time.perf_counter(), 0
-        while done < _TIMED_STEPS and time.perf_counter() - begun < _TIMED_SECONDS:
-            np.asarray(self.engine.train(batch))
-            done += 1
-        return (time.perf_counter() - begun) / done
+        """Measure the seconds of a step, the first, which compiles, left out; an evaluation must fit into the memory too."""
+        np.asarray(self.training_step.train(batch))
+        self.training_step.evaluate(batch)
+        begun, steps = time.perf_counter(), 0
+        while steps < _TIMED_STEPS and time.perf_counter() - begun < _TIMED_SECONDS:
+            np.asarray(self.training_step.train(batch))
+            steps += 1
+        return (time.perf_counter() - begun) / steps
 
     def resume(self) -> None:
         """Take up what the checkpoint holds."""
         state = self.checkpoint.load()
         if state is None:
             return
-        self.engine.restore(state)
+        self.training_step.restore(state)
         words = json.loads(state["words"].tobytes())
         self.history = History(words["epochs"], words["best"], array("d", state["batches"].ravel()))
         self.best = {name: value for name, value in state.items() if name.startswith("best/")}
@@ -200,8 +212,8 @@ class _Run:
 
     def shrink(self) -> None:
         """Take smaller parts of a batch from the last checkpoint or the beginning on: the last step may be half done."""
-        self.engine.halve(self.options.batch_size)
-        self.engine.restore(self.first)
+        self.training_step.halve(self.options.batch_size)
+        self.training_step.restore(self.first)
         self.history, self.step, self.best = History(), 0, self._best()
         self.resume()
 
@@ -209,13 +221,13 @@ class _Run:
         """Write the checkpoint."""
         words = {"step": self.step, "best": self.history.best, "epochs": self.history.epochs}
         self.checkpoint.save(
-            self.engine.state()
+            self.training_step.state()
             | self.best
             | {"batches": self.history.batches, "words": np.frombuffer(json.dumps(words).encode(), dtype=np.uint8)}
         )
 
     def settled(self) -> bool:
-        """Whether patience has ended."""
+        """Tell whether patience has ended."""
         history = self.history
         return history.best >= 0 and len(history.epochs) - 1 - history.best >= self.options.patience
 
@@ -229,7 +241,7 @@ class _Run:
         if not np.isfinite(row["val_loss"]):
             raise InputError(
                 f"the validation loss is {row['val_loss']} after epoch {epoch + 1}",
-                remedy="lower -l/--learning-rate, or look for extreme counts in the validation regions",
+                remedy="lower the `learning_rate`, or look for extreme counts in the validation regions",
             )
         better = row["val_loss"] < history.best_loss
         history.epochs.append(row)
@@ -251,7 +263,7 @@ class _Run:
     def _best(self) -> dict[str, AnyArray]:
         return {
             f"best/{name.removeprefix('model/')}": value
-            for name, value in self.engine.state().items()
+            for name, value in self.training_step.state().items()
             if name.startswith("model/")
         }
 
@@ -262,13 +274,13 @@ class _Run:
             f"epoch {epoch + 1}/{options.epochs}", len(plan), "examples", initial=min(first * options.batch_size, len(plan))
         ) as progress:
             for step, batch in enumerate(read_batches(self.shards, plan, options.batch_size, first), start=first):
-                losses = self.engine.train(batch)
+                losses = self.training_step.train(batch)
                 self._record(epoch, waiting)
                 waiting = step, batch.ids, losses
                 progress.update(len(batch.ids))
-                progress.set_postfix_str(self._told(), refresh=False)
+                progress.set_postfix_str(self._loss_text(), refresh=False)
                 share = (epoch + (step + 1) / plan.steps(options.batch_size)) / options.epochs
-                self.watch.progress(share, f"epoch {epoch + 1} of at most {options.epochs}, {self._told()}")
+                self.watch.progress(share, f"epoch {epoch + 1} of at most {options.epochs}, {self._loss_text()}")
                 stop = self.watch.stop()
                 if stop or time.monotonic() - saved >= options.checkpoint_seconds:
                     self._record(epoch, waiting)
@@ -279,27 +291,27 @@ class _Run:
                     raise Stopped(f"stopped in epoch {epoch + 1} after step {step + 1}; a checkpoint was written")
             self._record(epoch, waiting)
 
-    def _record(self, epoch: int, done: tuple[int, AnyArray, object] | None) -> None:
+    def _record(self, epoch: int, computed: tuple[int, AnyArray, object] | None) -> None:
         """Enter step, region ids and losses of a step into the history."""
-        if done is None:
+        if computed is None:
             return
-        step, ids, losses = done[0], done[1], np.asarray(done[2])
+        step, ids, losses = computed[0], computed[1], np.asarray(computed[2])
         if not np.isfinite(losses[0]):
             raise InputError(
                 f"the loss is {losses[0]} in epoch {epoch + 1}, step {step + 1} (regions {', '.join(map(str, ids[:8]))}, …)",
-                remedy="lower -l/--learning-rate, or look for extreme counts in these regions",
+                remedy="lower the `learning_rate`, or look for extreme counts in these regions",
             )
         self.history.add(epoch, step, len(ids), losses)
 
-    def _told(self) -> str:
+    def _loss_text(self) -> str:
         return f"loss {self.history.last_loss:.2f}"
 
     def _validate(self) -> dict[str, float]:
-        """Losses over the validation examples."""
+        """Compute the losses over the validation examples."""
         return _means(
             np.array(
                 [
-                    [len(batch.ids), *self.engine.evaluate(batch)]
+                    [len(batch.ids), *self.training_step.evaluate(batch)]
                     for batch in read_batches(self.shards, self.valid, self.options.batch_size)
                 ]
             )
@@ -313,5 +325,13 @@ def _spoken(seconds: float) -> str:
 
 
 def write_parameters(path: Path, parameters: dict[str, object]) -> None:
-    """Write ``name<TAB>value`` lines, as the reference's ``*_params.tsv``."""
+    """Write ``name<TAB>value`` lines, as the reference's ``*_params.tsv``.
+
+    Parameters
+    ----------
+    path
+        Where they go.
+    parameters
+        Value by name.
+    """
     path.write_text("".join(f"{name}\t{value}\n" for name, value in parameters.items()))

@@ -23,7 +23,7 @@ class History:
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     best: int = -1
-    _numbers: array = field(default_factory=lambda: array("d"))
+    _numbers: array[float] = field(default_factory=lambda: array("d"))
 
     @property
     def batches(self) -> AnyArray:

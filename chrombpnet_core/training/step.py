@@ -30,7 +30,9 @@ LOSSES = ("loss", "logits_profile_predictions_loss", "logcount_predictions_loss"
 
 
 class TrainingStep:
-    """What both backends share; :func:`~chrombpnet_core.training.make_training_step` makes the right one.
+    """One step of training, and what both backends share of it.
+
+    :func:`~chrombpnet_core.training.make_training_step` makes the right one.
 
     Parameters
     ----------
@@ -41,7 +43,7 @@ class TrainingStep:
     counts_loss_weight
         λ: loss = mean multinomial NLL + λ · mean squared error of log counts.
     compute
-        How.
+        Precision, XLA, number of GPUs.
     """
 
     def __init__(
@@ -53,37 +55,56 @@ class TrainingStep:
         """Examples that a device takes at once; None: its whole share of a batch."""
 
     def train(self, batch: ExampleBatch) -> Any:
-        """One step; the three losses of :data:`LOSSES`, float32 ``(3,)``, which may still be on their way."""
+        """Take one step.
+
+        Parameters
+        ----------
+        batch
+            Examples.
+
+        Returns
+        -------
+        array
+            The three :data:`LOSSES`, float32 ``(3,)``, which may still be being computed.
+        """
         parts = self._parts(len(batch.ids))
         if len(parts) == 1:
             return self._step(batch.codes, batch.profiles)
         total: list[Any] | None = None
         for number, part in enumerate(parts):
             share = np.float32((part.stop - part.start) / len(batch.ids))
-            found = self._gradients(number % self.compute.gpus, share, batch.codes[part], batch.profiles[part])
-            total = found if total is None else self._sum(total, found)
+            gradients = self._gradients(number % self.compute.gpus, share, batch.codes[part], batch.profiles[part])
+            total = gradients if total is None else self._sum(total, gradients)
         assert total is not None
         self._apply(total[1:])
         return total[0]
 
     def evaluate(self, batch: ExampleBatch) -> AnyArray:
-        """Losses of a batch, float32 ``(3,)``, without a step."""
-        parts = self._parts(len(batch.ids))
-        return np.sum(
-            [
-                np.asarray(self._evaluate(batch.codes[part], batch.profiles[part]))
-                * np.float32((part.stop - part.start) / len(batch.ids))
-                for part in parts
-            ],
-            axis=0,
-        )
+        """Compute the losses of a batch without a step.
+
+        Parameters
+        ----------
+        batch
+            Examples.
+
+        Returns
+        -------
+        numpy.ndarray
+            The three :data:`LOSSES`, float32 ``(3,)``.
+        """
+        losses = [
+            np.asarray(self._evaluate(batch.codes[part], batch.profiles[part]))
+            * np.float32((part.stop - part.start) / len(batch.ids))
+            for part in self._parts(len(batch.ids))
+        ]
+        return np.asarray(np.sum(losses, axis=0))
 
     def _parts(self, examples: int) -> list[slice]:
-        """Slices of a batch, as even as can be: one a device, or more where a device takes fewer at once."""
+        """Cut a batch as evenly as can be: a part for each device, or more where a device takes fewer at once."""
         number = min(self.compute.gpus, examples)
         if self.largest_part:
             number = max(number, -(-examples // self.largest_part))
-        borders = [examples * at // number for at in range(number + 1)]
+        borders = [examples * part // number for part in range(number + 1)]
         return [slice(first, last) for first, last in pairwise(borders)]
 
     def halve(self, batch_size: int) -> None:
@@ -98,7 +119,7 @@ class TrainingStep:
         if part == 1:
             raise InputError(
                 "the device's memory is too small for a single example",
-                remedy="use a larger device, a smaller model (-fil, -dil), or close what else runs on it",
+                remedy="use a larger device, fewer `filters` or `layers`, or close what else runs on it",
             )
         self.largest_part = part // 2
         log.warning(
@@ -110,7 +131,7 @@ class TrainingStep:
         )
 
     def state(self) -> dict[str, AnyArray]:
-        """All variables, ``model/i`` and ``optimizer/i``."""
+        """Copy all variables, ``model/i`` and ``optimizer/i``."""
         self._keep()
         return {
             f"{kind}/{i}": np.array(ops.convert_to_numpy(variable))
@@ -119,7 +140,7 @@ class TrainingStep:
         }
 
     def restore(self, state: dict[str, AnyArray]) -> None:
-        """Take up what :meth:`state` gave; other entries are left alone."""
+        """Set all variables to what :meth:`state` gave; other entries are left alone."""
         for kind, variables in self._variables():
             for i, variable in enumerate(variables):
                 variable.assign(state[f"{kind}/{i}"])
@@ -129,7 +150,7 @@ class TrainingStep:
         return ("model", self.model.variables), ("optimizer", self.optimizer.variables)
 
     def _losses(self, outputs: Sequence[Any], counts: Any) -> Any:
-        """The three losses, ``(3,)``."""
+        """Compute the three losses, ``(3,)``."""
         logits, log_counts = (ops.cast(output, "float32") for output in outputs)
         profile = ops.mean(multinomial_nll(counts, logits))
         observed = ops.log1p(ops.sum(counts, axis=-1, keepdims=True))
@@ -151,13 +172,13 @@ class TrainingStep:
 
 
 def _one_hot(codes: Any) -> Any:
-    """One-hot float32 ``(n, L, 4)`` of base codes uint8 ``(n, L)``; other letters are all zeros."""
+    """Make one-hot float32 ``(n, L, 4)`` of base codes uint8 ``(n, L)``; other letters are all zeros."""
     return ops.cast(ops.equal(ops.expand_dims(codes, -1), np.arange(4, dtype=np.uint8)), "float32")
 
 
 def _enough(devices: list[Any], wanted: int) -> list[Any]:
     if len(devices) < wanted:
         raise InputError(
-            f"--gpus {wanted}", expected=f"at most {len(devices)}, what Keras sees", remedy="run 'chrombpnet doctor'"
+            f"`gpus={wanted}`", expected=f"at most {len(devices)}, what Keras sees", remedy="see `chrombpnet doctor`"
         )
     return devices[:wanted]

@@ -42,6 +42,7 @@ class ExamplePlan:
     flipped: AnyArray
 
     def __len__(self) -> int:
+        """Count the examples."""
         return len(self.ids)
 
     def steps(self, batch_size: int) -> int:
@@ -168,9 +169,9 @@ def read_batches(shards: ShardSet, plan: ExamplePlan, batch_size: int, first: in
     first
         Step to begin with.
 
-    Yields
-    ------
-    ExampleBatch
+    Returns
+    -------
+    iterator of ExampleBatch
         Step by step.
     """
     return prefetch(read_batch(shards, plan.slice(step, batch_size)) for step in range(first, plan.steps(batch_size)))

@@ -36,6 +36,11 @@ class ShardSet:
 
     Records are read with ``pread`` rather than mapped: pages of a map count as this process's memory.
 
+    Parameters
+    ----------
+    folder
+        Where :func:`write_shards` put them.
+
     Attributes
     ----------
     layout
@@ -72,6 +77,7 @@ class ShardSet:
             raise InputError(f"{error.filename}: no such shard", remedy=_AGAIN) from error
 
     def __len__(self) -> int:
+        """Count the regions."""
         return len(self.index)
 
     def read(self, ids: AnyArray) -> tuple[Codes, Floats]:
@@ -124,7 +130,9 @@ class ShardSet:
             os.close(self._files.pop())
 
     def __enter__(self) -> ShardSet:
+        """Give itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Close the files."""
         self.close()
