@@ -12,8 +12,10 @@ class InputError(Exception):
     ----------
     what
         What is wrong, with file, line or chromosome in front, such as ``peaks.bed, line 3: start is 'x'``.
-    expected, found
-        Optional halves of the comparison.
+    expected
+        What was expected.
+    found
+        What was found instead.
     remedy
         What the user can do about it.
     """

@@ -90,10 +90,12 @@ def track(items: Iterable[T], description: str, total: float | None = None, unit
     ----------
     items
         What is iterated over.
-    description, unit
+    description
         As of :func:`bar`.
     total
         How many there are; by default their length.
+    unit
+        As of :func:`bar`.
 
     Yields
     ------

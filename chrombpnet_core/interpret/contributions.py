@@ -91,14 +91,18 @@ def explain_regions(
         Of the model.
     genome
         The genome.
-    chroms, starts
+    chroms
+        Of the windows, ``(n,)``.
+    starts
         Of the windows, ``(n,)``, each of the model's input length.
+    references
+        Shuffles of each sequence.
+    seed
+        As for :func:`explain_codes`.
     folder
         Where finished parts are kept; those of an earlier attempt must be of the same model, windows and seed.
     keep
         Called after a part was written.
-    references, seed
-        As for :func:`explain_codes`.
 
     Yields
     ------
@@ -154,7 +158,9 @@ def noise_floor(
         Base codes uint8 ``(n, L)``.
     scores
         Their hypothetical contributions, ``(n, L, 4)``, of ``seed``.
-    references, seed
+    references
+        Shuffles of each sequence.
+    seed
         As for :func:`explain_codes`; the other shuffles are those of ``seed + 1``.
 
     Returns

@@ -84,8 +84,10 @@ def predict_folds(
 
     Parameters
     ----------
-    accessibility, bias
-        The two parts of the folds' main models.
+    accessibility
+        Accessibility models of the folds' main models.
+    bias
+        Their bias models.
     codes
         Base codes uint8 ``(n, L)``.
 

@@ -131,8 +131,10 @@ def chrombpnet(accessibility: keras.Model, bias: keras.Model) -> keras.Model:
 
     Parameters
     ----------
-    accessibility, bias
-        Of one input and output length; they become layers of the main model.
+    accessibility
+        Becomes a layer of the main model.
+    bias
+        Too; of the same input and output length.
 
     Returns
     -------

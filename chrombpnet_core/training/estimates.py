@@ -57,8 +57,10 @@ def estimate_resources(
         The models.
     batch_size
         Examples a step.
-    regions, bases
-        Records of the shards, and bases in each.
+    regions
+        Records of the shards.
+    bases
+        In each record.
     genome_size
         In bp: coverage and GC hold one chromosome at a time.
     device

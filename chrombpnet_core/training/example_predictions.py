@@ -69,8 +69,14 @@ def log_count_correction(
     ----------
     model
         The bias model.
-    shards, plan, batch_size, description
-        As of :func:`predict_examples`; usually nonpeaks.
+    shards
+        Where the examples are.
+    plan
+        Which they are, usually nonpeaks.
+    batch_size
+        Examples at a time.
+    description
+        Of the progress bar.
 
     Returns
     -------

@@ -117,8 +117,14 @@ def encode_records(
 
     Parameters
     ----------
-    ids, kinds, chroms, centres
-        What the headers hold, ``(n,)``.
+    ids
+        Region ids, ``(n,)``.
+    kinds
+        0 for peaks, 1 for nonpeaks, ``(n,)``.
+    chroms
+        Numbers of the chromosomes, ``(n,)``.
+    centres
+        In bp from 0, ``(n,)``.
     codes
         Base codes, uint8 ``(n, bases)``, 4 for other letters.
     counts

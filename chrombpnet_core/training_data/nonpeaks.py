@@ -56,8 +56,10 @@ def gc_bins(genome: Genome, sizes: dict[str, int], width: int = 2114, stride: in
         The genome.
     sizes
         Chromosomes to tile, with their lengths in bp.
-    width, stride
-        Of the bins in bp; every bin lies inside its chromosome.
+    width
+        Of a bin in bp; every bin lies inside its chromosome.
+    stride
+        From bin to bin in bp.
 
     Returns
     -------
@@ -91,8 +93,12 @@ def peak_gc(peaks: pd.DataFrame, genome: Genome, sizes: dict[str, int], width: i
     ----------
     peaks
         Region table.
-    genome, sizes, width
+    genome
         As in :func:`gc_bins`.
+    sizes
+        As there.
+    width
+        In bp.
 
     Returns
     -------
@@ -222,8 +228,10 @@ def sample_nonpeaks(
         From :func:`candidate_bins`.
     fold
         Chromosomes of each part, pooled; peaks on other chromosomes are not matched.
-    ratio_train_valid, ratio_test
-        Nonpeaks per peak.
+    ratio_train_valid
+        Nonpeaks per training or validation peak.
+    ratio_test
+        Nonpeaks per test peak.
     seed
         Of the draws.
     max_distance

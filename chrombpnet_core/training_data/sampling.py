@@ -82,14 +82,20 @@ def training_plan(
 
     Parameters
     ----------
-    peaks, nonpeaks
+    peaks
+        Region ids.
+    nonpeaks
         Region ids.
     draw
         How many nonpeaks to draw afresh without replacement; all where there are fewer.
     jitter
-        Largest shift of a peak in bp; at most ``record_jitter``, the margin that the records hold.
-    seed, epoch
-        What the plan follows from.
+        Largest shift of a peak in bp.
+    record_jitter
+        Margin that the records hold, in bp, which is at least as large.
+    seed
+        Of the run.
+    epoch
+        From 0; the plan follows from it and the seed.
 
     Returns
     -------

@@ -81,8 +81,10 @@ def select_bias_regions(
 
     Parameters
     ----------
-    peak_counts, nonpeak_counts
-        Insertions in the output window of every training and validation region, ``(n,)``.
+    peak_counts
+        Insertions in the output window of every training and validation peak, ``(n,)``.
+    nonpeak_counts
+        Those of every training and validation nonpeak, ``(m,)``.
     factor
         Of the weak peaks' counts: nonpeaks must have fewer insertions than quantile(peak counts, 0.01) × factor.
     outlier_threshold
@@ -132,8 +134,10 @@ def select_main_regions(
 
     Parameters
     ----------
-    peak_counts, nonpeak_counts
-        Insertions in the output window of every training and validation region, ``(n,)``.
+    peak_counts
+        Insertions in the output window of every training and validation peak, ``(n,)``.
+    nonpeak_counts
+        Those of every training and validation nonpeak, ``(m,)``.
     ratio
         Nonpeaks per peak, in an epoch and in the pool for bounds and weight.
     seed

@@ -46,10 +46,14 @@ def write_shards(
     ----------
     folder
         An empty folder.
-    genome, coverage
-        Where bases and counts come from; a few megabases of either are held at a time.
-    peaks, nonpeaks
-        Region tables whose windows of the input length lie in their chromosome.
+    genome
+        Where bases come from; a few megabases are held at a time.
+    coverage
+        Where counts come from, in the same way.
+    peaks
+        Region table; windows of the input length lie in their chromosome.
+    nonpeaks
+        Region table of the same kind.
     layout
         Widths of a record.
     cache
@@ -76,8 +80,7 @@ def write_shards(
     sources = ShardSources(genome.path, None if cache is None else str(cache), coverage.path)
     with bar("writing shards", len(index), "regions") as progress:
         written = write_shard_files(shards, folder, sources, genome, usable_threads(workers), kept, saved, progress.update)
-    names = {"counts": "counts", "offset": "offsets", "length": "lengths"}
-    for column, name in names.items():
+    for column, name in {"counts": "counts", "offset": "offsets", "length": "lengths"}.items():
         index[column] = np.concatenate([getattr(shard, name) for shard in written])
     index = index.sort_values("id").reset_index(drop=True)
     index.to_parquet(folder / "index.parquet")

@@ -111,12 +111,16 @@ def write_shard_files(
         What each shard holds.
     folder
         Where they go.
-    sources, genome
-        What is read; the open genome serves where this process writes.
+    sources
+        Files that are read.
+    genome
+        The open genome, which serves where this process writes.
     workers
         Processes.
-    resume, saved
+    resume
         As in :func:`chrombpnet_core.training_data.write_shards`.
+    saved
+        As there.
     progress
         Called with the number of regions whenever a shard is there.
 

@@ -107,7 +107,7 @@ def test_an_unknown_precision_is_refused():
 
 
 def test_more_devices_than_there_are_is_refused(small_data):
-    with pytest.raises(InputError, match="--gpus 9"):
+    with pytest.raises(InputError, match="gpus=9"):
         trained(small_data, ComputeOptions(gpus=9))
 
 
