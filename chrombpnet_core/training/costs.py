@@ -132,6 +132,20 @@ def cost(work: Workload, rates: Rates, prices: Prices) -> Cost:
 
     The run that waits for its folds holds a CPU machine for as long as they take, all at a time.
 
+    Parameters
+    ----------
+    work
+        The data set.
+    rates
+        Speeds of a fold's machine.
+    prices
+        Of machines and storage.
+
+    Returns
+    -------
+    Cost
+        Hours, gigabytes and money.
+
     Raises
     ------
     InputError

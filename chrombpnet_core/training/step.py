@@ -110,6 +110,11 @@ class TrainingStep:
     def halve(self, batch_size: int) -> None:
         """Take half as many examples at once from now on.
 
+        Parameters
+        ----------
+        batch_size
+            Examples of a whole batch.
+
         Raises
         ------
         InputError

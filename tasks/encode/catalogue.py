@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -255,13 +254,5 @@ def gpu_hours(store: str, run: str) -> float | None:
             seconds[name, step["key"]] = step.get("seconds") or 0.0
             if number is None and name.startswith("train_"):
                 manifest = place.read_json(name, step["key"], MANIFEST) or {}
-                number = _gpus(manifest.get("facts", {}).get("device", ""))
+                number = manifest.get("facts", {}).get("gpus")
     return None if number is None else round(number * sum(seconds.values()) / 3600, 3)
-
-
-def _gpus(device: str) -> int | None:
-    """How many GPUs a training's device has; see :class:`chrombpnet_core.devices.Device`."""
-    if not device:
-        return None
-    found = re.match(r"GPU \((?:(\d+) × )?", device)
-    return int(found[1] or 1) if found else 0

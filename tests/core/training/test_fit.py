@@ -126,7 +126,7 @@ def test_a_full_size_model_on_a_cpu_must_be_asked_for():
 def test_the_backend_cannot_change_once_keras_is_imported():
     find_device()
     other = next(name for name in devices.BACKENDS if name != devices.backend_name())
-    with pytest.raises(InputError, match="start a new process"):
+    with pytest.raises(InputError, match="in a new process"):
         devices.configure(backend=other)
 
 

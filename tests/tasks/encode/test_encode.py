@@ -285,9 +285,9 @@ def test_two_writers_of_a_bucket_lose_nothing(monkeypatch):
         assert one.write_page() == "gs://data/encode/catalogue.html"
 
 
-def _recorded(store: Store, run: str, device: str) -> None:
+def _recorded(store: Store, run: str, facts: dict[str, object]) -> None:
     """A part of a run that trained for an hour, as :mod:`tasks.runs.run_record` keeps it."""
-    store.write_json({"facts": {"device": device}, "files": {}}, "train_main", "key", MANIFEST)
+    store.write_json({"facts": facts, "files": {}}, "train_main", "key", MANIFEST)
     steps = {
         "train_main": {"state": "done", "step": "train_main", "key": "key", "seconds": 3600.0},
         "nonpeaks": {"state": "done", "step": "nonpeaks", "key": "other", "seconds": 500.0},
@@ -297,16 +297,16 @@ def _recorded(store: Store, run: str, device: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("device", "hours"),
+    ("facts", "hours"),
     [
-        ("GPU (H100, 80 GiB) on Keras/tensorflow", 1.0),
-        ("", None),
-        ("GPU (2 × A100, 40 GiB) on Keras/jax", 2.0),
-        ("CPU (8 cores)", 0.0),
+        ({"device": "GPU (H100, 80 GiB) on Keras/tensorflow", "gpus": 1}, 1.0),
+        ({}, None),
+        ({"device": "GPU (2 × A100, 40 GiB) on Keras/jax", "gpus": 2}, 2.0),
+        ({"device": "CPU (8 cores)", "gpus": 0}, 0.0),
     ],
 )
-def test_gpu_hours_are_those_of_steps_on_gpus(tmp_path, device, hours):
-    _recorded(Store(str(tmp_path)), "run", device)
+def test_gpu_hours_are_those_of_steps_on_gpus(tmp_path, facts, hours):
+    _recorded(Store(str(tmp_path)), "run", facts)
     assert gpu_hours(str(tmp_path), "run") == hours
     assert gpu_hours(str(tmp_path), "unknown") is None
 
@@ -321,7 +321,7 @@ def test_what_became_of_a_run(tmp_path):
     failed = outcome(entry, store, "CRASHED", "the machine\nwent away")
     assert (failed.state, failed.reason) == ("failed", "the machine went away")
     assert outcome(entry, store, "COMPLETED").reason == "it ended without a report"
-    _recorded(Store(store), run_id(str(out)), "GPU (H100, 80 GiB) on Keras/tensorflow")
+    _recorded(Store(store), run_id(str(out)), {"device": "GPU (H100, 80 GiB) on Keras/tensorflow", "gpus": 1})
     out.mkdir()
     (out / "folds_report.json").write_text(json.dumps({"metrics": {"auroc": {"median": 0.9}}}))
     done = outcome(entry, store, price=2.5)
