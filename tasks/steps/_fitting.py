@@ -63,8 +63,8 @@ class TrainingParameters:
     gpus: int
 
 
-def prepare(training: TrainingParameters) -> str:
-    """The device's name; its precision is set and everything seeded."""
+def prepare(training: TrainingParameters) -> dict[str, Any]:
+    """Set the device's precision and seed everything; the device and how many GPUs it has, for the step's facts."""
     from chrombpnet_core.devices import find_device
     from chrombpnet_core.training import make_reproducible, set_precision
 
@@ -72,7 +72,7 @@ def prepare(training: TrainingParameters) -> str:
     log.info("training on %s", device)
     set_precision(training.precision)
     make_reproducible(training.seed, device)
-    return str(device)
+    return {"device": str(device), "gpus": device.gpus}
 
 
 def selected(folder: Path) -> tuple[dict[str, AnyArray], dict[str, Any]]:

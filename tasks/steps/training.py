@@ -74,7 +74,7 @@ def _train_bias(work: Work[BiasTrainingInputs[Path], BiasTraining]) -> None:
     from chrombpnet_core.models import Architecture, body_dtype, bpnet, draw_weights, save_model
 
     training, size = work.parameters.training, work.parameters.model.architecture
-    work.facts["device"] = prepare(training)
+    work.facts |= prepare(training)
     ids, selection = selected(work.inputs.selection)
     with ShardSet(work.inputs.shards) as shards:
         jitter = shards.layout.jitter
@@ -215,7 +215,7 @@ def _train_main(work: Work[MainTrainingInputs[Path], MainTraining]) -> None:
     )
 
     size, training = work.parameters.model, work.parameters.training
-    work.facts["device"] = prepare(training)
+    work.facts |= prepare(training)
     ids, selection = selected(work.inputs.selection)
     architecture = Architecture(**asdict(size.architecture))
     if work.inputs.architecture:
