@@ -46,9 +46,6 @@ def prepare(backend: str | None = None, device: str = "auto", threads: int | Non
         set_threads(threads)
     from chrombpnet_core.devices import configure
 
-    if threads is not None:
-        set_threads(threads)
-
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     os.environ[_OWNER] = f"{os.getpid()}@{platform.node()}"

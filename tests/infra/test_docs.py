@@ -8,7 +8,7 @@ import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 import pandas as pd
 import pytest
@@ -96,16 +96,17 @@ def test_tables_and_fences_are_whole(page):
 
 def test_the_example_of_a_step_runs(tmp_path):
     """CONTRIBUTING.md's declaration makes a step whose outputs are kept and found again."""
-    from tasks.runner import Source, Step, Work
+    from tasks import runner
 
     code = re.search(r"## Add a step.*?```python\n(.*?)```", PAGES["CONTRIBUTING.md"], re.S)[1]
-    names: dict[str, Any] = {"dataclass": dataclass, "Generic": Generic, "TypeVar": TypeVar, "Path": Path}
-    names |= {"Source": Source, "Step": Step, "Work": Work, "__name__": "example"}
+    names: dict[str, Any] = {"dataclass": dataclass, "Generic": Generic, "Path": Path, "__name__": "example"}
+    names |= {name: getattr(runner, name) for name in ("At", "Source", "Step", "Work", "published")}
     names["gc_of_regions"] = lambda genome, regions, window: pd.DataFrame({"gc": [0.4, 0.6]})
     exec(compile(code, "CONTRIBUTING.md", "exec", dont_inherit=True), names)
     (tmp_path / "genome.fa").write_text(">chr1\nACGT\n")
-    inputs = names["GcInputs"](str(tmp_path / "genome.fa"), str(tmp_path / "genome.fa"))
+    inputs = names["GcInputs"](genome=str(tmp_path / "genome.fa"), regions=str(tmp_path / "genome.fa"))
     first, again = (names["GC"](str(tmp_path / "store"), inputs, names["GcParameters"]()) for _ in range(2))
     assert (first.cached, again.cached) == (False, True)
     assert json.loads(json.dumps(first.facts)) == {"mean_gc": 0.5}
+    assert names["GC"].outputs == {"main": {"gc.tsv": "auxiliary/"}}
     assert again.file("gc.tsv").read_text().startswith("\tgc")
