@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,30 +14,47 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from chrombpnet_core.errors import InputError
 from flows.dataset.failures import FoldsFailed
 from flows.dataset.fan_out import by_deployment, cancel_folds
-from flows.dataset.run import call_here
+from flows.dataset.run import call_here, submit
 from flows.environment import stoppable
 from flows.spec import Chromosomes, Count, Positive, Seed, make_part
-from tasks.runner import Result
+from tasks.runner import Awaited, FileOf, Result, Step
 from tasks.steps.genome import naming_of
 from tasks.storage import place_files, redact, require, require_place, split_prefix
 from tasks.variants import (
-    bundle_models,
-    explain_chromosome,
+    BACKGROUND,
+    BUNDLE_MODELS,
+    CONTRIBUTIONS,
+    PEAK_COUNTS,
+    REPORT,
+    SCORES,
+    TABLES,
+    TOP,
+    VARIANTS,
+    BackgroundInputs,
+    BackgroundParameters,
+    BundleInputs,
+    BundleParameters,
+    ContributionsInputs,
+    ContributionsParameters,
+    PeakCountsInputs,
+    PeakCountsParameters,
+    ReportInputs,
+    ReportParameters,
+    ScoresInputs,
+    ScoresParameters,
+    TablesInputs,
+    TablesParameters,
+    VariantsInputs,
+    VariantsParameters,
     model_lengths,
-    predict_peaks,
-    read_list,
-    report_variants,
-    score_background,
-    score_chromosome,
-    tabulate,
-    unpack_models,
+    tar_of_models,
     variant_files,
-    variants_of,
+    variants_on,
 )
 
-__all__ = ["REPORT", "VariantsRequest", "score_variants", "variants", "variants_part"]
+__all__ = ["REPORT_PART", "VariantsRequest", "score_variants", "variants", "variants_part"]
 
-REPORT = "report"
+REPORT_PART = "report"
 """Name of the part that puts together what the models' parts have found."""
 
 _AT_ONCE = 2  # tasks of a process: while one waits for its device, the other makes windows
@@ -124,10 +141,10 @@ def variants(request: VariantsRequest | dict[str, Any], store: str, part_deploym
     """
     request = _asked(request)
     if part_deployment is not None:
-        models = _Scoring(request, store, _submit).models  # which reads the list, once, for all that follow
+        models = _Scoring(request, store, submit).models  # which reads the list, once, for all that follow
         _by_deployment(part_deployment, request, store, [_Part(i, name) for i, name in enumerate(models)])
-        _by_deployment(part_deployment, request, store, [_Part(len(models), REPORT)])
-    return score_variants(request, store, _submit)
+        _by_deployment(part_deployment, request, store, [_Part(len(models), REPORT_PART)])
+    return score_variants(request, store, submit)
 
 
 @flow(
@@ -147,17 +164,31 @@ def variants_part(request: VariantsRequest | dict[str, Any], store: str, part: s
     InputError
         Where there is no such model, or an input is not what it should be.
     """
-    scoring = _Scoring(_asked(request), store, _submit)
-    if part == REPORT:
+    scoring = _Scoring(_asked(request), store, submit)
+    if part == REPORT_PART:
         scoring.summed()
     elif part in scoring.models:
         scoring.of_model(part)
     else:
-        raise InputError(f"part {part}", expected=", ".join([*scoring.models, REPORT]))
+        raise InputError(f"part {part}", expected=", ".join([*scoring.models, REPORT_PART]))
 
 
 def score_variants(request: VariantsRequest, store: str, call: Callable[..., Any] = call_here) -> list[str]:
-    """The same without Prefect, in this process, or with another way to ``call`` tasks, which gives futures.
+    """Score variants in this process without Prefect, or with another way to call tasks.
+
+    Parameters
+    ----------
+    request
+        What is asked.
+    store
+        Where steps keep their outputs.
+    call
+        How a task is called; it returns a future.
+
+    Returns
+    -------
+    list of str
+        Addresses of the files, the report's last.
 
     Raises
     ------
@@ -172,10 +203,6 @@ def score_variants(request: VariantsRequest, store: str, call: Callable[..., Any
 
 def _asked(request: VariantsRequest | dict[str, Any]) -> VariantsRequest:
     return make_part(VariantsRequest, request, "variants") if isinstance(request, dict) else request
-
-
-def _submit(task: Any, *arguments: Any, **named: Any) -> Any:
-    return task.submit(*arguments, **named)
 
 
 def _by_deployment(name: str, request: VariantsRequest, store: str, parts: list[_Part]) -> None:
@@ -205,20 +232,23 @@ class _Scoring:
                 require(getattr(request, what), what.replace("_", " "))
         self._request, self._store, self._call = request, store, call
         self.models = _models(request, store, call)
-        self._naming = naming_of(request.chromosomes.model_dump()).to_json()
-        self.listed = call(
-            read_list,
-            store,
-            request.variants,
-            request.genome,
-            request.chrom_sizes,
-            model_lengths([*self.models.values()]),
-            request.table,
-            request.swap_ref,
-            request.chroms or None,
-            self._naming,
+        self._naming = naming_of(request.chromosomes.model_dump())
+        self.listed: Result = self._step(
+            VARIANTS,
+            VariantsInputs(variants=request.variants, genome=request.genome, chrom_sizes=request.chrom_sizes),
+            VariantsParameters(
+                lengths=model_lengths([*self.models.values()]),
+                schema=request.table,
+                swap_ref=request.swap_ref,
+                chroms=tuple(request.chroms) or None,
+                naming=self._naming,
+            ),
         ).result()
         self.by_chromosome: dict[str, dict[str, list[Result]]] = {}
+
+    def _step(self, step: Step[Any, Any, Any], inputs: Any, parameters: Any) -> Awaited:
+        future: Awaited = self._call(step.task, self._store, inputs, parameters)
+        return future
 
     def of_model(self, *names: str) -> None:
         """Score, and explain, all chromosomes with some models, side by side."""
@@ -228,53 +258,52 @@ class _Scoring:
             for name, chroms in begun.items()
         }
 
-    def _begin(self, name: str) -> dict[str, list[Any]]:
-        request, store, model, call = self._request, self._store, self.models[name], self._call
+    def _begin(self, name: str) -> dict[str, list[Awaited]]:
+        """Scores, and contributions where they are asked for, of all chromosomes with one model."""
+        model, peaks = self.models[name], self._peak_counts(self.models[name])
+        background = self._background(model, peaks)
+        return {chrom: [*self._chromosome(model, chrom, peaks, background)] for chrom in self.listed.facts["chroms"]}
+
+    def _peak_counts(self, model: str) -> Awaited | None:
+        request = self._request
+        if not request.peaks:
+            return None
+        return self._step(
+            PEAK_COUNTS,
+            PeakCountsInputs(model=model, peaks=request.peaks, genome=request.genome, chrom_sizes=request.chrom_sizes),
+            PeakCountsParameters(
+                most=request.max_peaks, seed=request.seed, naming=self._naming, precision=request.precision
+            ),
+        )
+
+    def _background(self, model: str, peaks: Awaited | None) -> Awaited | None:
+        request = self._request
         number = request.shuffles or request.shuffles_each * self.listed.facts["variants"]
-        peaks = (
-            call(
-                predict_peaks,
-                store,
-                model,
-                request.peaks,
-                request.genome,
-                request.chrom_sizes,
-                request.max_peaks,
-                request.seed,
-                self._naming,
-                request.precision,
+        if not number:
+            return None
+        return self._step(
+            BACKGROUND,
+            BackgroundInputs(model=model, variants=self.listed, genome=request.genome, peaks=peaks),
+            BackgroundParameters(
+                number=number, chroms=self.listed.facts["chroms"], seed=request.seed, precision=request.precision
+            ),
+        )
+
+    def _chromosome(self, model: str, chrom: str, peaks: Awaited | None, background: Awaited | None) -> Iterator[Awaited]:
+        request, on_chrom = self._request, variants_on(self.listed, chrom)
+        yield self._step(
+            SCORES,
+            ScoresInputs(model=model, variants=on_chrom, genome=request.genome, peaks=peaks, background=background),
+            ScoresParameters(
+                chrom=chrom, profiles=request.profiles, precision=request.precision, log_probs=self._as_snp_score
+            ),
+        )
+        if request.contributions:
+            yield self._step(
+                CONTRIBUTIONS,
+                ContributionsInputs(model=model, variants=on_chrom, genome=request.genome),
+                ContributionsParameters(chrom=chrom, heads=tuple(sorted(request.contributions)), seed=request.seed),
             )
-            if request.peaks
-            else None
-        )
-        background = (
-            call(score_background, store, model, self.listed, request.genome, number, request.seed, peaks, request.precision)
-            if number
-            else None
-        )
-        found = {}
-        for chrom in self.listed.facts["chroms"]:
-            here = variants_of(self.listed, chrom)
-            found[chrom] = [
-                call(
-                    score_chromosome,
-                    store,
-                    model,
-                    here,
-                    chrom,
-                    request.genome,
-                    peaks,
-                    background,
-                    request.profiles,
-                    request.precision,
-                    self._as_snp_score,
-                )
-            ]
-            if request.contributions:
-                found[chrom].append(
-                    call(explain_chromosome, store, model, here, chrom, request.genome, request.contributions, request.seed)
-                )
-        return found
 
     @property
     def _as_snp_score(self) -> bool:
@@ -283,46 +312,49 @@ class _Scoring:
 
     def summed(self) -> tuple[Result, Result | None]:
         """All scores together, and the report."""
-        request = self._request
+        request, chroms = self._request, tuple(self.listed.facts["chroms"])
         self.of_model(*self.models)
-        done = {
-            name: {chrom: results[0] for chrom, results in chroms.items()} for name, chroms in self.by_chromosome.items()
-        }
-        tables = self._call(
-            tabulate,
-            self._store,
-            request.variants,
-            self.listed,
-            done,
-            request.table,
-            request.peaks,
-            request.genes,
-            request.hits,
-            max(request.top, 1),
-            self._naming,
+        tables: Result = self._step(
+            TABLES,
+            TablesInputs(
+                variants=request.variants,
+                listed=self.listed,
+                scores=tuple(self.by_chromosome[name][chrom][0] for name in self.models for chrom in chroms),
+                peaks=request.peaks,
+                genes=request.genes,
+                hits=request.hits,
+            ),
+            TablesParameters(
+                models=tuple(self.models),
+                chroms=chroms,
+                schema=request.table,
+                top=max(request.top, 1),
+                naming=self._naming,
+            ),
         ).result()
-        title = redact(request.variants).rsplit("/", 1)[-1]
-        report = (
-            self._call(
-                report_variants,
-                self._store,
-                [*self.models.values()],
-                tables,
-                request.genome,
-                title,
-                request.seed,
-                request.precision,
-            ).result()
-            if request.top
-            else None
+        return tables, self._report(tables).result() if request.top else None
+
+    def _report(self, tables: Result) -> Awaited:
+        request = self._request
+        return self._step(
+            REPORT,
+            ReportInputs(models=tuple(self.models.values()), top=FileOf(tables, TOP), genome=request.genome),
+            ReportParameters(
+                title=redact(request.variants).rsplit("/", 1)[-1],
+                variants=tables.facts["variants"],
+                models=tuple(tables.facts["models"]),
+                left_out=tables.facts["left_out"],
+                seed=request.seed,
+                precision=request.precision,
+            ),
         )
-        return tables, report
 
 
 def _models(request: VariantsRequest, store: str, call: Callable[..., Any]) -> dict[str, str]:
     """Name → local path or address of every model."""
     if request.bundle is not None:
-        unpacked = call(unpack_models, store, bundle_models(request.bundle)).result()
+        inputs = BundleInputs(tar=tar_of_models(request.bundle))
+        unpacked: Result = call(BUNDLE_MODELS.task, store, inputs, BundleParameters()).result()
         return {file.removesuffix(".h5"): str(unpacked.file(file)) for file in sorted(unpacked.manifest["files"])}
     if len(set(request.models)) < len(request.models):
         raise InputError("a model is given twice", remedy="give each fold's model once")

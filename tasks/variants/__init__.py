@@ -8,22 +8,58 @@ from typing import TYPE_CHECKING
 from chrombpnet_core._doors import lazy_door
 
 if TYPE_CHECKING:
-    from tasks.variants.contributions import explain_chromosome, report_variants
-    from tasks.variants.score import model_lengths, predict_peaks, read_list, score_background, score_chromosome, variants_of
-    from tasks.variants.tables import bundle_models, tabulate, unpack_models, variant_files
+    from tasks.variants.bundled_models import BUNDLE_MODELS, BundleInputs, BundleParameters, tar_of_models
+    from tasks.variants.contributions import (
+        CONTRIBUTIONS,
+        REPORT,
+        ContributionsInputs,
+        ContributionsParameters,
+        ReportInputs,
+        ReportParameters,
+    )
+    from tasks.variants.listing import VARIANTS, VariantsInputs, VariantsParameters, model_lengths, variants_on
+    from tasks.variants.scoring import (
+        BACKGROUND,
+        PEAK_COUNTS,
+        SCORES,
+        BackgroundInputs,
+        BackgroundParameters,
+        PeakCountsInputs,
+        PeakCountsParameters,
+        ScoresInputs,
+        ScoresParameters,
+    )
+    from tasks.variants.tables import TABLES, TOP, TablesInputs, TablesParameters, variant_files
 
 __all__ = [
-    "bundle_models",
-    "explain_chromosome",
+    "BACKGROUND",
+    "BUNDLE_MODELS",
+    "CONTRIBUTIONS",
+    "PEAK_COUNTS",
+    "REPORT",
+    "SCORES",
+    "TABLES",
+    "TOP",
+    "VARIANTS",
+    "BackgroundInputs",
+    "BackgroundParameters",
+    "BundleInputs",
+    "BundleParameters",
+    "ContributionsInputs",
+    "ContributionsParameters",
+    "PeakCountsInputs",
+    "PeakCountsParameters",
+    "ReportInputs",
+    "ReportParameters",
+    "ScoresInputs",
+    "ScoresParameters",
+    "TablesInputs",
+    "TablesParameters",
+    "VariantsInputs",
+    "VariantsParameters",
     "model_lengths",
-    "predict_peaks",
-    "read_list",
-    "report_variants",
-    "score_background",
-    "score_chromosome",
-    "tabulate",
-    "unpack_models",
+    "tar_of_models",
     "variant_files",
-    "variants_of",
+    "variants_on",
 ]
 __getattr__, __dir__ = lazy_door(__name__, __file__)

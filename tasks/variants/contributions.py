@@ -1,14 +1,17 @@
-"""Contributions of both alleles of variants: of all of a chromosome with one model, and of the top ones in a report."""
+"""Steps that explain variants: contributions of both alleles of a chromosome's variants, and the report on the top ones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from chrombpnet_core._types import AnyArray
+from chrombpnet_core.genome import Genome
 from chrombpnet_core.progress import bar
 from chrombpnet_core.variants import (
     VariantContributionsFile,
@@ -17,83 +20,55 @@ from chrombpnet_core.variants import (
     read_score_tables,
     read_variant_table,
 )
-from tasks.runner import Result, Work, run_step, step_task
-from tasks.steps.genome import genome_at
-from tasks.storage import stage
-from tasks.variants.score import load_predictor
-from tasks.variants.tables import TOP
+from tasks.runner import At, Source, Step, Work
+from tasks.steps.genome import GenomeInputs, reference
+from tasks.variants.scoring import load_predictor, rows_of
 
-__all__ = ["CONTRIBUTIONS", "explain_chromosome", "report_variants"]
+__all__ = [
+    "CONTRIBUTIONS",
+    "REPORT",
+    "ContributionsInputs",
+    "ContributionsParameters",
+    "ReportInputs",
+    "ReportParameters",
+]
 
-CONTRIBUTIONS = "contributions.{head}.h5"
-"""Of a chromosome's variants."""
-
-_REPORT, _TOP_CONTRIBUTIONS = "variants.html", "top_contributions.h5"
+_CONTRIBUTIONS, _PAGE, _TOP_CONTRIBUTIONS = "contributions.{head}.h5", "variants.html", "top_contributions.h5"
 _REFERENCES = 20  # shuffles of each sequence that is explained
 _ROWS = 128  # variants that are in memory at a time
 
 
-@step_task("Explain variants")
-def explain_chromosome(
-    store: str,
-    model: str,
-    variants: str,
-    chrom: str,
-    genome: str,
-    heads: list[str],
-    seed: int = 1234,
-) -> Result:
-    """Contributions of both alleles of the variants of one chromosome to each of ``heads``, counts or profile, as HDF5."""
-    return run_step(
-        store,
-        "variant_contributions",
-        1,
-        {"model": model, "variants": variants, "genome": genome},
-        {"chrom": chrom, "heads": sorted(heads), "seed": seed},
-        _explain,
-    )
+@dataclass(frozen=True, kw_only=True)
+class ContributionsInputs(GenomeInputs[At]):
+    """A model and the variants of one chromosome."""
+
+    model: At
+    variants: At
 
 
-@step_task("Report variants")
-def report_variants(
-    store: str, models: list[str], tables: Result, genome: str, title: str, seed: int = 1234, precision: str = "float32"
-) -> Result:
-    """A page on the top variants: both alleles' profiles and contributions to counts, means over the models."""
-    top = str(tables.file(TOP)) if tables.key else tables
-    return run_step(
-        store,
-        "variants_report",
-        1,
-        {"models": list(models), "top": top, "genome": genome},
-        {
-            "title": title,
-            "seed": seed,
-            "precision": precision,
-            "left_out": tables.facts.get("left_out", {}),
-            "variants": tables.facts.get("variants", 0),
-            "models": tables.facts.get("models", []),
-        },
-        _report,
-    )
+@dataclass(frozen=True, kw_only=True)
+class ContributionsParameters:
+    """The chromosome, and the heads that are explained, ``counts``, ``profile`` or both, sorted."""
+
+    chrom: str
+    heads: tuple[str, ...]
+    seed: int = 1234
 
 
-def _explain(work: Work) -> None:
-    parameters = work.parameters
-    with open(work.inputs["variants"], "rb") as lines:
-        number = sum(1 for _ in lines) - 1  # a header
-    explainer, length = _explainer(work.inputs["model"], parameters["heads"])
-    path, artifact = stage(str(work.inputs["genome"]), "genome")
-    with genome_at(path, artifact.sha256) as genome:
-        sequence = chromosome_codes(genome, parameters["chrom"])
+def _explain(work: Work[ContributionsInputs[Path], ContributionsParameters]) -> None:
+    parameters, number = work.parameters, rows_of(work.inputs.variants)
+    explainer, length = _explainer(work.inputs.model, list(parameters.heads))
+    with reference(work.inputs) as (genome, _):
+        sequence = chromosome_codes(genome, parameters.chrom)
     files = {
-        head: VariantContributionsFile(work.out / CONTRIBUTIONS.format(head=head), length) for head in parameters["heads"]
+        head: VariantContributionsFile(work.out / _CONTRIBUTIONS.format(head=head), length) for head in parameters.heads
     }
-    with bar(f"explaining {parameters['chrom']}", number, "variants") as progress:
-        for table in read_variant_table(work.inputs["variants"], _ROWS):
+    with bar(f"explaining {parameters.chrom}", number, "variants") as progress:
+        for table in read_variant_table(work.inputs.variants, _ROWS):
             codes = np.stack(allele_windows(sequence, table, length))
             scores = {head: np.empty((*codes.shape, 4), dtype=np.float32) for head in files}
-            for rows, found in _explained(explainer, codes, parameters["seed"]):
-                for head, values in found.items():
+            for rows, explained in _explained(explainer, codes, parameters.seed):
+                for head, values in explained.items():
                     scores[head].reshape(-1, length, 4)[rows] = values
             for head, file in files.items():
                 file.append(table["variant_id"], codes, scores[head])
@@ -104,7 +79,7 @@ def _explain(work: Work) -> None:
 
 
 def _explainer(model: Path, heads: list[str]) -> tuple[Any, int]:
-    """Explains a model without its bias; and the model's input length in bp."""
+    """An explainer of a model without its bias, and the model's input length in bp."""
     from chrombpnet_core.devices import find_device
     from chrombpnet_core.interpret import Explainer
     from chrombpnet_core.models import accessibility_part, lengths_of, load_model
@@ -115,45 +90,110 @@ def _explainer(model: Path, heads: list[str]) -> tuple[Any, int]:
     return Explainer(explained, heads, _REFERENCES, find_device()), lengths_of(explained)[0]
 
 
-def _explained(explainer: Any, codes: np.ndarray, seed: int) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
-    """Of codes ``(2, n, L)``, all first alleles and then all second."""
+def _explained(explainer: Any, codes: AnyArray, seed: int) -> Iterator[tuple[slice, dict[str, AnyArray]]]:
+    """Contributions of codes ``(2, n, L)``: all first alleles and then all second."""
     from chrombpnet_core.interpret import explain_codes
 
     return explain_codes(explainer, codes.reshape(-1, codes.shape[-1]), _REFERENCES, seed)
 
 
-def _report(work: Work) -> None:
+CONTRIBUTIONS = Step(
+    name="variant_contributions",
+    version=1,
+    title="Explain variants",
+    inputs=ContributionsInputs[Source],
+    parameters=ContributionsParameters,
+    body=_explain,
+)
+
+
+# --- the report ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportInputs(GenomeInputs[At]):
+    """The models, and the file of the variants that rank first."""
+
+    models: tuple[At, ...]
+    top: At
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportParameters:
+    """The page's title and what it says of the list: variants that were scored, names of models, reasons of the others."""
+
+    title: str
+    variants: int
+    models: tuple[str, ...]
+    left_out: Mapping[str, int]
+    seed: int = 1234
+    precision: str = "float32"
+
+
+@dataclass(frozen=True)
+class _TopPredictions:
+    """What one model says of the top variants ``n``.
+
+    Attributes
+    ----------
+    codes
+        Bases of both alleles, uint8 ``(2, n, L)``.
+    counts, logits
+        Predicted counts ``(2, n)``, profile logits ``(2, n, W)``.
+    scores
+        Contributions to counts ``(2, n, L, 4)``.
+    """
+
+    codes: AnyArray
+    counts: AnyArray
+    logits: AnyArray
+    scores: AnyArray
+
+
+def _report(work: Work[ReportInputs[Path], ReportParameters]) -> None:
     from chrombpnet_core.report import TopVariants, write_variants_page
 
-    table = pd.concat(list(read_score_tables([work.inputs["top"]])), ignore_index=True)
-    path, artifact = stage(str(work.inputs["genome"]), "genome")
-    with genome_at(path, artifact.sha256) as genome:
-        parts = [_look_at(work, model, genome, table) for model in work.inputs["models"]]
-    codes = parts[0][0]
-    counts, logits, scores = (np.mean([part[i] for part in parts], axis=0) for i in (1, 2, 3))
+    parameters = work.parameters
+    table = pd.concat(list(read_score_tables([work.inputs.top])), ignore_index=True)
+    with reference(work.inputs) as (genome, _):
+        models = [_predict_top(model, genome, table, parameters) for model in work.inputs.models]
+    codes = models[0].codes
+    counts, logits, scores = (
+        np.mean([getattr(model, name) for model in models], axis=0) for name in ("counts", "logits", "scores")
+    )
     file = VariantContributionsFile(work.out / _TOP_CONTRIBUTIONS, codes.shape[-1])
     file.append(table["variant_id"], codes, scores)
     file.close()
-    parameters = work.parameters
     shown = TopVariants(table, codes, counts, logits, scores)
     write_variants_page(
-        work.out / _REPORT, shown, parameters["title"], parameters["variants"], parameters["models"], parameters["left_out"]
+        work.out / _PAGE,
+        shown,
+        parameters.title,
+        parameters.variants,
+        list(parameters.models),
+        dict(parameters.left_out),
     )
 
 
-def _look_at(work: Work, model: Path, genome: Any, table: pd.DataFrame) -> tuple[np.ndarray, ...]:
-    """What one model says of the top variants ``n``: codes uint8 ``(2, n, L)``, counts ``(2, n)``, logits ``(2, n, W)``,
-    contributions to counts ``(2, n, L, 4)``.
-    """
-    predict = load_predictor(model, work.parameters["precision"])
+def _predict_top(model: Path, genome: Genome, table: pd.DataFrame, parameters: ReportParameters) -> _TopPredictions:
+    predict = load_predictor(model, parameters.precision)
     codes = np.empty((2, len(table), predict.length), dtype=np.uint8)
-    for chrom, rows in table.groupby("chr", sort=False).indices.items():
-        codes[:, rows] = allele_windows(
-            chromosome_codes(genome, chrom), table.iloc[rows].reset_index(drop=True), predict.length
-        )
+    for chrom, indices in table.groupby("chr", sort=False).indices.items():
+        rows = table.iloc[indices].reset_index(drop=True)
+        codes[:, indices] = allele_windows(chromosome_codes(genome, str(chrom)), rows, predict.length)
     counts, logits = predict(codes.reshape(-1, predict.length))
     explainer, _ = _explainer(model, ["counts"])
     scores = np.empty((codes.shape[0] * codes.shape[1], predict.length, 4), dtype=np.float32)
-    for rows, found in _explained(explainer, codes, work.parameters["seed"]):
-        scores[rows] = found["counts"]
-    return codes, counts.reshape(2, -1), logits.reshape(2, len(table), -1), scores.reshape(*codes.shape, 4)
+    for batch, explained in _explained(explainer, codes, parameters.seed):
+        scores[batch] = explained["counts"]
+    return _TopPredictions(codes, counts.reshape(2, -1), logits.reshape(2, len(table), -1), scores.reshape(*codes.shape, 4))
+
+
+REPORT = Step(
+    name="variants_report",
+    version=1,
+    title="Report variants",
+    inputs=ReportInputs[Source],
+    parameters=ReportParameters,
+    body=_report,
+)

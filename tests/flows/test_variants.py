@@ -18,7 +18,7 @@ from chrombpnet_core.models import Architecture, bpnet, draw_weights, save_model
 from flows.cli.main import build_parser
 from flows.cli.variants import snp_score
 from flows.cli.variants import variants as command
-from flows.variants import REPORT, VariantsRequest, score_variants, variants, variants_part
+from flows.variants import REPORT_PART, VariantsRequest, score_variants, variants, variants_part
 from tasks.storage import Store
 from tests.emulators import gcs_emulator
 
@@ -155,14 +155,14 @@ def test_parts_leave_all_scores_to_the_run_that_asks_for_them(inputs, tmp_path, 
     assert elsewhere["output_prefix"] == asked["output_prefix"]
     monkeypatch.chdir(tmp_path)
     store = str(tmp_path / "store")
-    for part in ("fold_1", "fold_0", REPORT):
+    for part in ("fold_1", "fold_0", REPORT_PART):
         variants_part(elsewhere, store, part)
         assert not (tmp_path / "out").exists()
 
     def never(*_):
         raise AssertionError("a model was loaded to predict")
 
-    for module in ("tasks.variants.score", "tasks.variants.contributions"):
+    for module in ("tasks.variants.scoring", "tasks.variants.contributions"):
         monkeypatch.setattr(f"{module}.load_predictor", never)
     assert variants(elsewhere, store)[-1].endswith("out/variants.html")
     with pytest.raises(InputError, match="part fold_2; expected fold_0, fold_1, report"):

@@ -20,7 +20,7 @@ from chrombpnet_core.models import Architecture, BothStrandsPredictor, bpnet, dr
 from chrombpnet_core.variants import read_score_tables
 from flows.variants import VariantsRequest, score_variants
 from tasks.storage import Store
-from tasks.variants import score as steps
+from tasks.variants import VARIANTS, VariantsInputs, VariantsParameters, scoring
 
 SIZE = Architecture(4, 2, 200, 80)
 OTHER = {"A": "C", "C": "G", "G": "T", "T": "A"}
@@ -79,7 +79,8 @@ def listed(inputs, store, lines=None, **more):
         path = str(inputs.folder / f"list-{abs(hash(tuple(lines)))}.tsv")
         with open(path, "w") as file:
             file.write("\n".join(lines) + "\n")
-    return steps.read_list.fn(str(store), path, inputs.genome, None, (200, 80), **more)
+    asked = VariantsInputs(variants=path, genome=inputs.genome)
+    return VARIANTS(str(store), asked, VariantsParameters(lengths=(200, 80), **more))
 
 
 def plainly(model, letters):
@@ -179,7 +180,7 @@ def test_folds_are_summarised_and_a_rerun_computes_nothing(inputs, tmp_path, mon
     def never(*_):
         raise AssertionError("a model was loaded to predict")
 
-    monkeypatch.setattr(steps, "load_predictor", never)
+    monkeypatch.setattr(scoring, "load_predictor", never)
     before = (tmp_path / "x.mean.variant_scores.tsv").read_bytes()
     score_variants(asked, store)
     assert (tmp_path / "x.mean.variant_scores.tsv").read_bytes() == before
