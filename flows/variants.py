@@ -57,7 +57,8 @@ __all__ = ["REPORT_PART", "VariantsRequest", "score_variants", "variants", "vari
 REPORT_PART = "report"
 """Name of the part that puts together what the models' parts have found."""
 
-_AT_ONCE = 2  # tasks of a process: while one waits for its device, the other makes windows
+_RUNNER: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
+"""Two tasks of a process: while one waits for its device, the other makes windows."""
 
 Schema = Literal["chrombpnet", "original", "plink", "plink2", "bed", "snp_score", "vcf"]
 
@@ -124,7 +125,7 @@ class _Part:
 @flow(
     name="variants",
     validate_parameters=False,
-    task_runner=ThreadPoolTaskRunner(max_workers=_AT_ONCE),
+    task_runner=_RUNNER,
     on_cancellation=[cancel_folds],
 )
 @stoppable
@@ -151,7 +152,7 @@ def variants(request: VariantsRequest | dict[str, Any], store: str, part_deploym
     name="variants-part",
     flow_run_name="variants-{part}",
     validate_parameters=False,
-    task_runner=ThreadPoolTaskRunner(max_workers=_AT_ONCE),
+    task_runner=_RUNNER,
 )
 @stoppable
 def variants_part(request: VariantsRequest | dict[str, Any], store: str, part: str) -> None:

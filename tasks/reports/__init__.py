@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from chrombpnet_core._doors import lazy_door
 
 if TYPE_CHECKING:
-    from tasks.reports.bundle import BUNDLE_MANIFEST, publish_bundle, write_tar
+    from tasks.reports.bundle import BUNDLE_MANIFEST, publish_bundle
+    from tasks.reports.bundle_content import write_tar
     from tasks.reports.folds import FOLDS_REPORT, INDEX, folds_report_request, make_index, publish_folds
     from tasks.reports.layout import layout_of, placed_files
     from tasks.reports.publishing import publish_quality_metric, publish_run
