@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chrombpnet_core.errors import InputError
@@ -57,7 +58,7 @@ __all__ = ["REPORT_PART", "VariantsRequest", "score_variants", "variants", "vari
 REPORT_PART = "report"
 """Name of the part that puts together what the models' parts have found."""
 
-_RUNNER: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
+_RUNNER: TaskRunner[PrefectFuture[Any]] = ThreadPoolTaskRunner(max_workers=2)
 """Two tasks of a process: while one waits for its device, the other makes windows."""
 
 Schema = Literal["chrombpnet", "original", "plink", "plink2", "bed", "snp_score", "vcf"]
@@ -99,7 +100,7 @@ class VariantsRequest(BaseModel):
         return self
 
     def absolute(self) -> VariantsRequest:
-        """The same for processes in other folders: local paths made absolute."""
+        """Make local paths absolute, for processes in other folders."""
 
         def there(path: str) -> str:
             return path if "://" in path else f"{Path(path).expanduser().absolute()}{'/' * path.endswith('/')}"
@@ -130,10 +131,24 @@ class _Part:
 )
 @stoppable
 def variants(request: VariantsRequest | dict[str, Any], store: str, part_deployment: str | None = None) -> list[str]:
-    """Score variants with all models, chromosomes and models side by side; addresses of the files, the report's last.
+    """Score variants with all models, chromosomes and models side by side.
 
     With ``part_deployment`` each model is a run of that deployment of :func:`variants_part`, and so is the report; this run
     reads the variants and puts the tables together.
+
+    Parameters
+    ----------
+    request
+        What is asked.
+    store
+        Where steps keep their outputs.
+    part_deployment
+        Deployment of :func:`variants_part`; all is done in this process where None.
+
+    Returns
+    -------
+    list of str
+        Addresses of the files, the report's last.
 
     Raises
     ------
@@ -156,9 +171,18 @@ def variants(request: VariantsRequest | dict[str, Any], store: str, part_deploym
 )
 @stoppable
 def variants_part(request: VariantsRequest | dict[str, Any], store: str, part: str) -> None:
-    """A part of :func:`variants`: the scores of one model, by its name such as ``fold_0``, or ``report``, the rest.
+    """Do a part of :func:`variants`: score with one model, or put together what the models found.
 
     Nothing is written but to the store.
+
+    Parameters
+    ----------
+    request
+        What is asked.
+    store
+        Where steps keep their outputs.
+    part
+        Name of a model such as ``fold_0``, or ``report``.
 
     Raises
     ------

@@ -21,7 +21,7 @@ Keras as much again."""
 
 
 def pool_template(pool_type: str, gpu: bool, given: dict[str, str] | None = None) -> dict[str, Any]:
-    """The base job template of a work pool.
+    """Read the base job template of a work pool.
 
     Parameters
     ----------
@@ -31,6 +31,11 @@ def pool_template(pool_type: str, gpu: bool, given: dict[str, str] | None = None
         Whether its jobs have GPUs.
     given
         Values of variables, as text: they become the defaults of all jobs of the pool, such as ``image``.
+
+    Returns
+    -------
+    dict
+        The template as Prefect's API takes it.
 
     Raises
     ------

@@ -51,7 +51,17 @@ class Written:
 
 
 def read_notification(body: bytes) -> Written | None:
-    """The object that a notification tells was written; None where it tells of something else, such as a deletion.
+    """Read a notification.
+
+    Parameters
+    ----------
+    body
+        As it was sent: JSON.
+
+    Returns
+    -------
+    Written or None
+        The object that was written; None where it tells of something else, such as a deletion.
 
     Raises
     ------
@@ -105,7 +115,18 @@ def _name(value: Any) -> str:
 
 
 def event_of(written: Written) -> dict[str, Any]:
-    """The Prefect event: the resource is the object's address, ``suffix`` and ``bucket`` are labels to match."""
+    """Make the Prefect event: the resource is the object's address, ``suffix`` and ``bucket`` are labels to match.
+
+    Parameters
+    ----------
+    written
+        The object that was written.
+
+    Returns
+    -------
+    dict
+        The event as Prefect's API takes it.
+    """
     return {
         "id": str(uuid.uuid5(_NAMES, f"{written.uri}#{written.generation}")),
         "event": written.event,
@@ -202,11 +223,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """The token is part of the request line, which is not for any log."""
+        """Log nothing: the token is part of the request line."""
 
 
 def serve(bridge: Bridge, host: str, port: int) -> None:
-    """Answer until the process is told to stop; port 0 takes a free one. The first line that is printed is the address."""
+    """Answer until the process is told to stop; the first line that is printed is the address.
+
+    Parameters
+    ----------
+    bridge
+        What answers.
+    host
+        Address of this machine to listen at.
+    port
+        0 takes a free one.
+    """
     with ThreadingHTTPServer((host, port), type("Handler", (_Handler,), {"bridge": bridge})) as service:
         print(f"http://{host}:{service.server_address[1]}", flush=True)
         service.serve_forever()

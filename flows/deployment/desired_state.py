@@ -92,7 +92,7 @@ class Settings:
     encode: dict[str, Any] | None = None
 
     def values(self, block: str | None) -> dict[str, Any]:
-        """What placeholders stand for; ``block`` is the id of the notification block."""
+        """Tell what placeholders stand for; ``block`` is the id of the notification block."""
         counts = [str(count) for count in range(1, self.attempts)]
         last = ["0", *(str(count) for count in range(self.attempts, self.attempts + 50))]
         drops = None if self.drops is None else self.drops.rstrip("/") + "/"
@@ -196,7 +196,7 @@ def _check(settings: Settings) -> None:
 
 
 def _template(settings: Settings, pool: str) -> dict[str, Any]:
-    """A pool's base job template: ours, or that of Prefect's process worker, which has none of our variables."""
+    """Read a pool's base job template: ours, or that of Prefect's process worker, which has none of our variables."""
     if settings.pool_type == "process":
         if settings.variables:
             raise InputError("variables of jobs are given", expected="none for pools of type process")
@@ -233,7 +233,7 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _flow(entrypoint: str) -> Any:
-    """The flow of an entrypoint: all are imported before anything is changed on the server."""
+    """Import the flow of an entrypoint: all are imported before anything is changed on the server."""
     module, _, function = entrypoint.rpartition(".")
     return getattr(importlib.import_module(module), function)
 
@@ -250,7 +250,7 @@ _PLACEHOLDER = re.compile(r"\{\{ \$CHROMBPNET_(\w+) \}\}")
 
 
 def _fill(content: Any, values: dict[str, Any]) -> Any:
-    """The same with every placeholder's value in its place; one that is all of a string keeps the value's type."""
+    """Put every placeholder's value in its place; one that is all of a string keeps the value's type."""
     if isinstance(content, dict):
         return {key: _fill(value, values) for key, value in content.items()}
     if isinstance(content, list):

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @flow(name="publish", validate_parameters=False)
 def publish(root: str, store: str | None = None, bundles: str | None = None) -> str | None:
-    """Write the page over all data sets below ``root``; its address, or None where none is finished yet.
+    """Write the page over all data sets below an address, and the bundles that are missing.
 
     Parameters
     ----------
@@ -36,6 +36,11 @@ def publish(root: str, store: str | None = None, bundles: str | None = None) -> 
     bundles
         Address below which each finished data set gets a bundle in a folder of its name; None: no bundles are made. Nothing
         is trained for one: a data set whose steps are no longer in the store is left out, with a warning.
+
+    Returns
+    -------
+    str or None
+        The page's address; None where no data set is finished yet.
     """
     place = Store(root)
     names = place.sizes()

@@ -55,7 +55,7 @@ def apply(client: Any, wanted: Desired, dry_run: bool = False) -> list[Change]:
 
 
 def _difference(before: dict[str, Any] | None, after: dict[str, Any]) -> str:
-    """``created``, ``updated: …`` or ``unchanged``; what the server adds by itself does not count."""
+    """Say ``created``, ``updated: …`` or ``unchanged``; what the server adds by itself does not count."""
     if before is None:
         return "created"
     changed = [key for key, value in after.items() if before[key] != value]
@@ -129,7 +129,7 @@ def _deployment(client: Any, content: dict[str, Any], dry_run: bool) -> tuple[Ch
 
 
 def _deployed(present: Any, wanted: dict[str, Any]) -> dict[str, Any]:
-    """What a deployment on the server has of what is wanted, in the same form."""
+    """Read what a deployment on the server has of what is wanted, in the same form."""
     limit, options = present.global_concurrency_limit, present.concurrency_options
     special = {
         "schedules": [
@@ -162,7 +162,7 @@ def _automation(client: Any, content: dict[str, Any], deployment_id: UUID | None
 
 
 def _plain(automation: Any) -> dict[str, Any]:
-    """What an automation says, without ids of its own and without any order of what has none."""
+    """Reduce an automation to what it says, without ids of its own and without any order of what has none."""
 
     def ordered(value: Any) -> Any:
         if isinstance(value, dict):

@@ -20,14 +20,21 @@ __all__ = ["drop", "read_dropped"]
 @flow(name="drop", flow_run_name="{uri}", validate_parameters=False, on_cancellation=[cancel_folds])
 @stoppable
 def drop(uri: str, store: str, fold_deployment: str | None = None) -> list[str]:
-    """Do the data set whose file, YAML or JSON, lies at ``uri``; the addresses of its reports.
+    """Run the data set whose file, YAML or JSON, was put into a bucket.
 
     Parameters
     ----------
     uri
         Address of the file.
-    store, fold_deployment
-        As for :func:`flows.dataset.flows.dataset`.
+    store
+        Where steps keep their outputs.
+    fold_deployment
+        Deployment that folds are runs of; in this process where None.
+
+    Returns
+    -------
+    list of str
+        Addresses of its reports.
 
     Raises
     ------
@@ -38,7 +45,17 @@ def drop(uri: str, store: str, fold_deployment: str | None = None) -> list[str]:
 
 
 def read_dropped(uri: str) -> DatasetSpec:
-    """The data set of a file that somebody put into a bucket.
+    """Read a data set file that somebody put into a bucket.
+
+    Parameters
+    ----------
+    uri
+        Address of the file.
+
+    Returns
+    -------
+    DatasetSpec
+        The data set.
 
     Raises
     ------

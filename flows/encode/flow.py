@@ -121,6 +121,16 @@ class Summary:
 def encode(request: EncodeRequest | dict[str, Any]) -> Summary:
     """Look through the portal's experiments, bring the catalogue up to date, start the data sets that are due.
 
+    Parameters
+    ----------
+    request
+        What is asked.
+
+    Returns
+    -------
+    Summary
+        What was found and started.
+
     Raises
     ------
     InputError
@@ -132,10 +142,12 @@ def encode(request: EncodeRequest | dict[str, Any]) -> Summary:
 
 
 def reprocess(request: EncodeRequest, call: Callable[..., Any], write_to: str | None = None) -> Summary:
-    """The body of :func:`encode`.
+    """Do what :func:`encode` does, with another way to call tasks.
 
     Parameters
     ----------
+    request
+        What is asked.
     call
         Calls a task: as Prefect does, or as the function that it is.
     write_to
@@ -192,7 +204,7 @@ class _Work:
         return found
 
     def judged(self, before: Entry | None, experiment: Mapping[str, Any]) -> tuple[Entry, ExperimentFiles | None]:
-        """The entry of an experiment as the portal has it now, and its files where it is not refused."""
+        """Make the entry of an experiment as the portal has it now, and choose its files where it is not refused."""
         entry = replace(
             before or Entry(experiment["accession"], seen=now()),
             assay=experiment.get("assay_title", ""),
@@ -239,7 +251,7 @@ class _Work:
         return _digest([choice.digests, self.code, self.settings])
 
     def _fresh(self, entry: Entry, choice: ExperimentFiles) -> Entry:
-        """The entry as one that is to be made of these files."""
+        """Make the entry of a data set that is to be made of these files."""
         key = self.key(choice)
         return replace(
             entry,
@@ -253,7 +265,7 @@ class _Work:
         )
 
     def due(self, entries: Mapping[str, Entry], choices: Mapping[str, ExperimentFiles]) -> list[Entry]:
-        """What is to be started, in order: what was begun, what is out of date, then the rest, oldest release first."""
+        """List what is to be started: what was begun, what is out of date, then the rest, oldest release first."""
         states = ("stale", "failed", "new") if self.request.retry_failed else ("stale", "new")
         return sorted(
             (entries[name] for name in choices if entries[name].state in states),
@@ -339,7 +351,26 @@ class _Work:
 def dataset_content(
     request: EncodeRequest, accession: str, choice: ExperimentFiles, addresses: Mapping[str, str], key: str
 ) -> dict[str, Any]:
-    """A data set file of an experiment: the template, and what the portal decides; ``addresses`` by accession."""
+    """Write the data set file of an experiment: the template, and what the portal decides.
+
+    Parameters
+    ----------
+    request
+        What is asked; it has the template.
+    accession
+        Of the experiment.
+    choice
+        Its files.
+    addresses
+        Accession of a file → address.
+    key
+        Digest that names the folder of results.
+
+    Returns
+    -------
+    dict
+        Content of the YAML file.
+    """
     content = dict(request.template)
     content.setdefault("assembly", _BROWSERS.get(request.assembly, request.assembly))
     content["bias"] = {"threshold_factor": _FACTORS[choice.assay]} | content.get("bias", {})

@@ -25,7 +25,22 @@ _OPTIONS: dict[str, Any] = {
 
 @task(name="Search the portal", **_OPTIONS)
 def find_experiments(portal: Portal, search: Search, known: Sequence[str]) -> list[dict[str, Any]]:
-    """The experiments that a search finds, and of those ``known`` all others that the portal still shows."""
+    """Search the portal for experiments, and look up all others that are known.
+
+    Parameters
+    ----------
+    portal
+        The portal.
+    search
+        Which experiments are looked for.
+    known
+        Accessions of the catalogue.
+
+    Returns
+    -------
+    list of dict
+        Experiments as the portal tells them.
+    """
     found = portal.experiments(search)
     names = {each["accession"] for each in found}
     return found + portal.named([name for name in known if name not in names])
@@ -33,7 +48,13 @@ def find_experiments(portal: Portal, search: Search, known: Sequence[str]) -> li
 
 @task(name="Find the deployment", **_OPTIONS)
 def find_deployment(name: str) -> None:
-    """Raise :class:`InputError` where Prefect's server has no such deployment."""
+    """Raise :class:`InputError` where Prefect's server has no such deployment.
+
+    Parameters
+    ----------
+    name
+        Flow and deployment, such as ``dataset/gpu``.
+    """
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
@@ -50,23 +71,53 @@ def find_deployment(name: str) -> None:
 
 @task(name="Look at runs", **_OPTIONS)
 def look_at_runs(ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Run → type of its state, such as ``RUNNING``, and message; runs that the server does not know are left out."""
+    """Ask Prefect for the states of runs.
+
+    Parameters
+    ----------
+    ids
+        Of flow runs.
+
+    Returns
+    -------
+    dict
+        Run → type of its state, such as ``RUNNING``, and message; runs that the server does not know are left out.
+    """
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
-    found = {}
+    states = {}
     with get_client(sync_client=True) as client:
         for i in range(0, len(ids), _AT_ONCE):
             part = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(name) for name in ids[i : i + _AT_ONCE]]))
             for run in client.read_flow_runs(flow_run_filter=part, limit=_AT_ONCE):
                 state = run.state
-                found[str(run.id)] = (state.type.value, state.message or "") if state else ("PENDING", "")
-    return found
+                states[str(run.id)] = (state.type.value, state.message or "") if state else ("PENDING", "")
+    return states
 
 
 @task(name="Start a data set", **_OPTIONS)
 def start_run(deployment: str, spec: dict[str, Any], store: str, fold_deployment: str | None, key: str) -> tuple[str, str]:
-    """Start a run of the flow ``dataset``, or find the one with this key; its id, and its page where it has one."""
+    """Start a run of the flow ``dataset``, or find the one with this key.
+
+    Parameters
+    ----------
+    deployment
+        Deployment of the flow.
+    spec
+        The data set.
+    store
+        Where steps keep their outputs.
+    fold_deployment
+        Deployment that folds are runs of.
+    key
+        Same key, same run.
+
+    Returns
+    -------
+    tuple of str
+        The run's id, and its page where it has one.
+    """
     from prefect.client.schemas.objects import FlowRun
     from prefect.deployments import run_deployment
     from prefect.utilities.urls import url_for

@@ -106,7 +106,13 @@ _SCHEMA = pa.schema([(each.name, _kind(each.name)) for each in fields(Entry)], {
 
 
 def now() -> datetime:
-    """The time, to a second, as the catalogue keeps it."""
+    """Return the time, to a second, as the catalogue keeps it.
+
+    Returns
+    -------
+    datetime
+        UTC.
+    """
     return datetime.now(UTC).replace(microsecond=0)
 
 
@@ -117,7 +123,12 @@ class Catalogue:
         self._store = Store(root)
 
     def read(self) -> dict[str, Entry]:
-        """All entries by accession.
+        """Read all entries.
+
+        Returns
+        -------
+        dict
+            Accession → entry.
 
         Raises
         ------
@@ -143,11 +154,17 @@ class Catalogue:
         return {entry.accession: entry for entry in found}
 
     def change(self, change: Callable[[dict[str, Entry]], dict[str, Entry]]) -> dict[str, Entry]:
-        """Write what ``change`` makes of all entries; it is called again where another process was faster.
+        """Change entries, whatever other processes write meanwhile.
+
+        Parameters
+        ----------
+        change
+            Makes entries to write of all entries; it is called again where another process was faster.
 
         Returns
         -------
-        All entries as they are then.
+        dict
+            Accession → entry, of all entries as they are then.
         """
         with self._alone():
             for _ in range(_ATTEMPTS):
@@ -198,7 +215,7 @@ def _encoded(entries: dict[str, Entry]) -> bytes:
 
 
 def outcome(entry: Entry, store: str, run_state: str = "", message: str = "", price: float | None = None) -> Entry | None:
-    """What has become of a started data set; None where it has not ended and nobody is at it.
+    """Find out what has become of a started data set.
 
     Parameters
     ----------
@@ -206,10 +223,17 @@ def outcome(entry: Entry, store: str, run_state: str = "", message: str = "", pr
         Its entry.
     store
         Where its steps are.
-    run_state, message
-        The state of its run in Prefect, such as ``RUNNING`` or ``FAILED``, and its message; empty where none is known.
+    run_state
+        State of its run in Prefect, such as ``RUNNING`` or ``FAILED``; empty where none is known.
+    message
+        The state's message.
     price
         Of an hour of a GPU.
+
+    Returns
+    -------
+    Entry or None
+        The entry as it is to be now; None where the data set has not ended and no process runs it.
     """
     from chrombpnet_core.report import FOLDS_HTML, FOLDS_JSON
 
@@ -244,7 +268,20 @@ def outcome(entry: Entry, store: str, run_state: str = "", message: str = "", pr
 
 
 def gpu_hours(store: str, run: str) -> float | None:
-    """Hours that GPUs were held by the steps of a run that compute on them; None where no training tells its device."""
+    """Add up the hours that GPUs were held by the steps of a run.
+
+    Parameters
+    ----------
+    store
+        Where its steps are.
+    run
+        Its name in the store.
+
+    Returns
+    -------
+    float or None
+        None where no training tells its device.
+    """
     place, seconds, number = Store(store), {}, None
     for record in parts_of(store, run).values():
         for step in record.get("steps", {}).values():

@@ -117,7 +117,19 @@ class ExperimentFiles:
 
 
 def choose_files(experiment: Json, rules: Rules) -> ExperimentFiles:
-    """The files that make a data set of an experiment.
+    """Choose the files of an experiment that make a data set.
+
+    Parameters
+    ----------
+    experiment
+        As the portal tells it, its files embedded.
+    rules
+        What is asked of it.
+
+    Returns
+    -------
+    ExperimentFiles
+        Reads and peaks, and how the reads are filtered.
 
     Raises
     ------
@@ -160,7 +172,7 @@ def _check_experiment(experiment: Json, rules: Rules) -> None:
 
 
 def _of_default_analysis(experiment: Json, files: Sequence[Json]) -> Sequence[Json]:
-    """The files of the experiment's default analysis where that has reads and peaks; else all: no replicate comes twice."""
+    """Take the files of the default analysis where that has reads and peaks, else all: no replicate comes twice."""
     default = experiment.get("default_analysis")
     default = default.get("@id") if isinstance(default, Mapping) else default
     own = [
@@ -193,7 +205,7 @@ def _reads(files: Sequence[Json]) -> tuple[list[Json], str]:
 
 
 def _one_each(files: Sequence[Json]) -> list[Json]:
-    """The newest file for each set of replicates; sets that overlap would count reads twice."""
+    """Take the newest file for each set of replicates; sets that overlap would count reads twice."""
     newest: dict[tuple[str, ...], Json] = {}
     for file in sorted(files, key=lambda file: (file.get("date_created", ""), file["accession"])):
         if not file.get("biological_replicates"):
@@ -206,7 +218,7 @@ def _one_each(files: Sequence[Json]) -> list[Json]:
 
 
 def _peaks(files: Sequence[Json], replicates: set[int]) -> Json:
-    """The narrowPeak file of the best kind: the portal's preferred one, else of most replicates, else the newest."""
+    """Take the narrowPeak file of the best kind: the portal's preferred one, else of most replicates, else the newest."""
     found = [
         file
         for file in files
@@ -231,7 +243,7 @@ def _peaks(files: Sequence[Json], replicates: set[int]) -> Json:
 
 
 def _checked(file: Json) -> PortalFile:
-    """The same, if it can be had."""
+    """Make a :class:`PortalFile` of a file that can be had."""
     accession = file["accession"]
     if file.get("restricted"):
         raise Refused(f"{accession} is restricted")
@@ -251,16 +263,23 @@ def _checked(file: Json) -> PortalFile:
 def changed_files(
     before: Mapping[str, str], now: Mapping[str, str], experiment: Json, told: Mapping[str, str] | None = None
 ) -> str:
-    """In words, how the files of a data set differ from those it was made of; empty where they do not.
+    """Say how the files of a data set differ from those it was made of.
 
     Parameters
     ----------
-    before, now
-        Accession → MD5.
+    before
+        Accession → MD5 of those it was made of.
+    now
+        Accession → MD5 of those that would be chosen now.
     experiment
         As the portal has it now.
     told
         Accession → words for files that the experiment no longer names.
+
+    Returns
+    -------
+    str
+        In words; empty where they do not differ.
     """
     if before == now:
         return ""

@@ -123,8 +123,10 @@ class Portal:
     ----------
     contact
         An address of the user's: the portal wants to know who asks.
-    base, buckets
-        Scheme, host and, where it is not the usual one, port: nothing else is ever contacted.
+    base
+        Scheme, host and, where it is not the usual one, port of the portal.
+    buckets
+        The same of where its files lie: nothing else is ever contacted.
     rate
         Requests a second at most; the portal blocks addresses that ask more than 10 times a second.
     timeout
@@ -156,7 +158,7 @@ class Portal:
         return sorted({each["accession"]: each for each in found}.values(), key=lambda each: each["accession"])
 
     def named(self, accessions: Sequence[str]) -> list[dict[str, Any]]:
-        """The experiments with these accessions that the portal shows, whatever their status."""
+        """Look up experiments by accession; those that the portal does not show are left out."""
         return [
             each
             for i in range(0, len(accessions), _AT_ONCE)
@@ -193,7 +195,17 @@ class Portal:
         return f"replaced by {', '.join(other)}" if other else str(found["status"])
 
     def address_of(self, file: PortalFile) -> str:
-        """Where a file lies in its bucket, without any signature, but with its MD5 and the hosts that it may be asked of.
+        """Find where a file lies in its bucket.
+
+        Parameters
+        ----------
+        file
+            The file.
+
+        Returns
+        -------
+        str
+            The address without any signature, but with the file's MD5 and the hosts that it may be asked of.
 
         Raises
         ------
@@ -223,7 +235,7 @@ class Portal:
         return url
 
     def _permitted(self, what: str, url: str) -> str:
-        """The same address without its query, if its host may be contacted."""
+        """Take the query off an address whose host may be contacted."""
         if _origin(url) not in self._allowed:
             raise Refused(f"{what} lies at {_origin(url) or 'no address'}, which is not allowed")
         return redact(url)
@@ -288,7 +300,7 @@ def _require_whole(body: bytes) -> None:
 
 
 def _seconds(told: str) -> float:
-    """What a Retry-After header asks for: seconds, or a date."""
+    """Read a Retry-After header: seconds, or a date."""
     if told.strip().isdecimal():
         return float(told)
     try:

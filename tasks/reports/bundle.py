@@ -64,7 +64,7 @@ def publish_bundle(
     averaged: Steps | None = None,
     about: Mapping[str, str] | None = None,
 ) -> str:
-    """Put the bundle under ``<url>/<name>/``; the address of its README. What is there already is not copied again.
+    """Put the bundle under ``<url>/<name>/``; what is there already is not copied again.
 
     Parameters
     ----------
@@ -82,6 +82,11 @@ def publish_bundle(
         ``motifs_profile``, ``motifs_counts`` and ``folds_report``.
     about
         ``assay``, and ``genome``: the assembly's name or the FASTA's.
+
+    Returns
+    -------
+    str
+        Address of its README.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise InputError("the bundle's name", expected="letters, digits, points, dashes and underscores", found=repr(name))

@@ -174,7 +174,7 @@ def _readme(parameters: BundleParameters, files: dict[str, tuple[str, int]], met
             files,
             example,
             folds,
-            [tuple(origin) for origin in parameters.origins],
+            list(parameters.origins),
             dict(parameters.versions),
         )
     )

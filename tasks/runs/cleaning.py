@@ -46,11 +46,25 @@ class Removable:
 
 
 def find_removable(store: str, output: str, everything: bool = False) -> list[Removable]:
-    """What a run left that it no longer needs, or ``everything`` in the store that no other recorded run uses.
+    """Find what a run left that it no longer needs.
 
     That is: scratch folders of processes that were killed; checkpoints of steps that this run, and no other recorded one,
     began and did not end; with ``everything`` also the outputs of its steps, so that the same command begins anew. The
-    results in ``output`` stay. Steps that a process of this machine is at are left out.
+    results in ``output`` stay. Steps that a process of this machine runs are left out.
+
+    Parameters
+    ----------
+    store
+        The store.
+    output
+        The run's results folder.
+    everything
+        Whether all in the store goes that no other recorded run uses.
+
+    Returns
+    -------
+    list of Removable
+        Scratch folders first.
 
     Raises
     ------
@@ -93,7 +107,7 @@ def _checkpoints(place: Store, records: dict[str, dict[str, Any]], run: str) -> 
 
 
 def _unfinished(record: dict[str, Any]) -> set[str]:
-    """Steps that were begun and did not end, as the store calls them."""
+    """List the steps that were begun and did not end, as the store calls them."""
     return {step.get("step", name) for name, step in record["steps"].items() if step["state"] != "done"}
 
 
@@ -121,7 +135,13 @@ def _size(folder: Path) -> int:
 
 
 def remove(items: list[Removable]) -> None:
-    """Delete, manifests of steps first: a step without one never happened."""
+    """Delete, manifests of steps first: a step without one never happened.
+
+    Parameters
+    ----------
+    items
+        Of :func:`find_removable`.
+    """
     for item in items:
         if not item.parts:
             shutil.rmtree(item.place, ignore_errors=True)

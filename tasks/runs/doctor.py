@@ -21,7 +21,18 @@ Finding = tuple[bool, str, str]
 
 
 def examine(store: str) -> list[Finding]:
-    """Findings ``(in order, name, words)`` about Python, packages, Keras' backend, device, memory and the store."""
+    """Look at Python, packages, Keras' backend, device, memory and the store.
+
+    Parameters
+    ----------
+    store
+        Address of the store; a small object is written to it.
+
+    Returns
+    -------
+    list of tuple
+        Whether all is well, name, words.
+    """
     memory = psutil.virtual_memory()
     findings: list[Finding] = [
         (sys.version_info >= (3, 11), "python", f"{platform.python_version()} on {platform.platform()}"),

@@ -46,14 +46,36 @@ _TIME = "%Y-%m-%dT%H:%M:%S%z"
 
 
 def run_id(output: str) -> str:
-    """Name of the run whose results go to ``output``."""
+    """Name the run whose results go to a folder.
+
+    Parameters
+    ----------
+    output
+        The folder or address.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
     return hashlib.sha256(Store(output).url.encode()).hexdigest()[:16]
 
 
 def record_run(spec: dict[str, Any], store: str, options: dict[str, Any], anew: bool = True) -> None:
-    """Write what was asked to the output of ``spec`` and to the store; with ``anew`` false only where nothing is yet.
+    """Write what was asked to the results folder and to the store.
 
     User names, passwords and signatures in addresses are left out; such a run cannot be resumed from its record.
+
+    Parameters
+    ----------
+    spec
+        The data set.
+    store
+        The store.
+    options
+        Of the command, which shape no result.
+    anew
+        Whether a record that is there is replaced.
     """
     from tasks.storage import place_files
 
@@ -76,7 +98,17 @@ def record_run(spec: dict[str, Any], store: str, options: dict[str, Any], anew: 
 
 
 def read_run(output: str) -> dict[str, Any]:
-    """What ``run.json`` says, of the folder or address of a run's results or of that file itself.
+    """Read what was asked of a run.
+
+    Parameters
+    ----------
+    output
+        Folder or address of its results, or of ``run.json`` there.
+
+    Returns
+    -------
+    dict
+        Content of ``run.json``.
 
     Raises
     ------
@@ -95,7 +127,20 @@ def read_run(output: str) -> dict[str, Any]:
 
 
 def parts_of(store: str, run: str) -> dict[str, dict[str, Any]]:
-    """The record of every part of a run, by name."""
+    """Read the record of every part of a run.
+
+    Parameters
+    ----------
+    store
+        The store.
+    run
+        Its name, of :func:`run_id`.
+
+    Returns
+    -------
+    dict
+        What the folds share, or a fold → record.
+    """
     place = Store(store)
     names = sorted(name for name in place.sizes(_RUNS, run) if name.endswith(".json") and name != RUN)
     read = {name.removesuffix(".json"): place.read_json(_RUNS, run, name) for name in names}
@@ -107,7 +152,22 @@ def _lock(run: str, part: str) -> Path:
 
 
 def is_running(run: str, part: str, record: dict[str, Any]) -> bool:
-    """Whether a process is at this part: on this machine that holds its lock, on others as far as the record says."""
+    """Tell whether a process runs this part: on this machine one that holds its lock, on others as far as the record says.
+
+    Parameters
+    ----------
+    run
+        Name of the run.
+    part
+        Name of the part.
+    record
+        Its record.
+
+    Returns
+    -------
+    bool
+        Whether it is running.
+    """
     if record.get("ended"):
         return False
     if record["host"] != platform.node():
@@ -145,8 +205,10 @@ class Record:
             The step's name in the run.
         future
             Of Prefect's.
-        step, title
-            The step's own name, by which the store knows it, and its title.
+        step
+            The step's own name, by which the store knows it.
+        title
+            The step's title.
         """
         with self._changing:
             begun = {"state": "running", "at": time.strftime(_TIME), "step": step or name, "title": title}
@@ -193,7 +255,18 @@ class Record:
 
 
 def reason_of(error: BaseException) -> str:
-    """One line: an error of the user's as it is, others with their kind."""
+    """Say an error in one line: one of the user's as it is, others with their kind.
+
+    Parameters
+    ----------
+    error
+        The error.
+
+    Returns
+    -------
+    str
+        A line.
+    """
     words = " ".join(str(error).split())
     return words if isinstance(error, InputError) else f"{type(error).__name__}: {words}".rstrip(": ")
 
@@ -219,8 +292,10 @@ def status_lines(store: str, output: str, expected: Mapping[str, Mapping[str, st
 
     Parameters
     ----------
-    store, output
-        Of the run.
+    store
+        The store.
+    output
+        The run's results folder.
     expected
         Part → name of the step → its title, in order.
 

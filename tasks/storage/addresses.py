@@ -23,17 +23,50 @@ _ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
 
 
 def redact(address: str) -> str:
-    """An address without user names, passwords, and query strings, which may sign or authorise."""
+    """Take user names, passwords, and query strings, which may sign or authorise, out of an address.
+
+    Parameters
+    ----------
+    address
+        Any address; local paths stay as they are.
+
+    Returns
+    -------
+    str
+        What may be shown.
+    """
     return re.sub(r"//[^/@]*@", "//", str(address)).split("?", 1)[0]
 
 
 def redact_text(text: str) -> str:
-    """The same text with every remote address in it redacted."""
+    """Redact every remote address in a text.
+
+    Parameters
+    ----------
+    text
+        Any text.
+
+    Returns
+    -------
+    str
+        The text without secrets.
+    """
     return _ADDRESS.sub(lambda found: redact(found[0]), text)
 
 
 def redact_all(value: Any) -> Any:
-    """The same JSON value with every remote address in it redacted."""
+    """Redact every remote address in a JSON value.
+
+    Parameters
+    ----------
+    value
+        Of JSON types.
+
+    Returns
+    -------
+    Any
+        The same value without secrets.
+    """
     if isinstance(value, dict):
         return {key: redact_all(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -50,7 +83,17 @@ class Conditional(NamedTuple):
 
 
 def split_conditions(uri: str) -> Conditional:
-    """An address as in ``https://host/a.bam#md5=…&hosts=host,other:8080``, taken apart; either condition may be left out.
+    """Take an address such as ``https://host/a.bam#md5=…&hosts=host,other:8080`` apart.
+
+    Parameters
+    ----------
+    uri
+        An address; either condition, or both, may be left out.
+
+    Returns
+    -------
+    Conditional
+        Address and conditions.
 
     Raises
     ------
@@ -71,16 +114,49 @@ def split_conditions(uri: str) -> Conditional:
 
 
 def is_local(uri: str) -> bool:
-    """Whether an address is a path of this machine."""
+    """Tell whether an address is a path of this machine.
+
+    Parameters
+    ----------
+    uri
+        The address.
+
+    Returns
+    -------
+    bool
+        Whether it is local.
+    """
     return "://" not in uri or uri.startswith(("file://", "local://"))
 
 
 def local_path(uri: str) -> Path:
-    """The path of a local address."""
+    """Return the path of a local address.
+
+    Parameters
+    ----------
+    uri
+        A path, or ``file://`` before one.
+
+    Returns
+    -------
+    Path
+        The path.
+    """
     return Path(re.sub(r"^(file|local)://", "", uri))
 
 
 def split_prefix(prefix: str) -> tuple[str, str]:
-    """Folder, local or remote, and beginning of the file names of an output prefix."""
+    """Divide an output prefix into folder and beginning of the file names.
+
+    Parameters
+    ----------
+    prefix
+        Such as ``results/fold_0`` or ``gs://bucket/results/fold_0``.
+
+    Returns
+    -------
+    tuple of str
+        Folder, and beginning, which may be empty.
+    """
     folder, slash, name = prefix.rpartition("/")
     return (folder or "/") if slash else ".", name

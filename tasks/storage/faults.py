@@ -114,7 +114,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def _http_status(error: BaseException) -> int | None:
-    """The HTTP status that an error stands for; s3fs hides it in the cause of an OSError."""
+    """Find the HTTP status that an error stands for; s3fs hides it in the cause of an OSError."""
     for link in (error, error.__cause__):
         response = getattr(link, "response", None)
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(response, dict) else None
@@ -129,6 +129,10 @@ def should_retry(_task: Any, _run: Any, state: Any) -> bool:
 
     Parameters
     ----------
+    _task
+        The task.
+    _run
+        Its run.
     state
         The failed state of the task's run.
 

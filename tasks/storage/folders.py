@@ -11,12 +11,24 @@ __all__ = ["cache_folder", "default_store", "write_whole"]
 
 
 def cache_folder() -> Path:
-    """Machine-local cache: ``$CHROMBPNET_CACHE``, else ``~/.cache/chrombpnet``."""
+    """Return the machine's cache: ``$CHROMBPNET_CACHE``, else ``~/.cache/chrombpnet``.
+
+    Returns
+    -------
+    Path
+        The folder.
+    """
     return Path(os.environ.get("CHROMBPNET_CACHE") or Path.home() / ".cache" / "chrombpnet")
 
 
 def default_store() -> str:
-    """Store used without ``--store``: ``$CHROMBPNET_STORE``, else a folder of the cache."""
+    """Return the store that is used where none is given: ``$CHROMBPNET_STORE``, else a folder of the cache.
+
+    Returns
+    -------
+    str
+        Its address.
+    """
     return os.environ.get("CHROMBPNET_STORE") or str(cache_folder() / "store")
 
 

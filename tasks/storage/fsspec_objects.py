@@ -170,7 +170,7 @@ def _plain_errors(path: str) -> Iterator[None]:
 
 
 def _plain(error: Exception, path: str) -> Exception:
-    """The same error, or the built-in one that says the same: s3fs and aiohttp have their own for missing rights and races.
+    """Find the built-in error that says the same, or return the error: s3fs and aiohttp have their own for rights and races.
 
     fsspec calls a web address that answered with any error a file that is not found.
     """

@@ -36,7 +36,7 @@ def _client(_endpoint: str | None) -> Any:
 
 @contextlib.contextmanager
 def _plain(address: str) -> Iterator[None]:
-    """The client's errors as built-in ones."""
+    """Raise the client's errors as built-in ones."""
     from google.api_core import exceptions
     from google.auth.exceptions import RefreshError
 
@@ -79,7 +79,7 @@ class GcsObjects:
         return Information(int(blob.size), str(blob.generation), {"crc32c": blob.crc32c} if blob.crc32c else {})
 
     def takes_ranges(self, path: str) -> bool:
-        """Always."""
+        """Say yes: Cloud Storage always does."""
         return True
 
     def read(self, path: str, start: int = 0, end: int | None = None, mark: str = "") -> bytes:
@@ -99,7 +99,7 @@ class GcsObjects:
         return data
 
     def stream(self, path: str, file: BinaryIO) -> None:
-        """The whole object, checked by its CRC32C."""
+        """Copy the whole object, checked by its CRC32C."""
         with self._at(path):
             self._bucket().blob(path).download_to_file(
                 file, raw_download=True, retry=None, timeout=_TIMEOUT, checksum="crc32c"

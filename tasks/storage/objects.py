@@ -35,7 +35,7 @@ class Objects(Protocol):
     """
 
     def info(self, path: str) -> Information:
-        """What the store tells of an object."""
+        """Ask what the store tells of an object."""
 
     def takes_ranges(self, path: str) -> bool:
         """Whether parts of an object can be asked for."""

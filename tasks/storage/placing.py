@@ -12,7 +12,24 @@ __all__ = ["place_files", "prefixed_path"]
 
 
 def place_files(files: dict[str, Path], texts: dict[str, str], output: str, prefix: str = "") -> list[str]:
-    """Put files and texts under ``output``, ``PREFIX_`` before each name; their addresses, files last in order."""
+    """Put files and texts into a results folder, each whole.
+
+    Parameters
+    ----------
+    files
+        Relative path → local file.
+    texts
+        Relative path → content; these are written first.
+    output
+        Folder or address.
+    prefix
+        Comes before each name, with an underscore.
+
+    Returns
+    -------
+    list of str
+        Addresses of texts, then of files.
+    """
     target = Store(output)
     placed = []
     for relative, text in texts.items():
@@ -30,6 +47,20 @@ def place_files(files: dict[str, Path], texts: dict[str, str], output: str, pref
 
 
 def prefixed_path(relative: str, prefix: str) -> list[str]:
+    """Put a prefix before the name of a file.
+
+    Parameters
+    ----------
+    relative
+        Path of the file.
+    prefix
+        May be empty.
+
+    Returns
+    -------
+    list of str
+        Folders, then the name.
+    """
     *folders, name = relative.split("/")
     return [*folders, f"{prefix}_{name}" if prefix else name]
 

@@ -35,7 +35,7 @@ class Artifact:
 
 
 def _information(uri: str) -> Information:
-    """What is told of a local file or remote object; a remote one that cannot be read is a user's error."""
+    """Ask what is told of a local file or remote object; a remote one that cannot be read is a user's error."""
     if is_local(uri):
         status = local_path(uri).stat()
         return Information(status.st_size, str(status.st_mtime_ns))
@@ -51,7 +51,15 @@ def _information(uri: str) -> Information:
 
 
 def require(uri: str, what: str) -> None:
-    """Raise :class:`InputError` where a local file or remote object is absent or empty; nothing is copied or hashed."""
+    """Raise :class:`InputError` where an input is absent or empty; nothing is copied or hashed.
+
+    Parameters
+    ----------
+    uri
+        Its address.
+    what
+        What it is, for messages.
+    """
     if is_local(uri):
         require_file(local_path(uri), what)
     elif _information(uri).size == 0:
@@ -59,7 +67,15 @@ def require(uri: str, what: str) -> None:
 
 
 def require_place(url: str, what: str) -> None:
-    """Raise :class:`InputError` where nothing could be written below: a file is there, or no right, or no such bucket."""
+    """Raise :class:`InputError` where nothing could be written: a file is there, or no right, or no such bucket.
+
+    Parameters
+    ----------
+    url
+        A folder or address.
+    what
+        What it is for, for messages.
+    """
     if not is_local(url):
         _require_remote_place(url, what)
         return
@@ -76,7 +92,7 @@ def require_place(url: str, what: str) -> None:
 
 
 def _require_remote_place(url: str, what: str) -> None:
-    """A listing tells early that a bucket is not there or not ours; whether it may be written to, the first write tells."""
+    """List what is there: that tells early that a bucket is absent or not ours; only a write tells whether one may write."""
     if url.startswith(("http://", "https://")):
         raise InputError(f"{redact(url)}: nothing can be written there", expected=f"a folder or bucket for the {what}")
     objects, path = objects_of(url)
@@ -91,7 +107,19 @@ def _require_remote_place(url: str, what: str) -> None:
 
 
 def stage(uri: str, what: str = "input") -> tuple[Path, Artifact]:
-    """A local path of the object and what it is: a remote one is copied into the cache once, then used from there.
+    """Bring an input to this machine: a remote one is copied into the cache once, then used from there.
+
+    Parameters
+    ----------
+    uri
+        Its address.
+    what
+        What it is, for messages.
+
+    Returns
+    -------
+    tuple
+        The local path, and the artifact: address, SHA-256, size.
 
     Raises
     ------
@@ -131,7 +159,18 @@ def _download(uri: str, told: Information, path: Path) -> str:
 
 
 def is_staged(uri: str) -> bool:
-    """Whether :func:`stage` would copy nothing."""
+    """Tell whether :func:`stage` would copy nothing.
+
+    Parameters
+    ----------
+    uri
+        Address of an input.
+
+    Returns
+    -------
+    bool
+        Whether it is on this machine.
+    """
     return is_local(uri) or _staged_path(uri, _information(uri)).exists()
 
 

@@ -93,7 +93,7 @@ class Store:
             self._do(lambda: self._objects.write(self.path(*parts), data, replacing), *parts)
 
     def mark(self, *parts: str) -> str:
-        """What names the version of a remote object that is there now; empty where there is none."""
+        """Ask what names the version of a remote object that is there now; empty where there is none."""
         if self.local:
             return ""
         try:
@@ -182,7 +182,7 @@ class Store:
         self._do(lambda: self._objects.delete(path))
 
     def fetch(self, target: Path, size: int, *parts: str, sha256: str = "") -> Path:
-        """A local copy of one object at ``target``, checked; one of the right size there is used again."""
+        """Copy one object to ``target``, checked; a copy of the right size there is used again."""
         if not (target.exists() and target.stat().st_size == size):
             target.unlink(missing_ok=True)
             told = self._do(lambda: self._objects.info(self.path(*parts)), *parts)

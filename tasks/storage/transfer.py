@@ -22,8 +22,20 @@ _WHOLE_ATTEMPTS = 3  # of copies whose checksum is wrong
 
 
 class Copy:
-    """What is to be copied: the store, the path in it, the address to tell, what the store says of it, and its SHA-256 where
-    that is known.
+    """What is to be copied.
+
+    Parameters
+    ----------
+    objects
+        The store.
+    path
+        Within it.
+    address
+        For messages.
+    information
+        What the store tells of the object.
+    sha256
+        Where it is known.
     """
 
     def __init__(self, objects: Objects, path: str, address: str, information: Information, sha256: str = "") -> None:

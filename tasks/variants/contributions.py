@@ -79,7 +79,7 @@ def _explain(work: Work[ContributionsInputs[Path], ContributionsParameters]) -> 
 
 
 def _explainer(model: Path, heads: list[str]) -> tuple[Any, int]:
-    """An explainer of a model without its bias, and the model's input length in bp."""
+    """Make an explainer of a model without its bias; tell the model's input length in bp."""
     from chrombpnet_core.devices import find_device
     from chrombpnet_core.interpret import Explainer
     from chrombpnet_core.models import accessibility_part, lengths_of, load_model

@@ -57,7 +57,7 @@ class TablesInputs(Generic[At]):
 
 @dataclass(frozen=True, kw_only=True)
 class TablesParameters(GenomeParameters):
-    """Names of models and chromosomes; the ``top`` rows by \\|logfc\\| × jsd are kept apart."""
+    r"""Names of models and chromosomes; the ``top`` rows by \|logfc\| × jsd are kept apart."""
 
     models: tuple[str, ...]
     chroms: tuple[str, ...]
@@ -107,7 +107,7 @@ def _tabulate(work: _Tabulating) -> None:
 
 
 def _as_reference(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns of the reference's ``snp_score``; what a line has after its alleles is META_DATA."""
+    """Make the columns of the reference's ``snp_score``; what a line has after its alleles is META_DATA."""
     given = table["chr"] + ":" + table["pos"].astype(str) + ":" + table["allele1"] + ":" + table["allele2"]
     first = pd.DataFrame(
         {
@@ -190,8 +190,10 @@ def variant_files(
         Folder and beginning of the names.
     by_chromosome
         Model → chromosome → results whose HDF5 files the user gets.
-    listed, report
-        Results of the steps that read the list and write the report.
+    listed
+        Result of the step that reads the list.
+    report
+        Result of the step that writes the report.
 
     Returns
     -------
