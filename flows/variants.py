@@ -240,14 +240,23 @@ def _by_deployment(name: str, request: VariantsRequest, store: str, parts: list[
 class _Scoring:
     """The steps of a request, whose results the store keeps: whoever comes second finds them.
 
+    Parameters
+    ----------
+    request
+        What is asked.
+    store
+        Where steps keep their outputs.
+    call
+        How a task is called; it returns a future.
+
     Attributes
     ----------
     models
         Name → local path or address.
     listed
-        The variants.
+        Result of the step that reads the list.
     by_chromosome
-        Name of a model → chromosome → what was found of it: scores, and contributions where they are asked for.
+        Model → chromosome → results: scores, and contributions where they are asked for.
     """
 
     def __init__(self, request: VariantsRequest, store: str, call: Callable[..., Any]) -> None:

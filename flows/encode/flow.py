@@ -152,6 +152,11 @@ def reprocess(request: EncodeRequest, call: Callable[..., Any], write_to: str | 
         Calls a task: as Prefect does, or as the function that it is.
     write_to
         A folder: the data sets that would be started are written there as YAML, and nothing else is changed.
+
+    Returns
+    -------
+    Summary
+        What was found and started.
     """
     settings = _settings(request)
     portal = Portal(request.contact, request.portal, request.buckets, request.rate, request.timeout)

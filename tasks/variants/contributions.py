@@ -82,10 +82,10 @@ def _explainer(model: Path, heads: list[str]) -> tuple[Any, int]:
     """Make an explainer of a model without its bias; tell the model's input length in bp."""
     from chrombpnet_core.devices import find_device
     from chrombpnet_core.interpret import Explainer
-    from chrombpnet_core.models import accessibility_part, lengths_of, load_model
+    from chrombpnet_core.models import FULL, accessibility_part, kind_of, lengths_of, load_model, members_of
 
     explained = load_model(model)
-    if explained.name == "chrombpnet":
+    if kind_of(explained) == FULL and not members_of(explained):
         explained = accessibility_part(explained)
     return Explainer(explained, heads, _REFERENCES, find_device()), lengths_of(explained)[0]
 

@@ -134,14 +134,14 @@ def model_lengths(models: list[str]) -> tuple[int, int]:
         Where they differ, or a file is no model.
     """
     find_device()
-    from chrombpnet_core.models import lengths_of, load_model, require_lengths
+    from chrombpnet_core.models import FULL, kind_of, lengths_of, load_model, require_lengths
 
     lengths: tuple[int, int] | None = None
     for path in models:
         model = load_model(stage(path, "model")[0])
         lengths = lengths or lengths_of(model)
         require_lengths(model, lengths, path)
-        if model.name == "chrombpnet":
+        if kind_of(model) == FULL:
             log.warning("%s: the enzyme's bias is in this model, and in its scores; chrombpnet_nobias.h5 is without", path)
     if lengths is None:
         raise InputError("no model given", expected="chrombpnet_nobias.h5 in `models`")
