@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from prefect import flow
 from prefect.futures import PrefectFuture
@@ -58,7 +58,8 @@ __all__ = ["REPORT_PART", "VariantsRequest", "score_variants", "variants", "vari
 REPORT_PART = "report"
 """Name of the part that puts together what the models' parts have found."""
 
-_RUNNER: TaskRunner[PrefectFuture[Any]] = ThreadPoolTaskRunner(max_workers=2)
+# Prefect's types take no runner whose futures are of a kind of their own.
+_RUNNER = cast(TaskRunner[PrefectFuture[Any]], ThreadPoolTaskRunner(max_workers=2))
 """Two tasks of a process: while one waits for its device, the other makes windows."""
 
 Schema = Literal["chrombpnet", "original", "plink", "plink2", "bed", "snp_score", "vcf"]
