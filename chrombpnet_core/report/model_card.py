@@ -22,7 +22,8 @@ logits and log counts.
 
 Input: one-hot sequence, bases in the order A, C, G, T, shape (n, {input_length}, 4). Output: profile logits
 (n, {output_length}) and log counts (n, 1), ln(1 + insertions). Insertions per base are
-softmax(logits) × (exp(log counts) − 1). Files are in Keras 2's legacy HDF5 format and contain no code:
+softmax(logits) × (exp(log counts) − 1). Files are in Keras 2's legacy HDF5 format, contain no code, and are read by
+layer name:
 
 ```python
 import tf_keras  # Keras 2; or tensorflow.keras before TensorFlow 2.16
