@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.evaluation import footprint_motifs
 from chrombpnet_core.genome import enzyme
 
 
@@ -40,30 +39,8 @@ def test_matrices_equal_the_reference_files(shared, assay):
             np.testing.assert_array_equal(matrix, theirs[strand][name])
 
 
-@pytest.mark.golden
-def test_motifs_equal_the_reference_files(shared):
-    def pairs(name):
-        text = (shared / "data" / "motifs" / f"motif_to_pwm.{name}.tsv").read_text()
-        return [tuple(field.strip() for field in line.split("\t")) for line in text.splitlines()]
-
-    assert footprint_motifs.tf_footprint_motifs() == pairs("TF")
-    assert [name for name, _ in footprint_motifs.tf_footprint_motifs()].count("NRF1") == 2
-    for assay in enzyme.ASSAYS:
-        assert list(footprint_motifs.enzyme_footprint_motifs(assay).items()) == pairs(assay)
-
-
-def test_motifs_are_bases_only():
-    sequences = [sequence for _, sequence in footprint_motifs.tf_footprint_motifs()]
-    sequences += [
-        sequence for assay in enzyme.ASSAYS for sequence in footprint_motifs.enzyme_footprint_motifs(assay).values()
-    ]
-    assert len(sequences) == 14 + 5 + 2
-    assert set("".join(sequences)) == set("ACGT")
-
-
-@pytest.mark.parametrize(("room", "name"), [("genome", "enzyme_matrices.json"), ("evaluation", "footprint_motifs.json")])
-def test_files_say_where_they_come_from(room, name):
-    content = json.loads(resources.files(f"chrombpnet_core.{room}").joinpath(name).read_text())
+def test_the_file_says_where_it_comes_from():
+    content = json.loads(resources.files("chrombpnet_core.genome").joinpath("enzyme_matrices.json").read_text())
     attribution = content["attribution"]
     assert "kundajelab/chrombpnet" in attribution["source"]
     assert attribution["licence"].startswith("MIT")
@@ -75,10 +52,9 @@ def test_a_loaded_matrix_is_the_callers_own():
     assert enzyme.enzyme_matrices("ATAC")["+"]["scATAC_fibroblast"].sum() == pytest.approx(20, abs=1e-2)
 
 
-@pytest.mark.parametrize("function", [enzyme.enzyme_matrices, footprint_motifs.enzyme_footprint_motifs])
-def test_unknown_assay(function):
+def test_unknown_assay():
     with pytest.raises(InputError, match="expected ATAC or DNASE"):
-        function("atac")
+        enzyme.enzyme_matrices("atac")
 
 
 def test_users_matrices(tmp_path):
