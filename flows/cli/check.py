@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from flows.cli.common import Subcommands, add_chromosome_flags, add_command, add_runtime_flags, chromosome_options, store_of
+from flows.cli.common import (
+    Subcommands,
+    add_chromosome_flags,
+    add_command,
+    add_runtime_flags,
+    chromosome_options,
+    flags_of,
+    store_of,
+    with_flags,
+)
 
 __all__ = ["add_commands"]
 
@@ -55,7 +64,7 @@ def check(arguments: argparse.Namespace) -> int:
         arguments.chr_fold_path,
         chromosome_options(arguments),
     )
-    print("\n".join(lines))
+    print(with_flags("\n".join(lines), flags_of(arguments.parser)))
     return 0 if fine else 2
 
 

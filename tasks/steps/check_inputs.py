@@ -165,7 +165,7 @@ def _check_regions(
     if usable.empty:
         raise InputError(
             f"{path}: all {len(table):,} {what} are too near a chromosome end for a window of {input_length:,} bp",
-            remedy="give regions farther from the ends, or a smaller -il",
+            remedy="give regions farther from the ends, or a smaller `input_length`",
         )
     for fold in folds:
         for part in ("train", "valid", "test"):
@@ -200,7 +200,7 @@ def _check_bias_model(path: Path, input_length: int) -> None:
             f"{path}: input length of the bias model",
             expected=f"{input_length:,} bp",
             found=f"{int(found[1]):,} bp",
-            remedy="give -il and -ol of the bias model",
+            remedy="give `input_length` and `output_length` of the bias model",
         )
 
 
@@ -243,7 +243,7 @@ def compare_names(
         and (len(lack.missing) == len(sizes) or not lack.what.startswith("reads "))
     ]
     if any(lack.twins for lack in lacks) and not naming.auto:
-        lines.append("names differ by a rule: add --alias auto to your command")
+        lines.append('names differ by a rule: give `alias="auto"`')
     lines.append(
         "a run would stop at: " + ", ".join(lack.what for lack in stopping) if stopping else "chromosome names: in order"
     )

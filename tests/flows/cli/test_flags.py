@@ -87,3 +87,22 @@ def _named_arguments() -> set[str]:
 
 def test_the_table_knows_every_argument_that_an_error_names():
     assert sorted(name for name in _named_arguments() if name.rpartition(".")[2] not in FLAGS) == []
+
+
+_FLAG = re.compile(r"(?<![\w/.-])--?[a-zA-Z][\w-]*")
+_COMMANDS = re.compile(r"samtools|gunzip|sha256sum|chrombpnet pred_bw")
+"""Texts that show a command line to type, as the README of a bundle does."""
+
+
+def test_the_core_and_the_steps_do_not_speak_the_command_line():
+    """No text of theirs names a flag, but for docstrings and the program that prints the table of costs."""
+    root, found = Path(common.__file__).parents[2], []
+    for folder in ("chrombpnet_core", "tasks"):
+        for path in (root / folder).rglob("*.py"):
+            tree = ast.parse(path.read_text())
+            nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+            documents = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+            texts = [node for node in nodes if node not in documents and (" " in node.value or "/-" in node.value)]
+            if path.name != "costs.py":
+                found += [node.value for node in texts if _FLAG.search(node.value) and not _COMMANDS.search(node.value)]
+    assert found == []
