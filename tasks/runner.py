@@ -343,35 +343,3 @@ def as_json(parameters: Any) -> Any:
 
 def _unchanged(value: Any) -> Any:
     return value
-
-
-# --- the old form, until all steps are declared ----------------------------------------------------------------------
-
-
-def run_step(
-    store_url: str,
-    step: str,
-    version: int,
-    inputs: Mapping[str, Any],
-    parameters: dict[str, Any],
-    body: Callable[[Any], None],
-) -> Result:
-    """Run a step that is not declared."""
-    declared: Step[Any, Any, Any] = Step(step, version, step, dict, dict, body)
-    return declared(store_url, dict(inputs), parameters)
-
-
-def step_task(name: str) -> Callable[[Callable[..., Result]], Any]:
-    """Make a Prefect task of a function that returns a :class:`Result`."""
-
-    def decorate(function: Callable[..., Result]) -> Any:
-        @functools.wraps(function)
-        def body(*args: Any, **kwargs: Any) -> Any:
-            result = function(*args, **kwargs)
-            if result.cached and TaskRunContext.get() is not None:
-                return Completed(name="Cached", data=result, message=f"{result.step}/{result.key} was in the store")
-            return result
-
-        return prefect_task(name)(body)
-
-    return decorate

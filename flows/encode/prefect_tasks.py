@@ -6,24 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from chrombpnet_core.errors import InputError
 from tasks.encode import Portal, Search
-from tasks.storage import TASK_RETRIES
+from tasks.runner import prefect_task
 
 __all__ = ["find_deployment", "find_experiments", "look_at_runs", "start_run"]
 
 _AT_ONCE = 100  # runs that are asked for at once
-_OPTIONS: dict[str, Any] = {
-    "cache_policy": NO_CACHE,
-    "persist_result": False,
-    **TASK_RETRIES,
-}
 
 
-@task(name="Search the portal", **_OPTIONS)
+@prefect_task("Search the portal")
 def find_experiments(portal: Portal, search: Search, known: Sequence[str]) -> list[dict[str, Any]]:
     """Search the portal for experiments, and look up all others that are known.
 
@@ -46,7 +38,7 @@ def find_experiments(portal: Portal, search: Search, known: Sequence[str]) -> li
     return found + portal.named([name for name in known if name not in names])
 
 
-@task(name="Find the deployment", **_OPTIONS)
+@prefect_task("Find the deployment")
 def find_deployment(name: str) -> None:
     """Raise :class:`InputError` where Prefect's server has no such deployment.
 
@@ -69,7 +61,7 @@ def find_deployment(name: str) -> None:
             ) from None
 
 
-@task(name="Look at runs", **_OPTIONS)
+@prefect_task("Look at runs")
 def look_at_runs(ids: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Ask Prefect for the states of runs.
 
@@ -96,7 +88,7 @@ def look_at_runs(ids: Sequence[str]) -> dict[str, tuple[str, str]]:
     return states
 
 
-@task(name="Start a data set", **_OPTIONS)
+@prefect_task("Start a data set")
 def start_run(deployment: str, spec: dict[str, Any], store: str, fold_deployment: str | None, key: str) -> tuple[str, str]:
     """Start a run of the flow ``dataset``, or find the one with this key.
 

@@ -8,7 +8,7 @@ import pytest
 from prefect.states import Completed, Failed
 
 from chrombpnet_core.errors import InputError
-from tasks.storage import Damaged, StorageError, Store, faults, persistently, require, should_retry
+from tasks.storage import Damaged, StorageError, Store, faults, is_transient, persistently, require, should_retry
 from tests.emulators import dead_store, without_pauses
 
 
@@ -120,6 +120,35 @@ def test_prefect_does_not_try_again_what_was_tried_here(error, again):
 
 def test_a_state_without_an_error_is_not_tried_again():
     assert not should_retry(None, None, Completed(data={}))
+
+
+@pytest.mark.parametrize(
+    ("error", "transient"),
+    [
+        (ConnectionResetError(), True),
+        (TimeoutError(), True),
+        (InputError("x"), False),
+        (FileNotFoundError(), False),
+        (PermissionError(), False),
+        (ValueError(), False),
+        (OSError("disk full"), False),
+        (StorageError("x"), True),
+    ],
+)
+def test_only_faults_of_network_and_storage_are_retried(error, transient):
+    assert is_transient(error) == transient
+
+
+def test_retries_end_and_do_not_multiply():
+    calls = []
+
+    def always():
+        calls.append(1)
+        raise ConnectionError("down\nsecond line")
+
+    with pytest.raises(StorageError, match=r"^gs://b/x: ConnectionError down; tried 9 times$"):
+        persistently("gs://b/x", lambda: persistently("gs://b/x", always))
+    assert len(calls) == 9
 
 
 def _refused():

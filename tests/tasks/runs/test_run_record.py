@@ -1,0 +1,108 @@
+"""What is recorded of a run and its parts, and how status shows it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from prefect.states import Failed, Pending
+
+from chrombpnet_core.errors import InputError, Stopped
+from tasks.runs import parts_of, read_run, record_run, recording, run_id, status_lines
+from tests.tasks.runs.futures import Over, UnderWay, done, fail
+
+STEPS = {
+    "fold_0": {"coverage": "", "train_bias": "", "bias_report": ""},
+    "fold_1": {"coverage": ""},
+}
+
+
+def _lines(place, part="fold_0"):
+    """What status says of a part and its steps, in order, without times."""
+    lines = [line.split(" at 2")[0].split(" since 2")[0] for line in status_lines(*place, STEPS)]
+    begin = next(i for i, line in enumerate(lines) if line.startswith(part))
+    return [" ".join(line.split()) for line in lines[begin : begin + 1 + len(STEPS[part])]]
+
+
+def test_a_part_is_not_begun_then_running_then_done(place):
+    store, output = place
+    assert status_lines(store, output, STEPS) == ["fold_0     not begun", "fold_1     not begun"]
+    with recording(store, output, "fold_0", {"a": 1}) as record:
+        record.follow("coverage", done(store, "coverage"))
+        record.follow("train_bias", UnderWay(None))
+        assert _lines(place) == ["fold_0 running", "coverage done", "train_bias running", "bias_report not begun"]
+        record.follow("train_bias", done(store, "train_bias"))
+        record.follow("bias_report", done(store, "report"))
+    assert _lines(place) == ["fold_0 done", "coverage done", "train_bias done", "bias_report done"]
+    assert "took 0.0 s" in "\n".join(status_lines(store, output, STEPS))
+
+
+def test_a_failed_part_says_why_and_a_step_that_never_began_is_none(place):
+    store, output = place
+    error = InputError("peaks.bed, line 3", expected="an integer", found="x")
+    with pytest.raises(InputError, match="line 3"):
+        fail(store, output, error, coverage=Over(Failed(), error), train_bias=Over(Pending(name="NotReady")))
+    told = status_lines(store, output, STEPS)
+    assert told[0].endswith(": peaks.bed, line 3; expected an integer, found x")
+    assert "failed at" in told[1]
+    assert told[1].endswith("found x")
+    assert told[2].split() == ["train_bias", "not", "begun"]
+
+
+def test_a_step_whose_output_is_gone_runs_again(place):
+    store, output = place
+    with recording(store, output, "fold_1", {}) as record:
+        future = done(store, "coverage")
+        record.follow("coverage", future)
+    (Path(store) / "coverage" / future.value.key / "manifest.json").unlink()
+    assert _lines(place, "fold_1") == ["fold_1 ended", "coverage no longer in the store: runs again"]
+
+
+def test_a_killed_process_leaves_an_interrupted_part(place):
+    program = (
+        "import os, sys\nfrom tasks.runs import recording\nfrom tests.tasks.runs.futures import UnderWay\n"
+        "with recording(*sys.argv[1:], 'fold_1', {}) as record:\n    record.follow('coverage', UnderWay(None))\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, *place], check=False)
+    assert _lines(place, "fold_1") == ["fold_1 interrupted; begun", "coverage interrupted, goes on from there;"]
+
+
+def test_a_training_that_was_told_to_stop_has_not_failed(place):
+    error = Stopped("a checkpoint was written")
+    with pytest.raises(Stopped):
+        fail(*place, error, coverage=done(place[0], "coverage"), train_bias=Over(Failed(), error))
+    assert _lines(place)[0].startswith("fold_0 interrupted")
+    assert _lines(place)[2].startswith("train_bias interrupted")
+
+
+def test_what_an_earlier_attempt_did_is_known_until_something_else_is_asked(place):
+    store, output = place
+    with recording(store, output, "fold_0", {"a": 1}) as record:
+        first = done(store, "coverage")
+        record.follow("coverage", first)
+    with recording(store, output, "fold_0", {"a": 1}):
+        assert _lines(place)[1] == "coverage done"
+    with recording(store, output, "fold_0", {"a": 2}) as record:
+        assert _lines(place)[1] == "coverage not begun"
+        record.follow("coverage", done(store, "coverage", "other"))
+    assert f"coverage/{first.value.key}" in parts_of(store, run_id(output))["fold_0"]["used"]
+
+
+def test_a_run_is_read_from_its_folder_or_file_without_secrets(place, monkeypatch):
+    store, output = place
+    monkeypatch.setattr(sys, "argv", ["run", "https://a:word@h/x"])
+    record_run({"output": output, "genome": "https://me:word@host/g.fa?sig=1"}, store, {})
+    text = (Path(output) / "run.json").read_text()
+    assert "word" not in text
+    assert "sig" not in text
+    for named in (output, f"{output}/", f"{output}/run.json"):
+        assert read_run(named)["complete"] is False
+    record_run({"output": output}, store, {}, anew=False)
+    assert not read_run(output)["complete"]  # what is there stands
+    record_run({"output": output}, store, {})
+    assert read_run(output)["complete"]
+    with pytest.raises(InputError, match="no run is recorded there"):
+        read_run(store)
