@@ -1,4 +1,4 @@
-"""The errors a user meets: one clear line each, exit code 2, never retried."""
+"""Errors that people can mend: one clear line each, never retried."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from chrombpnet_core._types import AnyArray
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import DivergedError
 from chrombpnet_core.formats import GrowingTable, TableColumn
 from chrombpnet_core.genome import Genome
 from chrombpnet_core.progress import bar
@@ -65,10 +65,7 @@ def predict_regions(
             with np.errstate(over="ignore"):
                 finite = np.isfinite(logits).all() and np.isfinite(np.exp(log_counts)).all()
             if not finite:
-                raise InputError(
-                    "the model predicts values that are not finite",
-                    remedy="its training diverged; train it again with a lower `learning_rate`",
-                )
+                raise DivergedError
             yield batch, logits, log_counts
             progress.update(len(batch))
 

@@ -108,7 +108,7 @@ _SHARED_GB, _FOLD_GB = 2.8, 1.5
 
 
 def hours_of_fold(work: Workload, rates: Rates) -> dict[str, float]:
-    """Hours of a fold's machine, by what they go into.
+    """Compute the hours of a fold's machine, by what they go into.
 
     A training step is three forward passes, validation one. The bias model's share follows from its operations; so does
     that of its contributions. Evaluation is one pass over the test regions and is added to validation.
@@ -161,17 +161,32 @@ def cost(work: Workload, rates: Rates, prices: Prices) -> Cost:
 
 
 def cost_table(work: Workload, rates: list[Rates], prices: Prices) -> str:
-    """Markdown: a line for each machine, with where its rates come from."""
+    """Write a Markdown table of costs.
+
+    Parameters
+    ----------
+    work
+        The data set.
+    rates
+        Of each machine, which gets a line with where its rates come from.
+    prices
+        Of machines and storage.
+
+    Returns
+    -------
+    str
+        The table.
+    """
     lines = [
         "| machine of a fold | bias model | main model | contributions | motifs | hours of all folds | price | rates |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for each in rates:
-        parts, whole = hours_of_fold(work, each), cost(work, each, prices)
+    for machine in rates:
+        parts, whole = hours_of_fold(work, machine), cost(work, machine, prices)
         lines.append(
-            f"| {each.name} | "
+            f"| {machine.name} | "
             + " | ".join(f"{hours:,.1f} h" for hours in parts.values())
-            + f" | {whole.gpu_hours:,.0f} | {whole.run:,.2f} | {each.source} |"
+            + f" | {whole.gpu_hours:,.0f} | {whole.run:,.2f} | {machine.source} |"
         )
     return "\n".join(lines)
 

@@ -186,12 +186,12 @@ def _digits(small: AnyArray, widths: AnyArray) -> tuple[list[AnyArray], list[Any
     for width in _WIDTHS:
         rows = np.flatnonzero(widths == width)
         limit = np.uint8((1 << width) - 1)
-        found = small[rows]
-        beyond = found >= limit
-        values, last = found[beyond], np.cumsum(np.count_nonzero(beyond, axis=1)).tolist()
-        packed = _packed(np.minimum(found, limit), width)
-        for at, (first, end) in enumerate(pairwise([0, *last])):
-            digits[rows[at]], large[rows[at]] = packed[at], values[first:end]
+        counts = small[rows]
+        beyond = counts >= limit
+        values, last = counts[beyond], np.cumsum(np.count_nonzero(beyond, axis=1)).tolist()
+        packed = _packed(np.minimum(counts, limit), width)
+        for number, (first, end) in enumerate(pairwise([0, *last])):
+            digits[rows[number]], large[rows[number]] = packed[number], values[first:end]
     return digits, large
 
 
@@ -248,9 +248,9 @@ def _expand(data: AnyArray, header: AnyArray, at_digits: AnyArray, at_large: Any
     for width in _WIDTHS:
         rows = np.flatnonzero(header["width"] == width)
         if len(rows):
-            found = _unpacked(_rows(data, at_digits[rows], _bytes_for(positions, width)), width, positions)
-            found[found == (1 << width) - 1] = _ragged(data, at_large[rows], header["large"][rows].astype(np.int64))
-            small[rows] = found
+            counts = _unpacked(_rows(data, at_digits[rows], _bytes_for(positions, width)), width, positions)
+            counts[counts == (1 << width) - 1] = _ragged(data, at_large[rows], header["large"][rows].astype(np.int64))
+            small[rows] = counts
     return small
 
 

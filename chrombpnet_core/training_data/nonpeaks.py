@@ -154,10 +154,10 @@ def _window_gc(genome: Genome, chrom: str, starts: AnyArray, width: int) -> tupl
     edges = np.arange(0, int(starts.max()) + _BLOCK + 1, _BLOCK)
     for block, rows in zip(edges.tolist(), np.split(order, np.searchsorted(starts[order], edges[1:])), strict=True):
         if rows.size:
-            at = starts[rows] - block
-            codes = genome.codes(chrom, block, block + int(at.max()) + width)
-            gc[rows] = _fractions(width)[_window_sums((codes == 1) | (codes == 2), at, width)]
-            unknown[rows] = _window_sums(codes == OTHER_BASE, at, width)
+            offsets = starts[rows] - block
+            codes = genome.codes(chrom, block, block + int(offsets.max()) + width)
+            gc[rows] = _fractions(width)[_window_sums((codes == 1) | (codes == 2), offsets, width)]
+            unknown[rows] = _window_sums(codes == OTHER_BASE, offsets, width)
     return gc, unknown
 
 
@@ -312,12 +312,12 @@ def _allot(
     unmet, left = wanted.tolist(), np.pad(available, most).tolist()  # beyond 0 and 1 there is nothing
     by_distance = np.zeros(most + 1, dtype=np.int64)
     for distance in range(most + 1):
-        for at in rng.permutation(np.flatnonzero(unmet)).tolist():
-            below, above = at + most - distance, at + most + distance
-            half = int(rng.binomial(unmet[at], 0.5))
-            for side, limit in ((below, half), (above, unmet[at]), (below, unmet[at])):
-                count = min(limit, unmet[at], left[side])
-                unmet[at] -= count
+        for gc in rng.permutation(np.flatnonzero(unmet)).tolist():
+            below, above = gc + most - distance, gc + most + distance
+            half = int(rng.binomial(unmet[gc], 0.5))
+            for side, limit in ((below, half), (above, unmet[gc]), (below, unmet[gc])):
+                count = min(limit, unmet[gc], left[side])
+                unmet[gc] -= count
                 left[side] -= count
                 by_distance[distance] += count
     return available - np.array(left[most : most + _BINS], dtype=np.int64), by_distance
