@@ -155,7 +155,7 @@ def test_a_killed_run_goes_on_where_it_stopped(inputs, result, tmp_path, monkeyp
         return whole(explainer, codes, *rest)
 
     monkeypatch.setattr(core, "explain_codes", dies)
-    monkeypatch.setattr(core, "noise_floor", lambda *_: {})
+    monkeypatch.setattr("chrombpnet_core.interpret.noise_floor", lambda *_: {})
     with pytest.raises(KeyboardInterrupt):
         explained(inputs, tmp_path, exact=True)
     assert computed == [2]
