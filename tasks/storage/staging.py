@@ -35,19 +35,19 @@ class Artifact:
 
 
 def _information(uri: str) -> Information:
-    """Ask what is told of a local file or remote object; a remote one that cannot be read is a user's error."""
+    """Ask the size and mark of a local file or remote object; a remote one that cannot be read is a user's error."""
     if is_local(uri):
         status = local_path(uri).stat()
         return Information(status.st_size, str(status.st_mtime_ns))
     address, md5, hosts = split_conditions(uri)
     objects, path = objects_of(address, hosts)
     try:
-        told = persistently(address, lambda: objects.info(path))
+        information = persistently(address, lambda: objects.info(path))
     except (FileNotFoundError, PermissionError, IsADirectoryError):
         raise InputError(
             f"{redact(uri)}: no such object, or no right to read it", remedy="check the address and your credentials"
         ) from None
-    return replace(told, checks=told.checks | {"md5": md5}) if md5 else told
+    return replace(information, checks=information.checks | {"md5": md5}) if md5 else information
 
 
 def require(uri: str, what: str) -> None:
@@ -129,20 +129,20 @@ def stage(uri: str, what: str = "input") -> tuple[Path, Artifact]:
     if is_local(uri):
         path = require_file(local_path(uri), what)
         uri = str(path.resolve())
-        told = _information(uri)
+        information = _information(uri)
     else:
-        told = _information(uri)
-        path = _staged_path(uri, told)
-        if not path.exists() or not told.mark:
-            _note_digest(uri, told, _download(uri, told, path))
-    return path, Artifact(uri, _memoised_digest(uri, told, path), path.stat().st_size)
+        information = _information(uri)
+        path = _staged_path(uri, information)
+        if not path.exists() or not information.mark:
+            _note_digest(uri, information, _download(uri, information, path))
+    return path, Artifact(uri, _memoised_digest(uri, information, path), path.stat().st_size)
 
 
-def _download(uri: str, told: Information, path: Path) -> str:
+def _download(uri: str, information: Information, path: Path) -> str:
     address, md5, hosts = split_conditions(uri)
     objects, inside = objects_of(address, hosts)
     try:
-        return download(Copy(objects, inside, address, told), path, cache_folder() / "transfers")
+        return download(Copy(objects, inside, address, information), path, cache_folder() / "transfers")
     except (FileNotFoundError, PermissionError):
         raise InputError(
             f"{redact(uri)}: no right to read it, or it was replaced while it was copied",
@@ -174,8 +174,8 @@ def is_staged(uri: str) -> bool:
     return is_local(uri) or _staged_path(uri, _information(uri)).exists()
 
 
-def _staged_path(uri: str, told: Information) -> Path:
-    place = hashlib.sha256(f"{uri}\n{told.size}\n{told.mark}".encode()).hexdigest()[:32]
+def _staged_path(uri: str, information: Information) -> Path:
+    place = hashlib.sha256(f"{uri}\n{information.size}\n{information.mark}".encode()).hexdigest()[:32]
     return cache_folder() / "staged" / place / (Path(redact(split_conditions(uri).address)).name or "object")
 
 
@@ -183,15 +183,17 @@ def _note(uri: str) -> Path:
     return cache_folder() / "digests" / hashlib.sha256(uri.encode()).hexdigest()
 
 
-def _memoised_digest(uri: str, told: Information, path: Path) -> str:
+def _memoised_digest(uri: str, information: Information, path: Path) -> str:
     note = _note(uri)
-    if told.mark and note.exists():
+    if information.mark and note.exists():
         known = note.read_text().split()
-        if known[:2] == [str(told.size), hashlib.sha256(told.mark.encode()).hexdigest()]:
+        if known[:2] == [str(information.size), hashlib.sha256(information.mark.encode()).hexdigest()]:
             return known[2]
-    return _note_digest(uri, told, digest_of_file(path))
+    return _note_digest(uri, information, digest_of_file(path))
 
 
-def _note_digest(uri: str, told: Information, digest: str) -> str:
-    write_whole(_note(uri), f"{told.size} {hashlib.sha256(told.mark.encode()).hexdigest()} {digest}\n".encode())
+def _note_digest(uri: str, information: Information, digest: str) -> str:
+    write_whole(
+        _note(uri), f"{information.size} {hashlib.sha256(information.mark.encode()).hexdigest()} {digest}\n".encode()
+    )
     return digest

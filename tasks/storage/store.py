@@ -185,7 +185,7 @@ class Store:
         """Copy one object to ``target``, checked; a copy of the right size there is used again."""
         if not (target.exists() and target.stat().st_size == size):
             target.unlink(missing_ok=True)
-            told = self._do(lambda: self._objects.info(self.path(*parts)), *parts)
-            copy = Copy(self._objects, self.path(*parts), self.uri(*parts), told, sha256)
+            information = self._do(lambda: self._objects.info(self.path(*parts)), *parts)
+            copy = Copy(self._objects, self.path(*parts), self.uri(*parts), information, sha256)
             download(copy, target, cache_folder() / "transfers")
         return target
