@@ -10,7 +10,17 @@ import s3fs
 
 from chrombpnet_core.errors import InputError
 from tasks.runner import MANIFEST
-from tasks.storage import Overtaken, Store, digest_of_file, require, stage, transfer
+from tasks.storage import (
+    Overtaken,
+    StorageError,
+    Store,
+    digest_of_file,
+    fsspec_objects,
+    persistently,
+    require,
+    stage,
+    transfer,
+)
 from tasks.storage.opening import objects_of
 from tests.emulators import s3_emulator
 from tests.tasks.declaring import run_step
@@ -47,6 +57,33 @@ def test_an_input_is_copied_in_ranges_and_checked(place, tmp_path, monkeypatch):
     assert artifact.sha256 == digest_of_file(big)
     with pytest.raises(InputError, match="no such object"):
         require(f"{place}/absent", "peaks")
+
+
+def test_a_large_file_is_written_in_parts(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(fsspec_objects, "_PART", 5 << 20)
+    big = tmp_path / "big.bin"
+    big.write_bytes(os.urandom((11 << 20) + 5))
+    Store(place).upload(big, "big.bin")
+    head = s3fs.S3FileSystem().info(f"{place}/big.bin")
+    assert head["ETag"].strip('"').endswith("-3")  # parts
+    assert stage(f"{place}/big.bin")[1].sha256 == digest_of_file(big)
+
+
+def test_parts_are_sent_again_by_the_client_alone(place, tmp_path, monkeypatch):
+    """After that the file is not begun anew."""
+    objects, path = objects_of(f"{place}/big.bin")
+    monkeypatch.setattr(fsspec_objects, "_PART", 1 << 10)
+    (tmp_path / "big.bin").write_bytes(bytes(4 << 10))
+    calls = []
+
+    def fail(*_, **__):
+        calls.append(1)
+        raise ConnectionResetError("reset")
+
+    monkeypatch.setattr(objects._uploads, "put_file", fail)
+    with pytest.raises(StorageError, match="ConnectionResetError reset"):
+        persistently(f"{place}/big.bin", lambda: objects.write(path, tmp_path / "big.bin"))
+    assert len(calls) == 1
 
 
 def test_of_two_writers_the_later_is_refused(place):
