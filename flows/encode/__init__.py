@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from chrombpnet_core._doors import lazy_door
 
 if TYPE_CHECKING:
-    from flows.encode.flow import EncodeRequest, Summary, dataset_content, encode, reprocess
+    from flows.encode.flow import Summary, dataset_content, encode, reprocess
     from flows.encode.prefect_tasks import find_deployment, find_experiments, look_at_runs, start_run
+    from flows.encode.request import EncodeRequest
 
 __all__ = [
     "EncodeRequest",

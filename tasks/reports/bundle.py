@@ -114,13 +114,18 @@ def publish_bundle(
     sources = {file: source for file, (source, _) in plain.items()}
     sources |= {file: FileOf(made, file) for file in made.manifest["files"] if file != CONTENT}
     address = _place(sources, made.file(CONTENT), f"{url.rstrip('/')}/{name}")
+    _link(name, address)
+    return address
+
+
+def _link(name: str, address: str) -> None:
+    """Show the bundle among the run's artifacts."""
     if FlowRunContext.get() is not None or TaskRunContext.get() is not None:
         create_link_artifact(
             link=redact(address),
             link_text=f"{name}: published models",
             key=f"bundle-{re.sub('[^a-z0-9]+', '-', name.lower()).strip('-')}",
         )
-    return address
 
 
 def _first(folds: Mapping[str, Steps]) -> Steps:
