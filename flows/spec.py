@@ -284,6 +284,16 @@ _PATHS = ("genome", "chrom_sizes", "peaks", "nonpeaks", "blacklist", "truth", "o
 def read_spec(path: str) -> DatasetSpec:
     """Read a DatasetSpec from YAML or JSON.
 
+    Parameters
+    ----------
+    path
+        The file; relative paths in it are relative to its folder.
+
+    Returns
+    -------
+    DatasetSpec
+        The data set.
+
     Raises
     ------
     InputError
@@ -299,7 +309,7 @@ def read_spec(path: str) -> DatasetSpec:
 
 
 def make_spec(content: dict[str, Any], where: str, flags: dict[str, str] | None = None) -> DatasetSpec:
-    """A checked DatasetSpec of a mapping; ``where`` begins the error message, ``flags`` renames keys in it."""
+    """Check a mapping and make a DatasetSpec of it; ``where`` begins the error message, ``flags`` renames keys in it."""
     return make_part(DatasetSpec, content, where, flags)
 
 
@@ -323,12 +333,12 @@ def make_part(kind: type[Part], content: dict[str, Any], where: str, flags: dict
 
 
 def absolute_spec(spec: DatasetSpec) -> DatasetSpec:
-    """The same data set for processes in other folders: local paths made absolute."""
+    """Make local paths absolute, for processes in other folders."""
     return DatasetSpec.model_validate(resolve_paths(spec.model_dump(mode="json"), Path.cwd()))
 
 
 def resolve_paths(content: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The same content with relative paths made absolute."""
+    """Make the relative paths of a data set absolute, seen from a folder."""
 
     def absolute(value: Any) -> Any:
         if isinstance(value, list):

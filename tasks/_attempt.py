@@ -38,7 +38,7 @@ def alone(store: Store, step: str, key: str) -> Iterator[None]:
 
 
 def scratch_folder(store: Store) -> Path:
-    """A new folder, named after this process; those of processes that were killed are removed."""
+    """Make a new folder, named after this process; those of processes that were killed are removed."""
     root = Path(store.path("scratch")) if store.local else cache_folder() / "scratch"
     for other in root.glob(f"{platform.node()}-*-*"):
         pid = other.name.rsplit("-", 2)[1]
@@ -50,7 +50,7 @@ def scratch_folder(store: Store) -> Path:
 
 
 def checkpoint_folder(store: Store, scratch: Path, step: str, key: str) -> tuple[Path, Callable[[], None]]:
-    """A folder that outlives this attempt, and what copies to a remote store whatever has changed in it.
+    """Make a folder that outlives this attempt, and a function that copies to a remote store whatever has changed in it.
 
     Of a remote store's it is a copy in ``scratch``, fetched anew: another machine may have gone on in between.
     """
@@ -79,7 +79,7 @@ def checkpoint_folder(store: Store, scratch: Path, step: str, key: str) -> tuple
 
 
 def _states(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """What changes when a file is written or replaced, by path; hidden files are half-written ones."""
+    """Tell what changes when a file is written or replaced, by path; hidden files are half-written ones."""
     return {
         path.relative_to(folder).as_posix(): (status.st_ino, status.st_size, status.st_mtime_ns)
         for path in folder.rglob("*")

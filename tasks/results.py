@@ -108,7 +108,7 @@ SettledSources: TypeAlias = "Settled | list[Settled] | dict[str, SettledSources]
 
 
 def sources_of(inputs: Any) -> dict[str, SettledSources]:
-    """Inputs by name, steps awaited, without those that are None."""
+    """List inputs by name, steps awaited, without those that are None."""
     named = inputs if isinstance(inputs, Mapping) else {each.name: getattr(inputs, each.name) for each in fields(inputs)}
     settled = {name: _settle(value) for name, value in named.items()}
     return {name: value for name, value in settled.items() if value is not None}
@@ -184,7 +184,7 @@ def _identify_one(source: Settled, name: str) -> tuple[str, dict[str, str]]:
 
 
 def localised(inputs: Any, sources: Mapping[str, SettledSources], scratch: Path) -> Any:
-    """The same inputs with local paths, fetched where they are remote."""
+    """Put local paths in the place of inputs, fetched where they are remote."""
 
     def local(value: SettledSources) -> Any:
         if isinstance(value, dict):

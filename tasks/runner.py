@@ -80,7 +80,7 @@ ItsParameters = TypeVar("ItsParameters", covariant=True)
 class Work(Generic[Local, ItsParameters]):
     """What a step's body sees.
 
-    Attributes
+    Parameters
     ----------
     out
         Empty scratch folder; all that lies in it at the end is published.
@@ -92,6 +92,9 @@ class Work(Generic[Local, ItsParameters]):
         Folder that outlives a killed attempt of the same step.
     keep
         Call it after writing to ``checkpoint``: it copies the folder to a remote store.
+
+    Attributes
+    ----------
     facts
         Numbers to record in the manifest.
     """
@@ -142,7 +145,9 @@ class Step(Generic[Given, Local, Parameters]):
         ----------
         store
             The store's address.
-        inputs, parameters
+        inputs
+            Sources, in the declaration's dataclass.
+        parameters
             As the declaration says.
 
         Returns
@@ -287,7 +292,7 @@ def _run(step: Step[Any, Any, Any], store: Store, inputs: Any, parameters: Any) 
 
 
 def _publish(store: Store, out: Path, manifest: dict[str, Any], step: str, key: str) -> Result:
-    """What stands in the end: this attempt's outputs, or those of another run that was faster."""
+    """Publish this attempt's outputs, or take those of another run that was faster."""
     manifest = json.loads(json.dumps(manifest, default=str))
     before = store.mark(step, key, MANIFEST)
     other = _valid_manifest(store, step, key)  # looked at after its mark: a later one is not replaced

@@ -82,8 +82,8 @@ def prep_nonpeaks(arguments: argparse.Namespace) -> None:
     """Select nonpeaks; one step, without a Prefect server."""
     from flows.spec import Background, Training, make_part
     from tasks.runner import Source
-    from tasks.steps.check_inputs import DatasetFiles, check_inputs
     from tasks.steps.examples import NONPEAKS, NonpeaksInputs, NonpeaksParameters
+    from tasks.steps.input_checks import DatasetFiles, check_inputs
     from tasks.storage import place_files, split_prefix
 
     folder, name = split_prefix(arguments.output_prefix)

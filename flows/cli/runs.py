@@ -13,7 +13,7 @@ from flows.cli.common import Subcommands, add_command, add_dry_run_flag, add_run
 if TYPE_CHECKING:
     from flows.dataset.preparation import ModelKinds
     from flows.spec import DatasetSpec
-    from tasks.steps.check_inputs import CheckedInputs
+    from tasks.steps.input_checks import CheckedInputs
 
 __all__ = ["add_commands", "check_inputs_of", "say_plan", "say_result"]
 

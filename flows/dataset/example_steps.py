@@ -35,8 +35,10 @@ def example_steps(run: Run, fold: Fold, jitter: int) -> dict[str, Result]:
 
     Parameters
     ----------
-    run, fold
-        The data set's run, and the fold's chromosomes.
+    run
+        The data set's run.
+    fold
+        The fold's chromosomes.
     jitter
         Largest shift in bp that a training may ask for.
 
@@ -56,7 +58,7 @@ def example_steps(run: Run, fold: Fold, jitter: int) -> dict[str, Result]:
 
 
 def _coverage(run: Run) -> Awaited:
-    """Insertions: the same for all folds."""
+    """Begin to count insertions, the same for all folds."""
     spec, reads = run.spec, run.spec.reads
     files: tuple[Source, ...] = tuple(reads.files)
     genome: dict[str, Any] = {"genome": spec.genome, "chrom_sizes": spec.chrom_sizes}

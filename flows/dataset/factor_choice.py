@@ -22,8 +22,10 @@ def choose_factor(run: Run, fold: Fold) -> float:
 
     Parameters
     ----------
-    run, fold
-        The data set's run, and the chromosomes of its first fold.
+    run
+        The data set's run.
+    fold
+        The fold's chromosomes.
 
     Returns
     -------
@@ -51,8 +53,12 @@ def candidate_steps(run: Run, fold: Fold, examples: Results) -> Result:
 
     Parameters
     ----------
-    run, fold, examples
-        A run with one factor, the fold's chromosomes, and its training examples.
+    run
+        The data set's run.
+    fold
+        The fold's chromosomes.
+    examples
+        Results of its training examples, by the steps' names.
 
     Returns
     -------

@@ -24,6 +24,7 @@ class Job:
     bias_only: bool = False
 
     def __str__(self) -> str:
+        """Name it, for messages."""
         return "bias models" if self.bias_only else f"fold {self.index}"
 
 
@@ -36,6 +37,7 @@ class Failure:
     user: bool
 
     def __str__(self) -> str:
+        """Name it, for messages."""
         return f"{self.job} failed: {self.reason}"
 
 

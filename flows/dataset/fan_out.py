@@ -26,7 +26,7 @@ from chrombpnet_core.errors import InputError
 from flows.dataset.failures import Failure, Job, Numbered
 from flows.spec import DatasetSpec, absolute_spec
 from tasks.runs import GRACE, interruption, reason_of
-from tasks.steps.check_inputs import CheckedInputs
+from tasks.steps.input_checks import CheckedInputs
 
 __all__ = [
     "by_deployment",
@@ -78,7 +78,7 @@ def one_by_one(do: Callable[[Job], Any], jobs: list[Job]) -> list[Failure]:
 
 
 def gpus_of_slot(slot: int, gpus: list[str], each: int) -> list[str]:
-    """The GPUs of the ``slot``-th process at a time, ``each`` to one, dealt in turn: they are shared where there are few.
+    """Deal GPUs to the ``slot``-th process at a time, ``each`` to one, in turn: they are shared where there are few.
 
     No GPU comes twice; empty where there is none.
     """
@@ -86,7 +86,7 @@ def gpus_of_slot(slot: int, gpus: list[str], each: int) -> list[str]:
 
 
 def _visible_gpus(device: str) -> list[str]:
-    """What ``CUDA_VISIBLE_DEVICES`` may name; a process of its own looks, so that this one leaves them alone."""
+    """List what ``CUDA_VISIBLE_DEVICES`` may name; a process of its own looks, so that this one leaves them alone."""
     if device == "cpu":
         return []
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -349,7 +349,7 @@ def _cancel(client: Any, runs: list[Any]) -> None:
 
 
 def _started(client: Any, parent: Any) -> list[Any]:
-    """The runs that a flow's run has started."""
+    """Find the runs that a flow's run has started."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 
     children = FlowRunFilter(tags=FlowRunFilterTags(all_=[f"{_CHILD_OF}{parent}"]))

@@ -25,7 +25,7 @@ from flows.spec import DatasetSpec, absolute_spec, make_spec
 from tasks.runner import planning
 from tasks.runs import record_run, recording
 from tasks.steps.bias_sweep import SWEEP
-from tasks.steps.check_inputs import CheckedInputs
+from tasks.steps.input_checks import CheckedInputs
 from tasks.storage import Store
 
 __all__ = ["bias_pipeline", "dataset", "fold", "main_pipeline", "quality_control"]
@@ -40,8 +40,10 @@ def bias_pipeline(
 
     Parameters
     ----------
-    spec, store
-        The data set, and where steps keep their outputs.
+    spec
+        The data set.
+    store
+        Where steps keep their outputs.
     prefix
         Begins the names of the files in ``spec.output``.
     judged
@@ -92,10 +94,18 @@ def quality_control(
 
     Parameters
     ----------
-    spec, store, prefix, checked
-        As in :func:`bias_pipeline`.
-    kind, models
-        bias or main, and the file of each model by its name.
+    spec
+        The data set.
+    store
+        Where steps keep their outputs.
+    prefix
+        Begins the files' names.
+    checked
+        What is known of inputs that were checked already; they are checked here where it is None.
+    kind
+        What of it this is: bias, main, dataset or ensemble.
+    models
+        File of each model by its name.
 
     Returns
     -------
@@ -129,8 +139,10 @@ def fold(
 
     Parameters
     ----------
-    spec, store
-        The data set, and where steps keep their outputs.
+    spec
+        The data set.
+    store
+        Where steps keep their outputs.
     index
         Which fold, from 0.
     bias_only
@@ -187,8 +199,10 @@ def dataset(
 
     Parameters
     ----------
-    spec, store
-        The data set, and where steps keep their outputs.
+    spec
+        The data set.
+    store
+        Where steps keep their outputs.
     fold_deployment
         Name of the deployment whose runs the folds are.
     checked
@@ -235,7 +249,7 @@ def _do(spec: DatasetSpec, store: str, fold_deployment: str | None, checked: Che
 
 
 def _finished_folds(run: Run, folds: tuple[Fold, ...]) -> list[FinishedFold]:
-    """What the store has of every fold, wherever it was computed; nothing is run."""
+    """Look up what the store has of every fold, wherever it was computed; nothing is run."""
     finished, here = [], replace(run, call=call_here)
     with planning() as steps:
         for i, chromosomes in enumerate(folds):
@@ -251,7 +265,7 @@ def _finished_folds(run: Run, folds: tuple[Fold, ...]) -> list[FinishedFold]:
 
 
 def _settled(spec: DatasetSpec | dict[str, Any], checked: CheckedInputs | None) -> DatasetSpec:
-    """The data set of a call or of a deployment's parameters; folds of which it names only the number are written out."""
+    """Read the data set of a call or of a deployment's parameters; folds that are only numbered are written out."""
     spec = make_spec(spec, "data set") if isinstance(spec, dict) else spec
     return write_folds(spec, checked)
 
@@ -273,7 +287,7 @@ def _record(spec: DatasetSpec, store: str, fold_deployment: str | None = None, a
 
 @contextmanager
 def _recorded(run: Run, part: str) -> Iterator[Run]:
-    """The same run, its steps kept on record as a part of it."""
+    """Keep the steps of a run on record as a part of it."""
     asked = run.spec.model_dump(mode="json", exclude={"folds_at_once", "publish"})
     with recording(run.store, run.spec.output, part, asked) as record:
         yield replace(run, record=record)

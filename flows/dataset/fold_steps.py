@@ -62,8 +62,10 @@ def fold_steps(run: Run, fold: Fold, output: str | None) -> dict[str, Result]:
 
     Parameters
     ----------
-    run, fold
-        The data set's run, and the fold's chromosomes.
+    run
+        The data set's run.
+    fold
+        The fold's chromosomes.
     output
         Folder for reports and files, each put there as soon as it is ready; None: nothing is reported or put anywhere.
 
@@ -101,8 +103,12 @@ def bias_steps(run: Run, fold: Fold, examples: Results) -> dict[str, Result]:
 
     Parameters
     ----------
-    run, fold, examples
-        The data set's run, the fold's chromosomes, and the results of :func:`example_steps`.
+    run
+        The data set's run.
+    fold
+        The fold's chromosomes.
+    examples
+        Results of its training examples, by the steps' names.
 
     Returns
     -------
@@ -137,8 +143,12 @@ def main_steps(run: Run, fold: Fold, examples: Results, bias: Source) -> dict[st
 
     Parameters
     ----------
-    run, fold, examples
-        The data set's run, the fold's chromosomes, and the results of :func:`example_steps`.
+    run
+        The data set's run.
+    fold
+        The fold's chromosomes.
+    examples
+        Results of its training examples, by the steps' names.
     bias
         The bias model: a file, or the training that made it.
 
@@ -207,8 +217,14 @@ def evaluation_steps(run: Run, kind: ModelKind, fold: Fold, examples: Results, m
 
     Parameters
     ----------
-    run, kind, fold, examples
-        The data set's run, bias or main, the fold's chromosomes, and the results of :func:`example_steps`.
+    run
+        The data set's run.
+    kind
+        What of it this is: bias, main, dataset or ensemble.
+    fold
+        The fold's chromosomes.
+    examples
+        Results of its training examples, by the steps' names.
     models
         The training that made the models, or the file of each by name.
 
@@ -246,7 +262,7 @@ def explained_heads(spec: DatasetSpec, kind: ModelKind) -> tuple[str, ...]:
 
 
 def _explanation_steps(run: Run, kind: ModelKind, examples: Results, model: Source, evaluated: Awaited) -> dict[str, Result]:
-    """What each base of the peaks adds to the bias model's predictions or the corrected ones; the motifs in it."""
+    """Explain the bias model's predictions of peaks, or the corrected ones, base by base; find the motifs in that."""
     spec, shards = run.spec, examples["shards"]
     if not spec.explanation.peaks:
         return {}
@@ -309,10 +325,16 @@ def publish(
 
     Parameters
     ----------
-    run, kind, results
-        The data set's run, what of it this is, and its results by the steps' names.
-    output, prefix
-        Folder, and what begins the files' names.
+    run
+        The data set's run.
+    kind
+        What of it this is: bias, main, dataset or ensemble.
+    results
+        Results by the steps' names.
+    output
+        Folder that gets the files.
+    prefix
+        Begins the files' names.
     settings
         What was asked for, where that is not the data set itself.
 

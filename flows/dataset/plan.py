@@ -42,8 +42,10 @@ def plan(spec: DatasetSpec, store: str, kinds: ModelKinds, judged: bool = True) 
 
     Parameters
     ----------
-    spec, store
-        The data set, and where steps keep their outputs.
+    spec
+        The data set.
+    store
+        Where steps keep their outputs.
     kinds
         Models to train: bias, main, or both.
     judged
@@ -73,7 +75,7 @@ def plan(spec: DatasetSpec, store: str, kinds: ModelKinds, judged: bool = True) 
 
 
 def _go_through(run: Run, fold: Fold, kinds: ModelKinds, jitters: bool, judged: bool) -> None:
-    """The steps of some models on one fold; with ``jitters`` examples leave room for the main model's jitter."""
+    """Go through the steps of some models on one fold; with ``jitters`` examples leave room for the main model's jitter."""
     spec = run.spec
     results = example_steps(run, fold, spec.model.jitter if jitters else 0)
     if "bias" in kinds:

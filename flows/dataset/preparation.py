@@ -9,8 +9,8 @@ from flows.dataset.fold_steps import model_size
 from flows.dataset.run import Run, submit
 from flows.spec import DatasetSpec, FoldChromosomes, make_spec
 from tasks.runner import Awaited
-from tasks.steps.check_inputs import CheckedInputs, DatasetFiles, check_inputs
 from tasks.steps.folds import balanced_folds, place_folds
+from tasks.steps.input_checks import CheckedInputs, DatasetFiles, check_inputs
 from tasks.steps.resource_estimate import ModelToTrain, estimate_run
 
 __all__ = ["ModelKinds", "begin", "check_dataset", "estimate", "model_kinds", "with_folds", "write_folds"]
@@ -29,8 +29,10 @@ def check_dataset(spec: DatasetSpec, store: str) -> CheckedInputs:
 
     Parameters
     ----------
-    spec, store
-        The data set, and where steps will keep their outputs.
+    spec
+        The data set.
+    store
+        Where steps will keep their outputs.
 
     Returns
     -------
@@ -48,8 +50,10 @@ def begin(
 
     Parameters
     ----------
-    spec, store
-        The data set, its folds written out, and where steps keep their outputs.
+    spec
+        The data set, its folds written out.
+    store
+        Where steps keep their outputs.
     kinds
         Models that are trained in every fold.
     elsewhere
@@ -101,10 +105,12 @@ def estimate(run: Run, kinds: ModelKinds, checked: CheckedInputs, device: str) -
 
     Parameters
     ----------
-    run, checked
-        The data set's run, and what is known of its inputs.
+    run
+        The data set's run.
     kinds
         Models to train.
+    checked
+        What is known of the inputs.
     device
         ``auto``, ``cpu`` or ``gpu``; refused where training on it is hopeless.
 

@@ -50,8 +50,10 @@ class Run:
 
     Attributes
     ----------
-    spec, store
-        The data set, and where steps keep their outputs.
+    spec
+        The data set.
+    store
+        Where steps keep their outputs.
     naming
         How other files than the genome name chromosomes.
     call
@@ -78,8 +80,10 @@ class Run:
         ----------
         step
             Its declaration.
-        inputs, parameters
-            As that says.
+        inputs
+            Sources, in the declaration's dataclass.
+        parameters
+            As the declaration says.
         name
             The step's name in the run, its own by default.
 

@@ -70,7 +70,7 @@ def _sessions(
 
 
 def _reference(asked: dict[str, Any], assembly: str | None) -> BrowserGenome:
-    """The genome as a browser finds it: by name, else the FASTA that was given; a local one's index where it is there."""
+    """Describe the genome as a browser finds it: by name, else the FASTA that was given; a local one's index where it is there."""
     from chrombpnet_core.report import BrowserGenome
 
     fasta = str(asked.get("genome") or "")
@@ -84,7 +84,7 @@ def _reference(asked: dict[str, Any], assembly: str | None) -> BrowserGenome:
 
 
 def _best_locus(done: Mapping[str, Result]) -> str:
-    """The best example of the report; nothing where there is none."""
+    """Find the best example of the report; nothing where there is none."""
     for step in ("evaluate_main", "evaluate_bias"):
         if step in done and "examples.npz" in done[step].manifest["files"]:
             with np.load(done[step].file("examples.npz"), allow_pickle=False) as file:

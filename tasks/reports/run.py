@@ -98,8 +98,10 @@ def report_request(
     ----------
     kind
         bias, main or dataset.
-    title, assay
-        Name of the data set; ``ATAC`` or ``DNASE``.
+    title
+        Name of the data set.
+    assay
+        ``ATAC`` or ``DNASE``.
     results
         The run's steps by name. What explains the bias model of a data set has names that begin with ``bias_``.
     settings
@@ -134,7 +136,7 @@ def _motifs_shown(kind: RunKind) -> dict[str, str]:
 
 
 def _flat_settings(settings: Mapping[str, Any], kind: RunKind) -> dict[str, Any]:
-    """What was asked for, one level deep, without the place of the results: they may go to several."""
+    """Flatten what was asked for to one level, without the place of the results: they may go to several."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         if key == "output" or (key == "model" and kind == "bias"):
@@ -263,7 +265,7 @@ def _history(folder: Path, model: str) -> list[dict[str, Any]]:
 
 
 def motif_entries(path: Path) -> list[MotifEntry]:
-    """The motifs of ``motifs.json``, as :func:`chrombpnet_core.motifs.write_discovered_motifs` writes it, for a report."""
+    """Read the motifs of ``motifs.json``, as :func:`chrombpnet_core.motifs.write_discovered_motifs` writes it, for a report."""
     from chrombpnet_core.motifs import read_discovered_motifs
 
     def named(match: Any) -> str:
@@ -322,7 +324,7 @@ def _examples(
 
 
 def _planted(inputs: ReportInputs[Path]) -> dict[str, AnyArray]:
-    """Simulated data only: accessibility by chromosome."""
+    """Read the planted accessibility by chromosome, of simulated data only."""
     if inputs.truth is None or inputs.truth_tracks is None:
         return {}
     from chrombpnet_core.simulation import read_ground_truth
@@ -331,7 +333,7 @@ def _planted(inputs: ReportInputs[Path]) -> dict[str, AnyArray]:
 
 
 def _truth(facts: dict[str, Any]) -> list[Any]:
-    """Simulated data only: the checks of the models against what was planted."""
+    """Read the checks of models against what was planted, of simulated data only."""
     if "truth" not in facts:
         return []
     from chrombpnet_core.simulation import ModelCheck

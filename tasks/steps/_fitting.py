@@ -63,8 +63,8 @@ class TrainingParameters:
     gpus: int
 
 
-def prepare(training: TrainingParameters) -> dict[str, Any]:
-    """Set the device's precision and seed everything; the device and how many GPUs it has, for the step's facts."""
+def prepare(training: TrainingParameters) -> str:
+    """Set the device's precision, seed everything, and return its name."""
     from chrombpnet_core.devices import find_device
     from chrombpnet_core.training import make_reproducible, set_precision
 
@@ -131,7 +131,7 @@ class _LiveProgress:
 
 
 def write_logs(work: _Training, history: Any, prefix: str, selection: dict[str, Any], more: dict[str, Any]) -> None:
-    """The reference's logs and parameter tables."""
+    """Write the reference's logs and parameter tables."""
     from chrombpnet_core.training import write_parameters
 
     history.write(work.out, prefix)

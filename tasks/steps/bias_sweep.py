@@ -23,7 +23,17 @@ SWEEP = "bias_sweep.json"
 def compare_factors(reports: dict[str, Result | str], output: str) -> float:
     """Choose by the report of each factor, or by the error that kept it from having one; the factor that is taken.
 
-    Writes :data:`SWEEP` and the reports, ``bias_sweep/<factor>.html``, to ``output``.
+    Parameters
+    ----------
+    reports
+        Factor → report of its bias model, or the error.
+    output
+        Gets :data:`SWEEP` and the reports, ``bias_sweep/<factor>.html``.
+
+    Returns
+    -------
+    float
+        The factor that is taken.
 
     Raises
     ------

@@ -100,6 +100,7 @@ class ContributionsParameters(RegionParameters):
     precision: str = "tf32"
 
     def __post_init__(self) -> None:
+        """Refuse what cannot be done before anything runs."""
         if not self.heads:
             raise InputError("nothing to explain", expected="`heads` counts, profile, or both")
 
@@ -138,7 +139,7 @@ def _explain(work: _Explaining) -> None:
 
 
 def _explainer(work: _Explaining, device: Any) -> Any:
-    """The explainer of the model, or of its accessibility part."""
+    """Make the explainer of the model, or of its accessibility part."""
     from chrombpnet_core.interpret import Explainer
     from chrombpnet_core.models import accessibility_part, load_model
     from chrombpnet_core.training import set_precision
@@ -200,7 +201,7 @@ def _compute(work: _Explaining, explainer: Any, genome: Genome, table: pd.DataFr
 
 
 def _write_tracks(work: _Explaining, explainer: Any, sizes: dict[str, int], table: pd.DataFrame, sums: RowsOnDisk) -> None:
-    """bigWig and statistics of each head, from values that were never rounded to float16."""
+    """Write bigWig and statistics of each head, from values that were never rounded to float16."""
     length = explainer.length
     placement = place_regions(table["chrom"].to_numpy(), centres(table), length, sizes)
     for number, head in enumerate(explainer.heads):
@@ -216,7 +217,7 @@ def _write_tracks(work: _Explaining, explainer: Any, sizes: dict[str, int], tabl
 
 
 def _values(placement: TrackPlacement, read: Callable[[AnyArray], AnyArray]) -> Iterator[AnyArray]:
-    """The track's values, piece by piece."""
+    """Go through the track's values, piece by piece."""
     return (part.values for part in placement.values(read))
 
 

@@ -72,6 +72,7 @@ class ModelsInputs(Generic[At]):
     chrombpnet_nobias: tuple[At, ...]
 
     def __post_init__(self) -> None:
+        """Refuse what cannot be done before anything runs."""
         _require_folds(self.chrombpnet)
 
 
@@ -87,6 +88,7 @@ class MeanTracksInputs(RegionInputs[At]):
     models: tuple[At, ...]
 
     def __post_init__(self) -> None:
+        """Refuse what cannot be done before anything runs."""
         _require_folds(self.models)
 
 
@@ -104,6 +106,7 @@ class MeanContributionsInputs(Generic[At]):
     contributions: tuple[At, ...]
 
     def __post_init__(self) -> None:
+        """Refuse what cannot be done before anything runs."""
         _require_folds(self.contributions)
 
 
@@ -246,7 +249,7 @@ def _write_track(
 def _write_values(
     work: Work[Any, Any], name: str, sizes: dict[str, int], placement: TrackPlacement, read: Any, statistics: str
 ) -> None:
-    """A bigWig ``<name>.bw`` and the statistics of its values."""
+    """Write a bigWig ``<name>.bw`` and the statistics of its values."""
     write_track(work.out / f"{name}.bw", sizes, placement, read)
     numbers = track_statistics(lambda: (part.values for part in placement.values(read)))
     write_track_statistics(numbers, work.out / statistics)
@@ -275,7 +278,7 @@ def _average_contributions(work: _MeanContributions) -> None:
 
 
 def _other_regions(fold: int, first: bytes, other: bytes) -> InputError:
-    """The refusal of a fold whose regions are not those of the first."""
+    """Make the error for a fold whose regions are not those of the first."""
     ours, theirs = first.decode().splitlines(), other.decode().splitlines()
     both = min(len(ours), len(theirs))
     at = next((at for at in range(both) if ours[at] != theirs[at]), both)

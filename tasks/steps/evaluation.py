@@ -116,7 +116,7 @@ def _evaluate(work: _Evaluating) -> None:
 
 
 def _load(work: _Evaluating) -> dict[str, Any]:
-    """The models by name, the one that matters most first."""
+    """Load the models by name, the one that matters most first."""
     from chrombpnet_core.models import accessibility_part, bias_part, load_model, require_kind, require_lengths
 
     inputs = work.inputs
@@ -193,7 +193,7 @@ def _recorded(parts: Iterator[Any], path: Path, shards: ShardSet) -> Iterator[An
 
 
 def _background_codes(shards: ShardSet, ids: AnyArray, seed: int) -> AnyArray:
-    """Base codes uint8 ``(n, L)`` of the test nonpeaks: what motifs are inserted into."""
+    """Read base codes uint8 ``(n, L)`` of the test nonpeaks, into which motifs are inserted."""
     if not len(ids):
         raise InputError(
             "no nonpeak on the test chromosomes: enzyme footprints need background sequence",
@@ -255,7 +255,7 @@ def _compare_with_truth(
     peaks: AnyArray,
     background: AnyArray,
 ) -> None:
-    """Simulated data only: hold the models against what was planted."""
+    """Hold models of simulated data against what was planted."""
     from chrombpnet_core.simulation import check_models, read_ground_truth
 
     truth = read_ground_truth(*truth_files)

@@ -21,9 +21,29 @@ def balanced_folds(
     input_length: int,
     chromosomes: dict[str, Any] | None = None,
 ) -> tuple[Fold, ...]:
-    """Make ``k`` folds that are even in length and in peaks whose window lies in its chromosome.
+    """Make folds that are even in length and in peaks whose window lies in its chromosome.
 
-    ``chromosomes`` is the section of that name of a DatasetSpec.
+    Parameters
+    ----------
+    genome
+        FASTA.
+    chrom_sizes
+        Names and lengths of the chromosomes in use, or None for all.
+    peaks
+        Table of regions.
+    k
+        Number of folds.
+    seed
+        Of the divisions that are tried.
+    input_length
+        Width of the window in bp.
+    chromosomes
+        The section of that name of a DatasetSpec.
+
+    Returns
+    -------
+    tuple of Fold
+        The folds.
 
     Raises
     ------

@@ -116,8 +116,21 @@ def _judge(work: _Drawing, footprints: dict[str, Footprint]) -> None:
 
 
 def footprint_files(result: Result, name: str) -> dict[str, Path]:
-    """Files of :data:`FOOTPRINTS` as the user gets them, ``NAME_footprints.h5``, ``NAME.<motif>.footprint.png``
-    and ``NAME_max_bias_response.txt``, with their local paths; without the beginning where ``name`` is empty."""
+    """Name the files of :data:`FOOTPRINTS` as the user gets them.
+
+    Parameters
+    ----------
+    result
+        Of the step.
+    name
+        Begins the names, such as ``NAME_footprints.h5``, ``NAME.<motif>.footprint.png`` and
+        ``NAME_max_bias_response.txt``, unless it is empty.
+
+    Returns
+    -------
+    dict
+        Name → local path.
+    """
 
     def named(file: str) -> str:
         return f"{name}{'.' if file.endswith(_PICTURE) else '_'}{file}" if name else file

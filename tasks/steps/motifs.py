@@ -105,7 +105,7 @@ class HitsParameters:
 
 
 def hit_files(result: Result, name: str) -> dict[str, Path]:
-    """The file of :data:`HITS` as the user gets it, ``NAME_hits.bed``, with its local path."""
+    """Name the file of :data:`HITS` as the user gets it, ``NAME_hits.bed``, with its local path."""
     return {f"{name}_{_HITS_FILE}" if name else _HITS_FILE: result.file(_HITS_FILE)}
 
 

@@ -44,10 +44,14 @@ def estimate_run(
     ----------
     store
         Where steps keep their outputs.
-    trainings, batch_size
-        Models to train, and examples a step.
-    regions, bases
-        Training examples on disk, and bp of each.
+    trainings
+        Models to train.
+    batch_size
+        Examples a step.
+    regions
+        Training examples on disk.
+    bases
+        Length of each in bp.
     genome_size
         Bases of the chromosomes in use.
     device

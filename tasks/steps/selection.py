@@ -101,7 +101,7 @@ def _select(work: _Selecting) -> None:
 
 
 def _chosen(parameters: SelectionParameters, peaks: pd.DataFrame, nonpeaks: pd.DataFrame) -> tuple[Any, dict[str, AnyArray]]:
-    """The selection, and the ids of the regions selected, by what they are for."""
+    """Select regions; the selection, and the ids of the regions, by what they are for."""
     counts = peaks["counts"].to_numpy(), nonpeaks["counts"].to_numpy()
     if isinstance(parameters, BiasSelection):
         bias = select_bias_regions(*counts, parameters.threshold_factor, parameters.outlier_threshold)

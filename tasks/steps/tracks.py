@@ -82,6 +82,7 @@ class TracksInputs(RegionInputs[At]):
     chrombpnet_nobias: At | None = None
 
     def __post_init__(self) -> None:
+        """Refuse what cannot be done before anything runs."""
         if not self.models():
             raise InputError("no model given", expected="at least one of `bias`, `chrombpnet` and `chrombpnet_nobias`")
 
@@ -103,9 +104,21 @@ _Predicting = Work[TracksInputs[Path], TracksParameters]
 
 
 def track_files(result: Result, output_prefix: str, output_prefix_stats: str | None) -> dict[str, dict[str, Path]]:
-    """Folder → name → local path of the files of :data:`TRACKS` as the user gets them, ``PREFIX_<model>.bw``, …
+    """Name the files of :data:`TRACKS` as the user gets them.
 
-    Statistics have a prefix of their own, and are left out without one.
+    Parameters
+    ----------
+    result
+        Of the step.
+    output_prefix
+        Folder and beginning of the names: ``PREFIX_<model>.bw`` and so on.
+    output_prefix_stats
+        The same for statistics, which are left out without one.
+
+    Returns
+    -------
+    dict
+        Folder → name → local path.
     """
     placed: dict[str, dict[str, Path]] = {}
     for file in result.manifest["files"]:
@@ -183,7 +196,7 @@ def chosen_regions(path: Path, parameters: RegionParameters, sizes: dict[str, in
 
 
 def _load(work: _Predicting) -> dict[str, Any]:
-    """The models by name, all of one size."""
+    """Load the models by name, all of one size."""
     from chrombpnet_core.models import lengths_of, load_model, require_kind, require_lengths
 
     models: dict[str, Any] = {}

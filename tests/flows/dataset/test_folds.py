@@ -121,6 +121,11 @@ def _server() -> str:
         return str(client.api_url)
 
 
+def _computing_threads(pid: int) -> int:
+    """Threads that TensorFlow computes with, as Linux counts them."""
+    return sum(path.read_text().startswith("tf_Compute") for path in Path(f"/proc/{pid}/task").glob("*/comm"))
+
+
 def test_sigterm_reaches_folds_in_processes_which_write_checkpoints(simulation, bias_model, tmp_path, capsys):
     """Both folds train when SIGTERM comes; a ``tasks.py`` and an ``infra.py`` of the user's lie in the current folder."""
     for name in ("tasks.py", "infra.py"):
@@ -135,7 +140,7 @@ def test_sigterm_reaches_folds_in_processes_which_write_checkpoints(simulation, 
         model=long,
         training={"batch_size": 16, "device": "cpu", "patience": 300},
     )
-    command = [sys.executable, "-m", "flows.cli", "run", str(spec), "--store", str(tmp_path / "store")]
+    command = [sys.executable, "-m", "flows.cli", "run", str(spec), "--store", str(tmp_path / "store"), "--threads", "6"]
     environment = os.environ | {"PREFECT_API_URL": _server()}
     del environment["PYTHONSAFEPATH"]
     with open(tmp_path / "log", "w") as log:
@@ -148,6 +153,7 @@ def test_sigterm_reaches_folds_in_processes_which_write_checkpoints(simulation, 
         time.sleep(0.05)
     children = [child for child in psutil.Process(process.pid).children() if "run" in child.cmdline()]
     assert len(children) == 2
+    assert [_computing_threads(child.pid) for child in children] == [3 + 1] * 2  # of six; one more waits for graphs
     process.terminate()
     assert process.wait(timeout=60) == 128 + signal.SIGTERM
     assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)

@@ -159,7 +159,7 @@ def _check_places_and_files(files: DatasetFiles) -> None:
 def _check_regions(
     path: Path, what: str, sizes: dict[str, int], input_length: int, folds: Sequence[Fold], naming: Naming
 ) -> int:
-    """Number of regions whose window lies in its chromosome; every part of every fold must have some."""
+    """Count the regions whose window lies in its chromosome; every part of every fold must have some."""
     table = read_regions(path, what, sizes, naming)
     usable = table[windows_fit(table, sizes, input_length)]
     if usable.empty:
@@ -215,7 +215,7 @@ def compare_names(
     folds: list[str],
     chromosomes: dict[str, Any] | None,
 ) -> tuple[list[str], bool]:
-    """A table, line by line, of which input lacks which chromosomes, and whether a run could begin with them."""
+    """Compare names: a table, line by line, of which input lacks which chromosomes, and whether a run could begin."""
     naming = naming_of(chromosomes)
     path, artifact = stage(genome, "genome")
     with genome_at(path, artifact.sha256) as opened:
@@ -259,7 +259,7 @@ def _names_of_reads(path: Path, kind: str) -> dict[str, int]:
 
 
 def _told(lack: NameMismatch, width: int, chromosomes: int) -> list[str]:
-    """What to say of one input: a line, and one more for each kind of trouble."""
+    """Say of one input what it lacks: a line, and one more for each kind of trouble."""
     shared = chromosomes - len(lack.missing)
     lines = [f"{lack.what:<{width}}  {shared:,} of {chromosomes:,} chromosomes"]
     for words, names in (("not in the genome", list(lack.unknown)), ("missing", lack.missing if shared else [])):
