@@ -1,7 +1,7 @@
 """The flow of a data set: from reads and peaks to models, reports and what all folds say together.
 
-Folds run one after the other, in processes, or as runs of a deployment; every step is kept in the store and found again. What
-a data set is made of, and what a run would still do, is told by going through the same flow.
+Folds run one after the other, in processes, or as runs of a deployment; every step is kept in the store and found again.
+What a data set is made of, and what a run would still do, is told by going through the same flow.
 """
 
 from typing import TYPE_CHECKING

@@ -15,11 +15,11 @@ from flows.dataset.run import Run, call_here
 from flows.spec import DatasetSpec
 from tasks.runner import Result, planning
 
-__all__ = ["ExamplePlan", "plan"]
+__all__ = ["Plan", "plan"]
 
 
 @dataclass(frozen=True)
-class ExamplePlan:
+class Plan:
     """What a run would do.
 
     Attributes
@@ -37,7 +37,7 @@ class ExamplePlan:
     refusal: str
 
 
-def plan(spec: DatasetSpec, store: str, kinds: ModelKinds, judged: bool = True) -> ExamplePlan:
+def plan(spec: DatasetSpec, store: str, kinds: ModelKinds, judged: bool = True) -> Plan:
     """Go through the steps of a run; nothing is run, beyond a look at the inputs.
 
     Parameters
@@ -53,7 +53,7 @@ def plan(spec: DatasetSpec, store: str, kinds: ModelKinds, judged: bool = True) 
 
     Returns
     -------
-    ExamplePlan
+    Plan
         Its steps, what they take, and whether they would be refused.
     """
     spec = with_folds(spec)
@@ -71,7 +71,7 @@ def plan(spec: DatasetSpec, store: str, kinds: ModelKinds, judged: bool = True) 
     except InputError as error:
         refusal = str(error)
     needs: str = estimate(run, missing, checked, "cpu").result()
-    return ExamplePlan(tuple((step.step, step.cached) for step in steps), needs, refusal)
+    return Plan(tuple((step.step, step.cached) for step in steps), needs, refusal)
 
 
 def _go_through(run: Run, fold: Fold, kinds: ModelKinds, jitters: bool, judged: bool) -> None:

@@ -70,7 +70,7 @@ def _sessions(
 
 
 def _reference(asked: dict[str, Any], assembly: str | None) -> BrowserGenome:
-    """Describe the genome as a browser finds it: by name, else the FASTA that was given; a local one's index where it is there."""
+    """Describe the genome for browsers: by name, else the FASTA that was given; a local one's index where it is there."""
     from chrombpnet_core.report import BrowserGenome
 
     fasta = str(asked.get("genome") or "")

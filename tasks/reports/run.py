@@ -265,7 +265,7 @@ def _history(folder: Path, model: str) -> list[dict[str, Any]]:
 
 
 def motif_entries(path: Path) -> list[MotifEntry]:
-    """Read the motifs of ``motifs.json``, as :func:`chrombpnet_core.motifs.write_discovered_motifs` writes it, for a report."""
+    """Read ``motifs.json`` for a report, as :func:`chrombpnet_core.motifs.write_discovered_motifs` writes it."""
     from chrombpnet_core.motifs import read_discovered_motifs
 
     def named(match: Any) -> str:

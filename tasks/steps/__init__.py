@@ -1,7 +1,7 @@
 """The steps of a data set, a file a group: each is declared with its inputs, parameters, outputs and body.
 
-Computation is the core's; here it becomes steps whose results are kept in a store. :func:`tasks.registry.declared_steps` lists
-all of them.
+Computation is the core's; here it becomes steps whose results are kept in a store.
+:func:`tasks.registry.declared_steps` lists all of them.
 """
 
 from typing import TYPE_CHECKING

@@ -63,8 +63,8 @@ class TrainingParameters:
     gpus: int
 
 
-def prepare(training: TrainingParameters) -> str:
-    """Set the device's precision, seed everything, and return its name."""
+def prepare(training: TrainingParameters) -> dict[str, object]:
+    """Set the device's precision, seed everything, and return what the manifest says of the device."""
     from chrombpnet_core.devices import find_device
     from chrombpnet_core.training import make_reproducible, set_precision
 
