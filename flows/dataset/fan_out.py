@@ -287,8 +287,7 @@ def by_deployment(name: str, jobs: Mapping[J, dict[str, Any]], label: str) -> li
     lost = _lost(parent.id) if parent else collections.Counter()
     for job, parameters in jobs.items():
         words = str(job).replace(" ", "-")
-        # By the key a parent that was killed and goes on finds its runs, which may have gone on without it; one that is
-        # tried again after it has failed begins those anew that failed it.
+        # By the key a parent that was killed finds its runs again; those that failed it begin anew when it is tried again.
         started: Any = run_deployment(
             name,
             parameters=parameters,
@@ -302,7 +301,6 @@ def by_deployment(name: str, jobs: Mapping[J, dict[str, Any]], label: str) -> li
     with get_client(sync_client=True) as client, _cancelling(client, waiting):
         while waiting:
             time.sleep(_POLL)
-            # One question for all: with hundreds of data sets these are most of what the server is asked.
             asked = FlowRunFilter(id=FlowRunFilterId(any_=list(waiting.values())))
             states = {run.id: run.state for run in client.read_flow_runs(flow_run_filter=asked)}
             for job, each in list(waiting.items()):
