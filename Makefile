@@ -20,6 +20,8 @@ test: lint
 lint: $(VENV)/tested
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check .
+	$(BIN)/pydoclint $(PACKAGES)
+	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(VENV)/tested

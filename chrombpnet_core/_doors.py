@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +41,8 @@ def lazy_door(package: str, file: str) -> tuple[Callable[[str], object], Callabl
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, original = homes[name]
         home = importlib.import_module(module)
-        value = getattr(home, original) if hasattr(home, original) else importlib.import_module(f"{module}.{original}")
+        is_module = hasattr(home, "__path__") and importlib.util.find_spec(f"{module}.{original}") is not None
+        value = importlib.import_module(f"{module}.{original}") if is_module else getattr(home, original)
         setattr(sys.modules[package], name, value)
         return value
 

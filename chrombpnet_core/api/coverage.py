@@ -53,9 +53,10 @@ class ObservedCoverage:
         return Path(path)
 
     def _repr_html_(self) -> str:
-        from chrombpnet_core.api.plot import html_of
+        from chrombpnet_core.api.html import show
+        from chrombpnet_core.api.plot import locus
 
-        return html_of(self, self.to_frame())
+        return show("Observed coverage", locus(observed=self), self.to_frame())
 
 
 def read_coverage(bigwig: str | os.PathLike[str], regions: Regions) -> ObservedCoverage:

@@ -61,10 +61,12 @@ class MarginalFootprint:
         return Path(path)
 
     def _repr_html_(self) -> str:
-        from chrombpnet_core.api.plot import html_of
+        from chrombpnet_core.api.html import show
+        from chrombpnet_core.api.plot import footprint
 
         log2 = float(np.log2(self.counts[0] / self.counts[1]))
-        return html_of(self, pd.DataFrame({"motif": [self.motif], "sequences": [self.sequences], "log2 counts": [log2]}))
+        table = pd.DataFrame({"motif": [self.motif], "sequences": [self.sequences], "log2 counts": [log2]})
+        return show("Marginal footprint", footprint(self), table)
 
 
 def marginal_footprint(
@@ -121,13 +123,6 @@ def marginal_footprint(
     wanted = [*dict.fromkeys(table["chrom"])] if chroms is None else list(chroms)
     codes, _ = background_sequences(genome, table, wanted, model.input_length)
     footprints = marginal_footprints(Predictor(model.keras, batch_size), codes, {letters: letters}, batch_size)
-    with_motif, without = footprints[letters], footprints[CONTROL]
-    return MarginalFootprint(
-        letters,
-        with_motif.profile,
-        without.profile,
-        with_motif.error,
-        without.error,
-        (with_motif.counts, without.counts),
-        len(codes),
-    )
+    one, other = footprints[letters], footprints[CONTROL]
+    counts = (one.counts, other.counts)
+    return MarginalFootprint(letters, one.profile, other.profile, one.error, other.error, counts, len(codes))

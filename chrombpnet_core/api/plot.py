@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import io
-from typing import TYPE_CHECKING, TypeAlias
-
-import pandas as pd
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from chrombpnet_core.errors import InputError
 
@@ -19,11 +15,7 @@ if TYPE_CHECKING:
     from chrombpnet_core.api.results import Contributions, Prediction
 
 
-Shown: TypeAlias = "Prediction | Contributions | ObservedCoverage | MarginalFootprint"
-
-__all__ = ["footprint", "html_of", "locus"]
-
-_SHOWN_ROWS = 20
+__all__ = ["footprint", "locus"]
 
 
 def locus(
@@ -70,19 +62,7 @@ def locus(
 
     if predicted is None and observed is None and contributions is None:
         raise InputError("nothing to draw", expected="a prediction, observed coverage or contributions")
-    chrom, start = "", 0
-    middles = set()
-    for result in (contributions, observed, predicted):
-        if result is not None and result.regions is not None:
-            region = result.regions.iloc[row]
-            chrom, start = str(region["chrom"]), int(region["start"])
-            middles.add((chrom, (start + int(region["end"])) // 2))
-    if len(middles) > 1:
-        raise InputError(
-            "what is to be drawn lies in different places",
-            expected="results of one region",
-            found=" and ".join(f"{name}:{middle + 1:,}" for name, middle in sorted(middles)),
-        )
+    chrom, start = _place([contributions, observed, predicted], row)
     return plots.locus(
         None if predicted is None else predicted.track[row],
         None if observed is None else observed.track[row],
@@ -119,27 +99,18 @@ def footprint(result: MarginalFootprint) -> Figure:
     return plots.motif_footprint(result.motif, result.motif, result.profile, result.control, errors=errors)
 
 
-def html_of(result: Shown, table: pd.DataFrame) -> str:
-    """Return a picture of the first region, and a table, for notebooks."""
-    from chrombpnet_core.plots import write_png
-
-    buffer = io.BytesIO()
-    write_png(_picture(result), buffer)
-    picture = base64.b64encode(buffer.getvalue()).decode()
-    more = f"<p>… {len(table) - _SHOWN_ROWS:,} more</p>" if len(table) > _SHOWN_ROWS else ""
-    name = html.escape(type(result).__name__)
-    image = f'<img alt="{name}" style="max-width: 100%" src="data:image/png;base64,{picture}">'
-    return f"{image}{table.head(_SHOWN_ROWS).to_html()}{more}"
-
-
-def _picture(result: Shown) -> Figure:
-    from chrombpnet_core.api.coverage import ObservedCoverage
-    from chrombpnet_core.api.results import Contributions, Prediction
-
-    if isinstance(result, Prediction):
-        return locus(result)
-    if isinstance(result, Contributions):
-        return locus(contributions=result)
-    if isinstance(result, ObservedCoverage):
-        return locus(observed=result)
-    return footprint(result)
+def _place(results: Sequence[Prediction | ObservedCoverage | Contributions | None], row: int) -> tuple[str, int]:
+    """Return where the last of the results begins, which must have one middle; nowhere for bare sequences."""
+    chrom, start, middles = "", 0, set()
+    for result in results:
+        if result is not None and result.regions is not None:
+            region = result.regions.iloc[row]
+            chrom, start = str(region["chrom"]), int(region["start"])
+            middles.add((chrom, (start + int(region["end"])) // 2))
+    if len(middles) > 1:
+        raise InputError(
+            "what is to be drawn lies in different places",
+            expected="results of one region",
+            found=" and ".join(f"{name}:{middle + 1:,}" for name, middle in sorted(middles)),
+        )
+    return chrom, start

@@ -103,9 +103,10 @@ class Prediction:
         np.savez(path, profile=self.profile, log_counts=self.log_counts)
 
     def _repr_html_(self) -> str:
-        from chrombpnet_core.api.plot import html_of
+        from chrombpnet_core.api.html import show
+        from chrombpnet_core.api.plot import locus
 
-        return html_of(self, self.to_frame())
+        return show("Prediction", locus(self), self.to_frame())
 
 
 @dataclass(frozen=True)
@@ -198,10 +199,11 @@ class Contributions:
         np.savez(path, codes=self.codes, hypothetical=self.hypothetical)
 
     def _repr_html_(self) -> str:
-        from chrombpnet_core.api.plot import html_of
+        from chrombpnet_core.api.html import show
+        from chrombpnet_core.api.plot import locus
 
         regions = pd.DataFrame(index=range(len(self.codes))) if self.regions is None else self.regions
-        return html_of(self, regions.assign(sum=self.actual.sum(axis=(1, 2))))
+        return show("Contributions", locus(contributions=self), regions.assign(sum=self.actual.sum(axis=(1, 2))))
 
 
 def _require_regions(regions: pd.DataFrame | None) -> pd.DataFrame:

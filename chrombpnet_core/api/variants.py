@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from chrombpnet_core.api.regions import Regions, locate
 
 if TYPE_CHECKING:
     from chrombpnet_core.genome import Genome
+    from chrombpnet_core.models import BothStrandsPredictor
 
 __all__ = ["VariantScores", "score_variants"]
 
@@ -66,23 +68,18 @@ def score_variants(
 ) -> VariantScores:
     """Score what each variant does to the predicted counts and profile, as ``chrombpnet variants`` does.
 
-    The command takes lists that memory does not hold, and goes on where it was stopped.
-
     Parameters
     ----------
     model
-        From :func:`open_model`, or those of several folds, whose scores are summarised. Give ``chrombpnet_nobias.h5``: its
-        scores are free of the enzyme's bias.
+        One or the folds' several, whose scores are summarised; ``chrombpnet_nobias.h5`` is free of the enzyme's bias.
     genome
         From :func:`open_genome`.
     variants
-        VCF, BCF, tab-separated text, or a table with ``chr``, ``pos`` (counted from 1), ``allele1`` (the reference's) and
-        ``allele2``.
+        VCF, BCF, tab-separated text, or a table of ``chr``, ``pos`` (from 1), ``allele1`` (the reference's), ``allele2``.
     schema
         Columns of a text, one of :data:`chrombpnet_core.variants.VARIANT_SCHEMAS`.
     peaks
-        Regions, as for :func:`locate`, among whose predicted counts the variants' are ranked; without them there are no
-        quantiles.
+        Regions, as for :func:`locate`, among whose predicted counts the variants' are ranked; none: no quantiles.
     shuffles
         Variants scored in shuffled sequences, for p-values; 0: none.
     seed
@@ -111,19 +108,17 @@ def score_variants(
     (5, 1)
     """
     from chrombpnet_core import variants as room
+
+    score = functools.partial(
+        room.score_variants, schema=schema, shuffles=shuffles, seed=seed, swap_ref=swap_ref, chroms=chroms
+    )
+    scored = score(_predictors(model), genome, variants, peaks=None if peaks is None else locate(peaks, genome.sizes))
+    return VariantScores(scored.table, scored.left_out)
+
+
+def _predictors(models: Model | Sequence[Model]) -> list[BothStrandsPredictor]:
     from chrombpnet_core.devices import find_device
     from chrombpnet_core.models import BothStrandsPredictor
 
-    models, device = [model] if isinstance(model, Model) else list(model), find_device()
-    scored = room.score_variants(
-        [BothStrandsPredictor(each.keras, device) for each in models],
-        genome,
-        variants,
-        schema=schema,
-        peaks=None if peaks is None else locate(peaks, genome.sizes),
-        shuffles=shuffles,
-        seed=seed,
-        swap_ref=swap_ref,
-        chroms=chroms,
-    )
-    return VariantScores(scored.table, scored.left_out)
+    device = find_device()
+    return [BothStrandsPredictor(model.keras, device) for model in ([models] if isinstance(models, Model) else models)]

@@ -108,10 +108,12 @@ def _add_evaluation_flags(parser: argparse.ArgumentParser) -> FlagGroup:
 
 
 def add_batch_size_flag(group: FlagGroup) -> None:
+    """Add ``-bs``."""
     group.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N", help="batch size (default 64)")
 
 
 def add_explanation_flags(parser: argparse.ArgumentParser, description: str | None = None) -> None:
+    """Add the flags of contributions and motifs."""
     group = parser.add_argument_group("contributions and motifs", description)
     group.add_argument(
         "--explain",

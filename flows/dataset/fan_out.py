@@ -259,7 +259,7 @@ def end_with_parent() -> None:
 
 
 def by_deployment(name: str, jobs: Mapping[J, dict[str, Any]], label: str) -> list[Failure]:
-    """Do each job as a run of a deployment, all at a time; those that fail.
+    """Do each job as a run of a deployment, all at a time, and return those that fail.
 
     How many really run at a time, where, and how often one is tried again is the deployment's: a run that has crashed is
     given up only when nothing has scheduled it again for five minutes. Ctrl-C and cancelling cancel
@@ -273,43 +273,30 @@ def by_deployment(name: str, jobs: Mapping[J, dict[str, Any]], label: str) -> li
         Job → parameters of its run.
     label
         Begins the runs' names.
+
+    Returns
+    -------
+    list of Failure
+        Of the jobs that failed.
     """
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-    from prefect.context import FlowRunContext
-    from prefect.deployments import run_deployment
 
-    context = FlowRunContext.get()
-    parent = context.flow_run if context and context.flow_run else None
-    waiting: dict[J, Any] = {}
+    waiting = _started_runs(name, jobs, label)
     failures: list[Failure] = []
     crashed: dict[Any, float] = {}
-    lost = _lost(parent.id) if parent else collections.Counter()
-    for job, parameters in jobs.items():
-        words = str(job).replace(" ", "-")
-        # By the key a parent that was killed finds its runs again; those that failed it begin anew when it is tried again.
-        started: Any = run_deployment(
-            name,
-            parameters=parameters,
-            timeout=0,
-            flow_run_name=f"{label}-{words}",
-            tags=[f"{_CHILD_OF}{parent.id}", f"{_JOB}{words}"] if parent else None,
-            idempotency_key=f"{parent.id}-{words}-{lost[words]}" if parent else None,
-        )
-        waiting[job] = started.id
-        log.info("%s: run %s of %s", job, started.name, name)
     with get_client(sync_client=True) as client, _cancelling(client, waiting):
         while waiting:
             time.sleep(_POLL)
-            asked = FlowRunFilter(id=FlowRunFilterId(any_=list(waiting.values())))
-            states = {run.id: run.state for run in client.read_flow_runs(flow_run_filter=asked)}
-            for job, each in list(waiting.items()):
-                state = states.get(each)
+            these_runs = FlowRunFilter(id=FlowRunFilterId(any_=list(waiting.values())))
+            states = {run.id: run.state for run in client.read_flow_runs(flow_run_filter=these_runs)}
+            for job, run_id in list(waiting.items()):
+                state = states.get(run_id)
                 if state is not None and state.is_crashed():
-                    crashed.setdefault(each, time.monotonic())
+                    crashed.setdefault(run_id, time.monotonic())
                 else:
-                    crashed.pop(each, None)
-                given_up = time.monotonic() - crashed.get(each, math.inf) > _AGAIN
+                    crashed.pop(run_id, None)
+                given_up = time.monotonic() - crashed.get(run_id, math.inf) > _AGAIN
                 if state is not None and not (given_up or (state.is_final() and not state.is_crashed())):
                     continue
                 del waiting[job]
@@ -318,6 +305,31 @@ def by_deployment(name: str, jobs: Mapping[J, dict[str, Any]], label: str) -> li
                     failures.append(Failure(job, words, user="InputError" in words))
                     log.error("%s", failures[-1])
     return failures
+
+
+def _started_runs(name: str, jobs: Mapping[J, dict[str, Any]], label: str) -> dict[J, Any]:
+    """Start a run of the deployment for each job and return the runs' ids; a parent that was killed finds its runs again."""
+    from prefect.context import FlowRunContext
+    from prefect.deployments import run_deployment
+
+    context = FlowRunContext.get()
+    parent = context.flow_run if context and context.flow_run else None
+    lost = _lost(parent.id) if parent else collections.Counter()
+    runs: dict[J, Any] = {}
+    for job, parameters in jobs.items():
+        words = str(job).replace(" ", "-")
+        # The key finds a run again; a run that failed begins anew when the parent is tried again.
+        started: Any = run_deployment(
+            name,
+            parameters=parameters,
+            timeout=0,
+            flow_run_name=f"{label}-{words}",
+            tags=[f"{_CHILD_OF}{parent.id}", f"{_JOB}{words}"] if parent else None,
+            idempotency_key=f"{parent.id}-{words}-{lost[words]}" if parent else None,
+        )
+        runs[job] = started.id
+        log.info("%s: run %s of %s", job, started.name, name)
+    return runs
 
 
 @contextlib.contextmanager

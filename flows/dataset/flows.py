@@ -98,14 +98,14 @@ def quality_control(
         The data set.
     store
         Where steps keep their outputs.
+    kind
+        Which models they are: bias or main.
+    models
+        File of each model by its name.
     prefix
         Begins the files' names.
     checked
         What is known of inputs that were checked already; they are checked here where it is None.
-    kind
-        What of it this is: bias, main, dataset or ensemble.
-    models
-        File of each model by its name.
 
     Returns
     -------

@@ -87,8 +87,10 @@ def folds_report_request(
 
     Parameters
     ----------
-    title, assay
-        Name of the data set; ``ATAC`` or ``DNASE``.
+    title
+        Name of the data set.
+    assay
+        ``ATAC`` or ``DNASE``.
     folds
         Such as ``fold_0`` → its results by the steps' names: ``evaluate_main`` and, where it has one, ``report``, which is
         linked as ``fold_0/overall_report.html``.
@@ -188,10 +190,19 @@ def _fold(inputs: FoldsReportInputs[Path], name: str, test: list[str]) -> Any:
 
 
 def make_index(root: str) -> str:
-    """Write ``index.html``, a table of all data sets whose ``folds_report.json`` lies below ``root``; its address.
+    """Write ``index.html``, a table of all data sets whose ``folds_report.json`` lies below a place.
 
-    ``root`` is a folder or an address that can be written to, such as ``gs://bucket/models``. A report that cannot be read
-    is left out, with a warning.
+    A report that cannot be read is left out, with a warning.
+
+    Parameters
+    ----------
+    root
+        Folder or address that can be written to, such as ``gs://bucket/models``.
+
+    Returns
+    -------
+    str
+        Address of the table.
 
     Raises
     ------
@@ -220,7 +231,7 @@ def make_index(root: str) -> str:
 
 
 def _readable(store: Store, name: str) -> dict[str, Any] | None:
-    """A report's numbers, where they are such as the index can show."""
+    """Read a report's numbers, where they are such as the index can show."""
     from chrombpnet_core.report import FOLDS_FORMAT, render_index
 
     content = store.read_json(*name.split("/"))
