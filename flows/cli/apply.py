@@ -34,7 +34,9 @@ def add_commands(commands: Subcommands) -> None:
     add_modisco_motifs(
         add_command(commands, "modisco_motifs", modisco_motifs, "discover motifs in contributions (TF-MoDISco)")
     )
-    add_motif_hits(add_command(commands, "motif_hits", motif_hits, "find the hits of discovered motifs in every region"))
+    add_motif_hits(
+        add_command(commands, "motif_hits", motif_hits, "find the hits of discovered motifs in the explained regions")
+    )
 
 
 def add_pred_bw(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +53,10 @@ def add_pred_bw(parser: argparse.ArgumentParser) -> None:
     _add_regions_flag(group, "regions to predict")
     add_genome_flags(group)
     group.add_argument(
-        "-bw", "--bigwig", metavar="BW", help="observed insertions; metrics and an HDF5 of the predictions are written too"
+        "-bw",
+        "--bigwig",
+        metavar="BW",
+        help="observed insertions per base; with it, metrics and an HDF5 file of the predictions are also written",
     )
     group.add_argument("-d", "--debug-chr", nargs="+", metavar="CHROM", help="predict only regions on these chromosomes")
     group = parser.add_argument_group("outputs")
@@ -64,7 +69,12 @@ def add_pred_bw(parser: argparse.ArgumentParser) -> None:
     )
     _add_batch_size_flag(parser)
     parser.add_argument(
-        "-s", "--seed", type=int, default=1234, metavar="N", help="seed of the metrics' shuffled profiles (default 1234)"
+        "-s",
+        "--seed",
+        type=int,
+        default=1234,
+        metavar="N",
+        help="random seed of the shuffled profiles used in the metrics (default 1234)",
     )
     parser.add_argument("-t", "--tqdm", help=argparse.SUPPRESS)
     add_chromosome_flags(parser)
@@ -107,7 +117,7 @@ def add_contribs_bw(parser: argparse.ArgumentParser) -> None:
         "--model-h5",
         required=True,
         metavar="H5",
-        help="chrombpnet_nobias.h5, bias.h5, or chrombpnet.h5 (its profile only)",
+        help="chrombpnet_nobias.h5, bias.h5, or chrombpnet.h5 (with -pc profile only)",
     )
     _add_regions_flag(parser, "regions to explain")
     add_genome_flags(parser)
@@ -125,7 +135,7 @@ def add_contribs_bw(parser: argparse.ArgumentParser) -> None:
         choices=["counts", "profile"],
         default=["counts", "profile"],
         metavar="HEAD",
-        help="heads to explain: counts, profile (default: both)",
+        help="explain the predicted counts, the profile, or both (default: both)",
     )
     parser.add_argument(
         "-os",
@@ -135,9 +145,9 @@ def add_contribs_bw(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-d", "--debug-chr", nargs="+", metavar="CHROM", help="explain only regions on these chromosomes")
     parser.add_argument(
-        "-s", "--seed", type=int, default=1234, metavar="N", help="seed of the shuffled sequences (default 1234)"
+        "-s", "--seed", type=int, default=1234, metavar="N", help="random seed of the shuffled sequences (default 1234)"
     )
-    parser.add_argument("--float32", action="store_true", help="write scores as float32 (default float16)")
+    parser.add_argument("--float32", action="store_true", help="write contributions as float32 (default float16)")
     parser.add_argument(
         "--precision",
         choices=["float32", "tf32"],
@@ -186,7 +196,7 @@ def add_footprints(parser: argparse.ArgumentParser) -> None:
     _add_regions_flag(parser, "background regions to insert motifs into, usually nonpeaks")
     parser.add_argument("-g", "--genome", required=True, metavar="FASTA", help="genome sequence: plain, gzip or bgzip")
     parser.add_argument(
-        "-fl", "--chr-fold-path", required=True, metavar="JSON", help="fold; regions on its test chromosomes are used"
+        "-fl", "--chr-fold-path", required=True, metavar="JSON", help="fold; only regions on its test chromosomes are used"
     )
     parser.add_argument(
         "-op",
@@ -199,10 +209,10 @@ def add_footprints(parser: argparse.ArgumentParser) -> None:
         "-pwm_f",
         "--motifs-to-pwm",
         metavar="TSV",
-        help="motifs: name and sequence (default: those of Tn5 and DNase I, and some transcription factors)",
+        help="motifs, one per line: name and sequence (default: Tn5, DNase I and some transcription factors)",
     )
     _add_batch_size_flag(parser)
-    parser.add_argument("--ylim", metavar="LOW,HIGH", help="limits of the pictures' y axis, such as 0,0.01")
+    parser.add_argument("--ylim", metavar="LOW,HIGH", help="limits of the y axis in the plots, such as 0,0.01")
     add_chromosome_flags(parser)
     add_runtime_flags(parser)
 
@@ -242,23 +252,31 @@ def add_modisco_motifs(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=50_000,
         metavar="N",
-        help="seqlets clustered at most, of each sign (default 50000)",
+        help="maximum number of seqlets of each sign (default 50000)",
     )
     parser.add_argument(
         "-op", "--output-prefix", required=True, metavar="PREFIX", help="writes PREFIX_modisco.h5 and PREFIX_reports/"
     )
-    parser.add_argument("-l", "--n-leiden", type=int, default=2, metavar="N", help="runs of Leiden clustering (default 2)")
     parser.add_argument(
-        "-w", "--window", type=int, default=500, metavar="BP", help="bp around each region's centre searched (default 500)"
+        "-l", "--n-leiden", type=int, default=2, metavar="N", help="number of Leiden clustering runs (default 2)"
+    )
+    parser.add_argument(
+        "-w",
+        "--window",
+        type=int,
+        default=500,
+        metavar="BP",
+        help="width in bp, around the centre of each region, that is searched (default 500)",
     )
     parser.add_argument(
         "--motifs",
         default="jaspar:vertebrates",
         metavar="jaspar:TAXON|MEME",
-        help="known motifs to compare with: JASPAR's of a taxon (default jaspar:vertebrates), or a file in MEME format",
+        help="known motifs to compare with: those of a taxon in JASPAR (default jaspar:vertebrates), or a file in "
+        "MEME format",
     )
     parser.add_argument(
-        "-s", "--seed", type=int, default=1234, metavar="N", help="seed of the order of regions (default 1234)"
+        "-s", "--seed", type=int, default=1234, metavar="N", help="random seed of the order of regions (default 1234)"
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="show TF-MoDISco's own output")
     add_store_flag(parser)
@@ -292,7 +310,11 @@ def add_motif_hits(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``motif_hits``."""
     _add_contributions_flag(parser)
     parser.add_argument(
-        "-r", "--regions", required=True, metavar="BED", help="their regions, *.interpreted_regions.bed of contribs_bw"
+        "-r",
+        "--regions",
+        required=True,
+        metavar="BED",
+        help="regions of these contributions, *.interpreted_regions.bed of contribs_bw",
     )
     parser.add_argument(
         "-m", "--modisco", required=True, metavar="H5", help="discovered motifs, *_modisco.h5 of modisco_motifs"
@@ -313,7 +335,13 @@ def motif_hits(arguments: argparse.Namespace) -> None:
 
 
 def _add_regions_flag(group: FlagGroup, what: str) -> None:
-    group.add_argument("-r", "--regions", required=True, metavar="BED", help=f"{what}: narrowPeak, or BED (summit = middle)")
+    group.add_argument(
+        "-r",
+        "--regions",
+        required=True,
+        metavar="BED",
+        help=f"{what}: narrowPeak, or BED (middle of the interval as summit)",
+    )
 
 
 def _add_contributions_flag(group: FlagGroup) -> None:
@@ -322,7 +350,7 @@ def _add_contributions_flag(group: FlagGroup) -> None:
 
 def _add_batch_size_flag(group: FlagGroup) -> None:
     group.add_argument(
-        "-bs", "--batch-size", type=int, default=64, metavar="N", help="regions predicted at a time (default 64)"
+        "-bs", "--batch-size", type=int, default=64, metavar="N", help="sequences predicted at a time (default 64)"
     )
 
 

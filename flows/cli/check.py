@@ -34,11 +34,15 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     reads.add_argument("-ibam", "--input-bam-file", nargs="+", default=[], metavar="BAM", help="BAM or CRAM files")
     reads.add_argument("-ifrag", "--input-fragment-file", nargs="+", default=[], metavar="TSV", help="fragment files")
     reads.add_argument("-itag", "--input-tagalign-file", nargs="+", default=[], metavar="BED", help="tagAlign files")
-    reads.add_argument("-ibw", "--input-bigwig-file", nargs="+", default=[], metavar="BW", help="bigWigs of insertions")
-    parser.add_argument("-p", "--peaks", metavar="BED", help="narrowPeak, or BED")
-    parser.add_argument("-n", "--nonpeaks", metavar="BED", help="GC-matched negatives")
-    parser.add_argument("-br", "--blacklist-regions", metavar="BED", help="blacklist")
-    parser.add_argument("-fl", "--chr-fold-path", nargs="+", default=[], metavar="JSON", help="folds")
+    reads.add_argument(
+        "-ibw", "--input-bigwig-file", nargs="+", default=[], metavar="BW", help="bigWig files of insertions per base"
+    )
+    parser.add_argument("-p", "--peaks", metavar="BED", help="peaks: narrowPeak, or BED")
+    parser.add_argument("-n", "--nonpeaks", metavar="BED", help="GC-matched negatives (nonpeaks)")
+    parser.add_argument("-br", "--blacklist-regions", metavar="BED", help="blacklisted regions")
+    parser.add_argument(
+        "-fl", "--chr-fold-path", nargs="+", default=[], metavar="JSON", help="one or more folds (chromosome splits)"
+    )
     add_chromosome_flags(parser)
 
 

@@ -216,12 +216,18 @@ def add_dataset_flags(group: FlagGroup) -> None:
     """Add the output folder, the assay, peaks, nonpeaks and the fold."""
     group.add_argument("-o", "--output-dir", required=True, metavar="FOLDER", help="folder or address for the results")
     group.add_argument("-d", "--data-type", required=True, choices=["ATAC", "DNASE"], help="assay")
-    group.add_argument("-p", "--peaks", required=True, metavar="BED", help="narrowPeak, or BED (summit = middle)")
+    group.add_argument(
+        "-p", "--peaks", required=True, metavar="BED", help="peaks: narrowPeak, or BED (middle of the interval as summit)"
+    )
     group.add_argument(
         "-n", "--nonpeaks", required=True, metavar="BED", help="GC-matched negatives, written by 'prep nonpeaks'"
     )
     group.add_argument(
-        "-fl", "--chr-fold-path", required=True, metavar="JSON", help="fold, written by 'prep splits' or 'prep folds'"
+        "-fl",
+        "--chr-fold-path",
+        required=True,
+        metavar="JSON",
+        help="fold (chromosome split), written by 'prep splits' or 'prep folds'",
     )
 
 
@@ -231,7 +237,8 @@ def add_chromosome_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--alias",
         metavar="auto|TSV",
-        help="auto: treat chr1 and 1, chrM and MT as the same; or a table: a name, and the genome's name for it",
+        help="auto: treat chr1 and 1, chrM and MT as the same; or a table of two columns: a name in your files, and the "
+        "genome's name for it",
     )
     group.add_argument(
         "--exclude-chroms",
@@ -250,7 +257,9 @@ def chromosome_options(arguments: argparse.Namespace) -> dict[str, Any]:
 def add_dry_run_flag(parser: argparse.ArgumentParser) -> None:
     """Add ``--dry-run``."""
     parser.add_argument(
-        "--dry-run", action="store_true", help="print which steps would run and the memory, disk and time they need"
+        "--dry-run",
+        action="store_true",
+        help="print the steps that would run and an estimate of their memory, disk and time; run nothing",
     )
 
 

@@ -21,16 +21,18 @@ DEMO_SETTINGS: dict[str, Any] = {
 
 def add_commands(commands: Subcommands) -> None:
     """Add ``demo``."""
-    add_demo(add_command(commands, "demo", demo, "run the whole workflow on a simulated genome of known truth"))
+    add_demo(
+        add_command(commands, "demo", demo, "run the whole workflow on simulated data and check what the models learnt")
+    )
 
 
 def add_demo(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``demo``."""
     parser.add_argument(
-        "-o", "--output-dir", default="demo_output", metavar="FOLDER", help="for the results (default demo_output)"
+        "-o", "--output-dir", default="demo_output", metavar="FOLDER", help="folder for the results (default demo_output)"
     )
     parser.add_argument(
-        "-d", "--data-type", default="ATAC", choices=["ATAC", "DNASE"], help="assay that is simulated (default ATAC)"
+        "-d", "--data-type", default="ATAC", choices=["ATAC", "DNASE"], help="assay to simulate (default ATAC)"
     )
     parser.add_argument(
         "-s", "--seed", type=int, default=1234, metavar="N", help="random seed of simulation and training (default 1234)"

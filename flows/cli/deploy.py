@@ -30,12 +30,12 @@ def add_deploy(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``deploy``."""
     _add_api_flag(parser)
     parser.add_argument("--store", metavar="URL", help="where finished steps are kept; every worker must reach it")
-    parser.add_argument("--drops", metavar="URL", help="a data set file that is written below this address starts a run")
+    parser.add_argument("--drops", metavar="URL", help="start a run for each data set file written below this address")
     parser.add_argument(
-        "--results", metavar="URL", help="results are written below this address, with a page listing all data sets"
+        "--results", metavar="URL", help="address below which results are written; a page there lists all data sets"
     )
     parser.add_argument(
-        "--encode", metavar="YAML", help="request of the scheduled flow 'encode': contact, template, output, …"
+        "--encode", metavar="YAML", help="settings of the scheduled flow 'encode': contact, template, output, …"
     )
     parser.add_argument(
         "--pool-type",
@@ -48,20 +48,29 @@ def add_deploy(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="variable of both pools' jobs, such as image=…, or of one pool's: gpu.memory=64Gi (not for process)",
+        help="set a job variable of both work pools, such as image=…, or of one, such as gpu.memory=64Gi "
+        "(kubernetes and vertex-ai only)",
     )
-    parser.add_argument("--cpus", type=int, metavar="N", help="runs on CPU machines at a time (default: no limit)")
-    parser.add_argument("--gpus", type=int, default=1, metavar="N", help="folds on GPUs at a time (default 1)")
+    parser.add_argument(
+        "--cpus", type=int, metavar="N", help="maximum number of concurrent runs on CPU machines (default: no limit)"
+    )
+    parser.add_argument(
+        "--gpus", type=int, default=1, metavar="N", help="maximum number of folds on GPUs at a time (default 1)"
+    )
     _add_retry_flags(parser)
     parser.add_argument(
-        "--notify", metavar="TYPE/NAME", help="Prefect block that is notified of failures, such as slack-webhook/alerts"
+        "--notify", metavar="TYPE/NAME", help="Prefect notification block to call on failures, such as slack-webhook/alerts"
     )
     parser.add_argument("--dry-run", action="store_true", help="print what would change, and exit")
 
 
 def _add_retry_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--attempts", type=int, default=5, metavar="N", help="how often a run may start, crashes included (default 5)"
+        "--attempts",
+        type=int,
+        default=5,
+        metavar="N",
+        help="how many times a run may be started, restarts after crashes included (default 5)",
     )
     parser.add_argument(
         "--heartbeat",
@@ -82,7 +91,7 @@ def _add_retry_flags(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=3600,
         metavar="S",
-        help="seconds that a scheduled run may wait for a machine before it counts as crashed (default 3600)",
+        help="seconds that a run may wait for a machine before it counts as crashed (default 3600)",
     )
 
 
@@ -138,7 +147,11 @@ def _encode_request(path: str, store: str) -> dict[str, Any]:
 
 def add_bridge(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``bridge``."""
-    parser.add_argument("address", metavar="URL", help="new objects below it become events, such as gs://bucket/datasets/")
+    parser.add_argument(
+        "address",
+        metavar="URL",
+        help="address to watch, such as gs://bucket/datasets/; each new object below it becomes an event",
+    )
     _add_api_flag(parser)
     parser.add_argument(
         "--host", default="127.0.0.1", metavar="ADDRESS", help="network address to listen on (default 127.0.0.1)"
@@ -226,4 +239,8 @@ def _block(client: SyncPrefectClient, name: str | None) -> str | None:
 
 
 def _add_api_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--api", metavar="URL", help="of the Prefect server (default: as Prefect is configured)")
+    parser.add_argument(
+        "--api",
+        metavar="URL",
+        help="address of the Prefect API, such as http://127.0.0.1:4200/api (default: as Prefect is configured)",
+    )

@@ -27,7 +27,11 @@ __all__ = ["add_commands", "encode_list", "encode_run"]
 def add_commands(commands: Subcommands) -> None:
     """Add ``encode run`` and ``encode list``."""
     encode = add_command_group(commands, "encode", "train models for ENCODE's experiments")
-    add_encode_run(add_command(encode, "run", encode_run, "search the ENCODE portal and start the data sets that are due"))
+    add_encode_run(
+        add_command(
+            encode, "run", encode_run, "search the ENCODE portal and start data sets that are new, outdated or interrupted"
+        )
+    )
     add_encode_list(add_command(encode, "list", encode_list, "print the state of every experiment in the catalogue"))
 
 
@@ -37,27 +41,31 @@ def add_encode_run(parser: argparse.ArgumentParser) -> None:
         "--template",
         required=True,
         metavar="YAML",
-        help="data set file without the keys that the portal decides (id, assay, reads, peaks, output): "
+        help="data set file without the keys that are filled in for each experiment (id, assay, reads, peaks, output): "
         "genome, blacklist, folds, model, …",
     )
     parser.add_argument(
         "-o", "--output", required=True, metavar="PLACE", help="folder or address for the catalogue and the results"
     )
     parser.add_argument(
-        "--contact", required=True, metavar="EMAIL", help="your address, sent to the portal with each request"
+        "--contact", required=True, metavar="EMAIL", help="your e-mail address, sent to the portal with each request"
     )
     _add_experiment_flags(parser.add_argument_group("which experiments"))
     group = parser.add_argument_group("what is started, and where", "Give one of --deployment, --here, --dry-run.")
-    group.add_argument("--start", type=int, metavar="N", help="start N data sets at most (default 10)")
+    group.add_argument("--start", type=int, metavar="N", help="start at most N data sets (default 10)")
     group.add_argument(
         "--deployment", metavar="NAME", help="run each data set as a run of this Prefect deployment of the flow 'dataset'"
     )
     group.add_argument(
-        "--fold-deployment", metavar="NAME", help="passed on to it: run each fold as a run of this deployment"
+        "--fold-deployment",
+        metavar="NAME",
+        help="run each fold as a run of this Prefect deployment of the flow 'fold', such as fold/fold",
     )
     group.add_argument("--here", action="store_true", help="run the data sets in this process, one after the other")
     group.add_argument(
-        "--dry-run", metavar="FOLDER", help="start nothing and leave the catalogue: write their data set files to FOLDER"
+        "--dry-run",
+        metavar="FOLDER",
+        help="write the data set files to FOLDER; start nothing and leave the catalogue unchanged",
     )
     group.add_argument("--retry-failed", action="store_true", help="also start data sets that failed before")
     group.add_argument("--price", type=float, metavar="MONEY", help="price of a GPU hour, for the catalogue")
@@ -66,8 +74,10 @@ def add_encode_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_experiment_flags(group: FlagGroup) -> None:
-    group.add_argument("--assay", nargs="+", choices=["ATAC-seq", "DNase-seq"], metavar="ASSAY", help="default: both")
-    group.add_argument("--assembly", default="GRCh38", metavar="NAME", help="default GRCh38")
+    group.add_argument(
+        "--assay", nargs="+", choices=["ATAC-seq", "DNase-seq"], metavar="ASSAY", help="ATAC-seq, DNase-seq (default: both)"
+    )
+    group.add_argument("--assembly", default="GRCh38", metavar="NAME", help="genome assembly of the files (default GRCh38)")
     group.add_argument(
         "--from", dest="released_from", metavar="DATE", help="released on this day or later, such as 2026-01-31"
     )
@@ -77,7 +87,7 @@ def _add_experiment_flags(group: FlagGroup) -> None:
         "--perturbed",
         choices=["exclude", "include", "only"],
         default="exclude",
-        help="treated or genetically modified samples (default exclude)",
+        help="whether to use treated or genetically modified samples (default exclude)",
     )
     group.add_argument(
         "--refuse-audits",
@@ -87,12 +97,17 @@ def _add_experiment_flags(group: FlagGroup) -> None:
         help="refuse experiments with audits of these levels (default ERROR)",
     )
     group.add_argument(
-        "--allow-audit", nargs="+", metavar="CATEGORY", help="audits of these categories refuse no experiment, at any level"
+        "--allow-audit", nargs="+", metavar="CATEGORY", help="never refuse an experiment for audits of these categories"
     )
-    group.add_argument("--limit", type=int, metavar="N", help="look at N experiments of each assay at most (default: all)")
-    group.add_argument("--portal", metavar="URL", help="default https://www.encodeproject.org")
     group.add_argument(
-        "--bucket", nargs="+", metavar="URL", help="hosts that may serve its files (default: ENCODE's public buckets)"
+        "--limit", type=int, metavar="N", help="look at no more than N experiments of each assay (default: all)"
+    )
+    group.add_argument("--portal", metavar="URL", help="address of the portal (default https://www.encodeproject.org)")
+    group.add_argument(
+        "--bucket",
+        nargs="+",
+        metavar="URL",
+        help="hosts that files may be downloaded from (default: ENCODE's public buckets)",
     )
 
 

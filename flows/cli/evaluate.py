@@ -35,7 +35,7 @@ def add_qc(parser: argparse.ArgumentParser) -> None:
         "-cmb",
         "--chrombpnet-model-nb",
         metavar="H5",
-        help="chrombpnet_nobias.h5 (default: the accessibility model inside chrombpnet.h5)",
+        help="chrombpnet_nobias.h5 (default: the accessibility model contained in chrombpnet.h5)",
     )
 
 
@@ -93,13 +93,15 @@ def _evaluate(arguments: argparse.Namespace, kind: Literal["bias", "main"], mode
 def _add_evaluation_flags(parser: argparse.ArgumentParser) -> FlagGroup:
     """Add the flags that ``qc`` and ``bias qc`` share; the group of inputs."""
     group = parser.add_argument_group("inputs")
-    group.add_argument("-bw", "--bigwig", required=True, metavar="BW", help="observed insertions, *_unstranded.bw")
+    group.add_argument(
+        "-bw", "--bigwig", required=True, metavar="BW", help="observed insertions per base, *_unstranded.bw of a run"
+    )
     add_genome_flags(group)
     add_dataset_flags(group)
     add_chromosome_flags(parser)
     add_batch_size_flag(parser)
     parser.add_argument(
-        "-s", "--seed", type=int, default=1234, metavar="N", help="seed of all shuffles and draws (default 1234)"
+        "-s", "--seed", type=int, default=1234, metavar="N", help="random seed of shuffles and sampling (default 1234)"
     )
     add_explanation_flags(parser)
     add_runtime_flags(parser)
@@ -120,19 +122,21 @@ def add_explanation_flags(parser: argparse.ArgumentParser, description: str | No
         type=int,
         default=30_000,
         metavar="N",
-        help="compute contributions of N peaks at most (default 30000; 0: no contributions and no motifs)",
+        help="compute contributions in at most N peaks (default 30000; 0: no contributions, no motifs)",
     )
     group.add_argument(
-        "--explain-counts", action="store_true", help="also compute contributions to the main model's count head"
+        "--explain-counts",
+        action="store_true",
+        help="also compute contributions to the main model's predicted counts (the bias model's are always computed)",
     )
     group.add_argument(
         "--motifs",
         default="jaspar:vertebrates",
         metavar="jaspar:TAXON|MEME",
-        help="known motifs to compare with: JASPAR's of a taxon (default jaspar:vertebrates; fungi, insects, "
-        "nematodes, plants), or a file in MEME format",
+        help="known motifs to compare with: those of a taxon in JASPAR (default jaspar:vertebrates; also fungi, "
+        "insects, nematodes, plants, urochordates), or a file in MEME format",
     )
-    group.add_argument("--assembly", metavar="NAME", help="the genome's name in browsers, such as hg38; adds a track hub")
+    group.add_argument("--assembly", metavar="NAME", help="UCSC name of the genome assembly, such as hg38; adds a track hub")
 
 
 def common_keys(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -28,7 +28,9 @@ def add_commands(commands: Subcommands) -> None:
     """Add ``prep nonpeaks``, ``prep splits`` and ``prep folds``."""
     prep = add_command_group(commands, "prep", "prepare nonpeaks and folds")
     add_nonpeaks(add_command(prep, "nonpeaks", prep_nonpeaks, "select GC-matched negative regions (nonpeaks)"))
-    add_splits(add_command(prep, "splits", prep_splits, "write a fold: training, validation and test chromosomes"))
+    add_splits(
+        add_command(prep, "splits", prep_splits, "write a fold: which chromosomes are for training, validation and testing")
+    )
     add_folds(add_command(prep, "folds", prep_folds, "divide the chromosomes into balanced folds for cross-validation"))
 
 
@@ -51,7 +53,7 @@ def add_nonpeaks(parser: argparse.ArgumentParser) -> None:
         "--chr-fold-path",
         required=True,
         metavar="JSON",
-        help="fold; peaks are matched within its training, validation and test chromosomes",
+        help="fold; GC is matched separately in its training, validation and test chromosomes",
     )
     parser.add_argument(
         "-il", "--inputlen", type=int, default=2114, metavar="BP", help="input length of the models (default 2114)"
@@ -71,7 +73,7 @@ def add_nonpeaks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exclude-blacklisted-peaks",
         action="store_true",
-        help="do not match peaks within half the input length of the blacklist",
+        help="select no nonpeaks for peaks within half the input length of the blacklist",
     )
     _add_seed_flag(parser)
     add_chromosome_flags(parser)

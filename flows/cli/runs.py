@@ -22,8 +22,12 @@ def add_commands(commands: Subcommands) -> None:
     """Add ``run``, ``status``, ``resume``, ``clean`` and ``index``."""
     add_run(add_command(commands, "run", run, "run a whole data set described in a YAML file"))
     add_status(add_command(commands, "status", status, "show which steps of a run are done, running or failed, and why"))
-    add_resume(add_command(commands, "resume", resume, "continue a run with the settings on record"))
-    add_clean(add_command(commands, "clean", clean, "list what a run left in the store that can be deleted; delete it"))
+    add_resume(add_command(commands, "resume", resume, "continue a run with its recorded settings"))
+    add_clean(
+        add_command(
+            commands, "clean", clean, "list files of a run in the store that can be deleted; with --yes, delete them"
+        )
+    )
     add_index(add_command(commands, "index", index, "write a page listing all data sets below a folder or address"))
 
 
@@ -31,13 +35,20 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``run``."""
     parser.add_argument("dataset", nargs="?", metavar="DATASET.YAML", help="data set file: YAML or JSON")
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of a data set file and exit")
-    parser.add_argument("--fold", type=int, metavar="I", help="run only this fold, counted from 0")
-    parser.add_argument("--bias-only", action="store_true", help="stop after choosing among several bias threshold factors")
-    parser.add_argument("--folds-at-once", type=int, metavar="N", help="overrides folds_at_once of the data set file")
+    parser.add_argument("--fold", type=int, metavar="I", help="run only this fold; the first is 0")
+    parser.add_argument(
+        "--bias-only", action="store_true", help="stop after the bias threshold factor is chosen from the several given"
+    )
+    parser.add_argument(
+        "--folds-at-once",
+        type=int,
+        metavar="N",
+        help="number of folds that run at a time; overrides folds_at_once of the data set file",
+    )
     parser.add_argument(
         "--fold-deployment",
         metavar="NAME",
-        help="run each fold as a run of this Prefect deployment of the flow 'fold', such as fold/gpu",
+        help="run each fold as a run of this Prefect deployment of the flow 'fold', such as fold/fold",
     )
     add_dry_run_flag(parser)
     add_runtime_flags(parser)
@@ -123,9 +134,9 @@ def add_clean(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``clean``."""
     add_status(parser)
     parser.add_argument(
-        "--all", action="store_true", help="include the outputs of the run's steps, where no other run uses them"
+        "--all", action="store_true", help="include the outputs of the run's steps, unless another run uses them"
     )
-    parser.add_argument("--yes", action="store_true", help="delete what is listed")
+    parser.add_argument("--yes", action="store_true", help="delete the listed files")
 
 
 def clean(arguments: argparse.Namespace) -> None:

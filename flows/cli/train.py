@@ -45,7 +45,12 @@ def add_pipeline(parser: argparse.ArgumentParser, judged: bool = True) -> None:
     inputs.add_argument("-b", "--bias-model-path", required=True, metavar="H5", help="trained bias model, bias.h5")
     training = _add_training_flags(parser, judged, filters=512, layers=8)
     training.add_argument(
-        "-j", "--max-jitter", type=int, default=500, metavar="BP", help="largest shift of a peak each epoch (default 500)"
+        "-j",
+        "--max-jitter",
+        type=int,
+        default=500,
+        metavar="BP",
+        help="shift each peak by up to BP at random in each epoch (default 500)",
     )
     training.add_argument(
         "-sr",
@@ -53,7 +58,7 @@ def add_pipeline(parser: argparse.ArgumentParser, judged: bool = True) -> None:
         type=float,
         default=0.1,
         metavar="RATIO",
-        help="nonpeaks per peak in each epoch (default 0.1)",
+        help="nonpeaks drawn per peak in each epoch (default 0.1)",
     )
     training.add_argument(
         "-a",
@@ -135,13 +140,15 @@ def _add_input_flags(parser: argparse.ArgumentParser) -> FlagGroup:
         "--input-bigwig-file",
         nargs="+",
         metavar="BW",
-        help="in place of reads: insertions per base, unstranded and shift-corrected",
+        help="in place of reads: insertions per base, both strands together, shifted to +4/−4 (ATAC) or 0/+1 (DNASE)",
     )
     add_dataset_flags(group)
     add_chromosome_flags(parser)
     _add_shift_flags(parser)
     _add_filter_flags(parser)
-    group.add_argument("-br", "--blacklist-regions", metavar="BED", help="used with --exclude-blacklisted-peaks")
+    group.add_argument(
+        "-br", "--blacklist-regions", metavar="BED", help="blacklist; needed only with --exclude-blacklisted-peaks"
+    )
     group.add_argument(
         "--exclude-blacklisted-peaks",
         action="store_true",
@@ -151,20 +158,38 @@ def _add_input_flags(parser: argparse.ArgumentParser) -> FlagGroup:
 
 
 def _add_shift_flags(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("shift of the reads' 5' ends", "Estimated unless given.")
-    group.add_argument("-ps", "--plus-shift", type=int, metavar="BP", help="shift of + reads that the input already has")
-    group.add_argument("-ms", "--minus-shift", type=int, metavar="BP", help="shift of − reads that the input already has")
-    group.add_argument("--ATAC-ref-path", metavar="TXT", help="Tn5 matrices in place of the built-in ones")
-    group.add_argument("--DNASE-ref-path", metavar="TXT", help="DNase I matrices in place of the built-in ones")
+    group = parser.add_argument_group(
+        "shift of the reads' 5' ends", "Estimated from the reads unless you give both -ps and -ms."
+    )
     group.add_argument(
-        "--num-samples", type=int, default=10000, metavar="N", help="reads of each strand to sample (default 10000)"
+        "-ps",
+        "--plus-shift",
+        type=int,
+        metavar="BP",
+        help="shift already applied to + strand reads: 0 as aligned, 4 if shifted by +4/−5",
+    )
+    group.add_argument(
+        "-ms",
+        "--minus-shift",
+        type=int,
+        metavar="BP",
+        help="the same for − strand reads: 0 as aligned, -5 if shifted by +4/−5",
+    )
+    group.add_argument("--ATAC-ref-path", metavar="TXT", help="Tn5 motif matrices in place of the built-in ones")
+    group.add_argument("--DNASE-ref-path", metavar="TXT", help="DNase I motif matrices in place of the built-in ones")
+    group.add_argument(
+        "--num-samples",
+        type=int,
+        default=10000,
+        metavar="N",
+        help="reads sampled per strand to estimate the shift (default 10000)",
     )
 
 
 def _add_filter_flags(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("read filters", "Without any, every mapped alignment counts.")
+    group = parser.add_argument_group("read filters", "By default every mapped alignment counts.")
     group.add_argument(
-        "--min-mapq", type=int, default=0, metavar="Q", help="lowest mapping quality that counts (BAM; default 0)"
+        "--min-mapq", type=int, default=0, metavar="Q", help="lowest mapping quality to keep (BAM; default 0)"
     )
     group.add_argument(
         "--exclude-flags",
@@ -174,7 +199,7 @@ def _add_filter_flags(parser: argparse.ArgumentParser) -> None:
         help="leave out reads with any of these SAM flags, such as 780",
     )
     group.add_argument("--dedup", action="store_true", help="count duplicates once; for paired-end reads only")
-    group.add_argument("--use-counts", action="store_true", help="count a fragment as often as its column 5 says")
+    group.add_argument("--use-counts", action="store_true", help="count each fragment as often as column 5 of its line says")
 
 
 def _add_training_flags(parser: argparse.ArgumentParser, judged: bool, filters: int, layers: int) -> FlagGroup:
@@ -188,23 +213,23 @@ def _add_training_flags(parser: argparse.ArgumentParser, judged: bool, filters: 
     add("-oth", "--outlier-threshold", 0.9999, "Q", "leave out regions with more reads than this quantile")
     add("-il", "--inputlen", 2114, "BP", "input length of the model")
     add("-ol", "--outputlen", 1000, "BP", "output length of the model: the predicted profile")
-    add("-s", "--seed", 1234, "N", "random seed of weights, order, jitter and shuffles")
-    add("-e", "--epochs", 50, "N", "epochs at most")
-    add("-es", "--early-stop", 5, "N", "stop after so many epochs without a better validation loss")
-    add("-l", "--learning-rate", 0.001, "RATE", "learning rate of Adam")
-    add("-fil", "--filters", filters, "N", "filters of each convolution")
-    add("-dil", "--n-dilation-layers", layers, "N", "dilated convolutions")
+    add("-s", "--seed", 1234, "N", "random seed of initial weights, order of examples, jitter and shuffles")
+    add("-e", "--epochs", 50, "N", "maximum number of epochs")
+    add("-es", "--early-stop", 5, "N", "stop after N epochs without a lower validation loss")
+    add("-l", "--learning-rate", 0.001, "RATE", "learning rate of the Adam optimizer")
+    add("-fil", "--filters", filters, "N", "filters per convolution")
+    add("-dil", "--n-dilation-layers", layers, "N", "number of dilated convolutions")
     add_batch_size_flag(group)
     group.add_argument(
         "--precision",
         choices=["float32", "tf32", "bfloat16"],
         default="tf32",
         help="precision of matrix products on a GPU (default tf32, as in TensorFlow); "
-        "bfloat16 keeps weights, heads and losses in float32",
+        "bfloat16 still keeps weights, heads and losses in float32",
     )
     group.add_argument("--xla", action="store_true", help="compile TensorFlow's training step with XLA (JAX always does)")
     group.add_argument(
-        "--gpus", type=int, default=1, metavar="N", help="GPUs of this host that share each batch (default 1)"
+        "--gpus", type=int, default=1, metavar="N", help="GPUs of this machine among which each batch is split (default 1)"
     )
     add_explanation_flags(parser, None if judged else "No effect: this command stops after training.")
     add_runtime_flags(parser)

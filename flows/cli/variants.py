@@ -33,12 +33,14 @@ def add_variants(parser: argparse.ArgumentParser) -> None:
         choices=["counts", "profile"],
         help="also write the contributions of both alleles of every variant: counts, profile or both",
     )
-    group.add_argument("--top", type=int, default=20, metavar="N", help="variants in the report (default 20; 0: no report)")
+    group.add_argument(
+        "--top", type=int, default=20, metavar="N", help="number of variants in the report (default 20; 0: no report)"
+    )
     parser.add_argument(
         "--part-deployment",
         metavar="NAME",
         help="score each model as a run of this Prefect deployment, such as variants-part/variants-part; "
-        "its machines must see the same paths",
+        "the paths must be valid on its machines, too",
     )
     add_chromosome_flags(parser)
     add_runtime_flags(parser)
@@ -60,12 +62,12 @@ def _add_variant_inputs(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("-g", "--genome", required=True, metavar="FASTA", help="genome sequence: plain, gzip or bgzip")
     group.add_argument("-c", "--chrom-sizes", metavar="TSV", help="chromosomes to use (default: all of the genome)")
-    group.add_argument("-m", "--model", nargs="+", metavar="H5", help="chrombpnet_nobias.h5 of one fold or of several")
-    group.add_argument("--bundle", metavar="URL", help="published bundle, <address>/<name>, in place of -m")
+    group.add_argument("-m", "--model", nargs="+", metavar="H5", help="chrombpnet_nobias.h5 of one fold or of several folds")
+    group.add_argument("--bundle", metavar="URL", help="in place of -m: a published bundle, such as gs://bucket/models/k562")
     group.add_argument(
         "--swap-ref",
         action="store_true",
-        help="swap the alleles of variants whose allele 2 is the genome's; scores are those of the swapped alleles",
+        help="if allele 2 is the genome's, swap the alleles before scoring (default: leave such variants out)",
     )
     group.add_argument("--chrom", nargs="+", metavar="CHROM", help="score only variants on these chromosomes")
 
@@ -73,21 +75,31 @@ def _add_variant_inputs(parser: argparse.ArgumentParser) -> None:
 def _add_score_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("scores")
     group.add_argument(
-        "-p", "--peaks", metavar="BED", help="narrowPeak: adds quantiles among their predicted counts, and overlaps"
+        "-p",
+        "--peaks",
+        metavar="BED",
+        help="narrowPeak; adds overlaps with peaks, and quantiles of the counts among those predicted for peaks",
     )
-    group.add_argument("-mp", "--max-peaks", type=int, metavar="N", help="peaks to predict at most (default: all)")
+    group.add_argument("-mp", "--max-peaks", type=int, metavar="N", help="maximum number of peaks to predict (default: all)")
     group.add_argument(
         "-t",
         "--total-shuf",
         type=int,
         default=0,
         metavar="N",
-        help="p-values against N variants in shuffled sequences, drawn among all (default: no p-values)",
+        help="compute p-values against N shuffled sequences, for variants sampled from the list (default: none)",
     )
     group.add_argument(
-        "-n", "--num-shuf", type=int, default=0, metavar="N", help="the same, with N shuffles of each variant"
+        "-n",
+        "--num-shuf",
+        type=int,
+        default=0,
+        metavar="N",
+        help="the same, with N shuffled sequences for each variant in the list; no effect with -t",
     )
-    group.add_argument("-s", "--seed", type=int, default=1234, metavar="N", help="seed of shuffles and draws (default 1234)")
+    group.add_argument(
+        "-s", "--seed", type=int, default=1234, metavar="N", help="random seed of shuffles and sampling (default 1234)"
+    )
     group.add_argument(
         "--precision",
         choices=["float32", "tf32"],
