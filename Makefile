@@ -113,9 +113,10 @@ bench-explain: $(VENV)/installed .venv-tangermeme/installed
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 tangermeme==1.6.0 $(LOGGED)
 	touch $@
 
-# Where there is a GPU: uv pip install '.[gpu]' before; or jax[cuda12] and KERAS_BACKEND=jax.
+# Where there is a GPU: uv pip install 'jax[cuda12]' before. A trial without one: .venv/bin/python benchmarks/gpu_suite.py --trial
+# TensorFlow: uv pip install '.[gpu]', then .venv/bin/python benchmarks/gpu.py
 bench-gpu: $(VENV)/installed
-	$(BIN)/python benchmarks/gpu.py
+	$(BIN)/python benchmarks/gpu_suite.py
 
 # Against allele by allele with model.predict; memory of 1,000,000 variants.
 bench-variants: $(VENV)/installed

@@ -69,7 +69,7 @@ class Rates:
 
 
 OTHERS = Rates("RTX PRO 6000", "another port's authors, theirs; motifs assumed", 674, 10)
-AIM = Rates("H200, our aim", "not measured: what benchmarks/gpu.py is to show; motifs assumed", 2500, 100)
+AIM = Rates("H200, our aim", "not measured as it is: see benchmarks/RESULTS.md; motifs assumed", 2500, 100)
 CPU = Rates(
     "2 CPU cores", "ours at 64 × 8, benchmarks/RESULTS.md, scaled by operations; motifs assumed", 67.3 / 56.8, 3.64 / 59.4
 )
