@@ -13,13 +13,11 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chrombpnet_core.errors import InputError
-from flows.dataset.failures import FoldsFailed
-from flows.dataset.fan_out import by_deployment, cancel_folds
-from flows.dataset.run import call_here, submit
+from flows.dataset import FoldsFailed, by_deployment, call_here, cancel_folds, submit
 from flows.environment import stoppable
 from flows.spec import Chromosomes, Count, Positive, Seed, make_part
 from tasks.runner import Awaited, FileOf, Result, Step
-from tasks.steps.genome import naming_of
+from tasks.steps import naming_of
 from tasks.storage import place_files, redact, require, require_place, split_prefix
 from tasks.variants import (
     BACKGROUND,

@@ -110,3 +110,28 @@ def test_importing_the_core_is_light():
     heavy = ("keras", "tensorflow", "jax", "prefect", "pandas", "numpy", "pysam")
     run = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True, cwd=ROOT)
     assert run.stdout.split() == []
+
+
+def test_rooms_are_entered_by_their_doors():
+    """From outside a room its door is imported, not a module within."""
+    rooms = {".".join(door.relative_to(ROOT).parent.parts) for door in DOORS} - set(PACKAGES)
+    inside = [
+        f"{_named(path)}:{node.lineno} imports {node.module}"
+        for path in MODULES
+        if path.name != "__init__.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module
+        for room in rooms
+        if node.module.startswith(f"{room}.") and ".".join(path.relative_to(ROOT).parent.parts) != room
+    ]
+    assert inside == []
+
+
+def test_benchmarks_import_what_is_there():
+    missing = []
+    for path in sorted((ROOT / "benchmarks").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in PACKAGES:
+                module = importlib.import_module(node.module)
+                missing += [f"{_named(path)}: {alias.name}" for alias in node.names if not hasattr(module, alias.name)]
+    assert missing == []

@@ -13,7 +13,7 @@ from scipy.special import softmax
 from chrombpnet_core._types import AnyArray, Floats
 from chrombpnet_core.devices import BatchSize, Device, available_memory, in_fitting_batches
 from chrombpnet_core.errors import DivergedError
-from chrombpnet_core.genome.sequence import one_hot, reverse_complement
+from chrombpnet_core.genome import one_hot, reverse_complement
 from chrombpnet_core.models.architecture import lengths_of
 from chrombpnet_core.models.counts import counts_from_log, predicted_track, reference_counts_from_log
 

@@ -85,8 +85,7 @@ def pred_bw(arguments: argparse.Namespace) -> None:
     """Predict tracks; one step, without a Prefect server."""
     from flows.spec import Training, make_part
     from tasks.runner import Source
-    from tasks.steps.genome import naming_of
-    from tasks.steps.tracks import TRACKS, TracksInputs, TracksParameters, track_files
+    from tasks.steps import TRACKS, TracksInputs, TracksParameters, naming_of, track_files
 
     _require_places(arguments, "tracks")
     options = {"batch_size": arguments.batch_size, "seed": arguments.seed}
@@ -162,13 +161,7 @@ def contribs_bw(arguments: argparse.Namespace) -> None:
     """Compute contributions; one step, without a Prefect server."""
     from flows.spec import Training, make_part
     from tasks.runner import Source
-    from tasks.steps.contributions import (
-        CONTRIBUTIONS,
-        ContributionsInputs,
-        ContributionsParameters,
-        contribution_files,
-    )
-    from tasks.steps.genome import naming_of
+    from tasks.steps import CONTRIBUTIONS, ContributionsInputs, ContributionsParameters, contribution_files, naming_of
 
     _require_places(arguments, "contributions")
     training = make_part(Training, {"seed": arguments.seed}, "arguments", flags_of(arguments.parser))
@@ -222,8 +215,7 @@ def footprints(arguments: argparse.Namespace) -> None:
     from chrombpnet_core.plots import read_limits
     from flows.spec import Training, make_part
     from tasks.runner import Source
-    from tasks.steps.footprints import FOOTPRINTS, FootprintsInputs, FootprintsParameters, footprint_files
-    from tasks.steps.genome import naming_of
+    from tasks.steps import FOOTPRINTS, FootprintsInputs, FootprintsParameters, footprint_files, naming_of
 
     folder, name = _require_places(arguments, "footprints")
     training = make_part(Training, {"batch_size": arguments.batch_size}, "arguments", flags_of(arguments.parser))
@@ -287,7 +279,7 @@ def modisco_motifs(arguments: argparse.Namespace) -> None:
     from pathlib import Path
 
     from tasks.runner import Source
-    from tasks.steps.motifs import MOTIFS, MotifsInputs, MotifsParameters, known_motifs, motif_files
+    from tasks.steps import MOTIFS, MotifsInputs, MotifsParameters, known_motifs, motif_files
 
     folder, name = _require_places(arguments, "motifs")
     head = "counts" if "counts" in Path(arguments.h5py).name else "profile"
@@ -326,7 +318,7 @@ def add_motif_hits(parser: argparse.ArgumentParser) -> None:
 def motif_hits(arguments: argparse.Namespace) -> None:
     """Find hits of motifs; one step, without a Prefect server."""
     from tasks.runner import Source
-    from tasks.steps.motifs import HITS, HitsInputs, HitsParameters, hit_files
+    from tasks.steps import HITS, HitsInputs, HitsParameters, hit_files
 
     folder, name = _require_places(arguments, "hits")
     inputs = HitsInputs[Source](contributions=arguments.h5py, regions=arguments.regions, motifs=arguments.modisco)

@@ -48,7 +48,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
 
 def check(arguments: argparse.Namespace) -> int:
     """Print which input lacks which chromosomes; 2 where that would stop a run."""
-    from tasks.steps.input_checks import compare_names
+    from tasks.steps import compare_names
 
     files_by_kind = {
         "bam": arguments.input_bam_file,

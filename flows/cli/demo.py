@@ -47,7 +47,7 @@ def demo(arguments: argparse.Namespace) -> int:
 
     from chrombpnet_core.simulation import SimulationSettings, simulate
     from flows.cli.runs import say_result
-    from flows.dataset.flows import dataset
+    from flows.dataset import dataset
     from flows.spec import make_spec
 
     output = Path(arguments.output_dir).resolve()

@@ -84,7 +84,7 @@ def _evaluate(arguments: argparse.Namespace, kind: Literal["bias", "main"], mode
         "arguments",
         flags_of(arguments.parser),
     )
-    from flows.dataset.flows import quality_control
+    from flows.dataset import quality_control
 
     store = store_of(arguments)
     say_result(quality_control(spec, store, kind, models, arguments.file_prefix, check_inputs_of(spec, store)))

@@ -33,7 +33,7 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(words)
     from chrombpnet_core.errors import InputError
     from flows import environment
-    from flows.dataset.failures import FoldsFailed
+    from flows.dataset import FoldsFailed
 
     in_flags = functools.partial(with_flags, flags=flags_of(arguments.parser))
     try:

@@ -84,8 +84,7 @@ def prep_nonpeaks(arguments: argparse.Namespace) -> None:
     """Select nonpeaks; one step, without a Prefect server."""
     from flows.spec import Background, Training, make_part
     from tasks.runner import Source
-    from tasks.steps.examples import NONPEAKS, NonpeaksInputs, NonpeaksParameters
-    from tasks.steps.input_checks import DatasetFiles, check_inputs
+    from tasks.steps import NONPEAKS, DatasetFiles, NonpeaksInputs, NonpeaksParameters, check_inputs
     from tasks.storage import place_files, split_prefix
 
     folder, name = split_prefix(arguments.output_prefix)

@@ -11,9 +11,9 @@ from chrombpnet_core.errors import InputError
 from flows.cli.common import Subcommands, add_command, add_dry_run_flag, add_runtime_flags, add_store_flag, store_of
 
 if TYPE_CHECKING:
-    from flows.dataset.preparation import ModelKinds
+    from flows.dataset import ModelKinds
     from flows.spec import DatasetSpec
-    from tasks.steps.input_checks import CheckedInputs
+    from tasks.steps import CheckedInputs
 
 __all__ = ["add_commands", "check_inputs_of", "say_plan", "say_result"]
 
@@ -81,10 +81,10 @@ def _start(spec: DatasetSpec, store: str, arguments: argparse.Namespace) -> None
         configure(arguments.backend, spec.training.device)
     if arguments.dry_run:
         return say_plan(spec, store, ("main",) if spec.bias.model else ("bias", "main"))
-    from flows.dataset.fan_out import end_with_parent, inherited_checks
+    from flows.dataset import end_with_parent, inherited_checks
 
     checked = inherited_checks() or check_inputs_of(spec, store)
-    from flows.dataset.flows import dataset, fold
+    from flows.dataset import dataset, fold
 
     end_with_parent()
     if arguments.fold is not None or arguments.bias_only:
@@ -102,7 +102,7 @@ def add_status(parser: argparse.ArgumentParser) -> None:
 
 def status(arguments: argparse.Namespace) -> None:
     """Print the state of each part and step of a run."""
-    from flows.dataset.outline import outline
+    from flows.dataset import outline
     from tasks.runs import status_lines
 
     spec, store, _ = _read_recorded_run(arguments)
@@ -171,14 +171,14 @@ def index(arguments: argparse.Namespace) -> None:
 
 def check_inputs_of(spec: DatasetSpec, store: str) -> CheckedInputs:
     """Check all inputs before a server or backend starts, so that mistakes are reported at once; what is known of them."""
-    from flows.dataset.preparation import check_dataset
+    from flows.dataset import check_dataset
 
     return check_dataset(spec, store)
 
 
 def say_plan(spec: DatasetSpec, store: str, kinds: ModelKinds, judged: bool = True) -> None:
     """Print what ``--dry-run`` asks for: the steps, whether the store has them, and what the run needs."""
-    from flows.dataset.plan import plan
+    from flows.dataset import plan
 
     would_do = plan(spec, store, kinds, judged)
     for step, in_store in would_do.steps:

@@ -78,7 +78,7 @@ def pipeline(arguments: argparse.Namespace, judged: bool = True) -> None:
     spec = _training_spec(arguments, {"bias": {"model": arguments.bias_model_path}, "model": model})
     if arguments.dry_run:
         return say_plan(spec, store_of(arguments), ("main",), judged)
-    from flows.dataset.flows import main_pipeline
+    from flows.dataset import main_pipeline
 
     store = store_of(arguments)
     result = main_pipeline(spec, store, arguments.file_prefix, judged, check_inputs_of(spec, store))
@@ -113,7 +113,7 @@ def bias_pipeline(arguments: argparse.Namespace, judged: bool = True) -> None:
     spec = _training_spec(arguments, {"bias": _size(arguments) | {"threshold_factor": arguments.bias_threshold_factor}})
     if arguments.dry_run:
         return say_plan(spec, store_of(arguments), ("bias",), judged)
-    from flows.dataset.flows import bias_pipeline as flow
+    from flows.dataset import bias_pipeline as flow
 
     store = store_of(arguments)
     result = flow(spec, store, arguments.file_prefix, judged, check_inputs_of(spec, store))

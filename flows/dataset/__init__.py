@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from chrombpnet_core._doors import lazy_door
 
 if TYPE_CHECKING:
+    from flows.dataset.dry_run import Plan, plan
     from flows.dataset.failures import Failure, FoldsFailed, Job, Numbered
     from flows.dataset.fan_out import by_deployment, cancel_folds, end_with_parent, inherited_checks
     from flows.dataset.flows import bias_pipeline, dataset, fold, main_pipeline, quality_control
-    from flows.dataset.outline import outline as outline_of
-    from flows.dataset.plan import Plan
-    from flows.dataset.plan import plan as plan_run
     from flows.dataset.preparation import ModelKinds, check_dataset, model_kinds
     from flows.dataset.run import Results, Run, call_here, submit
+    from flows.dataset.step_outline import outline
 
 __all__ = [
     "Failure",
@@ -38,8 +37,8 @@ __all__ = [
     "inherited_checks",
     "main_pipeline",
     "model_kinds",
-    "outline_of",
-    "plan_run",
+    "outline",
+    "plan",
     "quality_control",
     "submit",
 ]

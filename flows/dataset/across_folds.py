@@ -9,16 +9,25 @@ from typing import Any
 from chrombpnet_core.genome import Fold
 from flows.dataset.fold_steps import explained_heads, motif_step, settings_of
 from flows.dataset.run import Results, Run
-from tasks.reports.bundle import publish_bundle
-from tasks.reports.folds import FOLDS_REPORT, folds_report_request, publish_folds
-from tasks.reports.publishing import publish_quality_metric, publish_run
+from tasks.reports import (
+    FOLDS_REPORT,
+    folds_report_request,
+    publish_bundle,
+    publish_folds,
+    publish_quality_metric,
+    publish_run,
+)
 from tasks.runner import Awaited, FileOf, Result, Source
-from tasks.steps.bias_sweep import SWEEP
-from tasks.steps.contributions import HEADS
-from tasks.steps.ensemble import (
+from tasks.steps import (
     AVERAGE_CONTRIBUTIONS,
     AVERAGE_MODELS,
     AVERAGE_TRACKS,
+    HEADS,
+    HITS,
+    QUALITY_METRIC,
+    SWEEP,
+    HitsInputs,
+    HitsParameters,
     MeanContributionsInputs,
     MeanContributionsParameters,
     MeanTracksInputs,
@@ -26,8 +35,6 @@ from tasks.steps.ensemble import (
     ModelsInputs,
     ModelsParameters,
 )
-from tasks.steps.evaluation import QUALITY_METRIC
-from tasks.steps.motifs import HITS, HitsInputs, HitsParameters
 from tasks.storage import Store
 
 __all__ = ["ENSEMBLE", "FinishedFold", "across_folds"]

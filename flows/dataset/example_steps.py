@@ -8,15 +8,20 @@ from chrombpnet_core.genome import Fold
 from chrombpnet_core.reads import ReadFilters
 from flows.dataset.run import Run
 from tasks.runner import Awaited, Result, Source
-from tasks.steps.examples import NONPEAKS, SHARDS, NonpeaksInputs, NonpeaksParameters, ShardsInputs, ShardsParameters
-from tasks.steps.insertions import (
+from tasks.steps import (
     COVERAGE,
     INSERTION_LOGO,
+    NONPEAKS,
+    SHARDS,
     CoverageInputs,
     CoverageParameters,
     LogoInputs,
     LogoParameters,
+    NonpeaksInputs,
+    NonpeaksParameters,
     ReadsParameters,
+    ShardsInputs,
+    ShardsParameters,
 )
 
 __all__ = ["example_steps", "shared_steps"]

@@ -11,7 +11,7 @@ from flows.dataset.fold_steps import bias_steps, evaluation_steps, report_step
 from flows.dataset.run import Results, Run
 from flows.spec import DatasetSpec
 from tasks.runner import Result
-from tasks.steps.bias_sweep import SWEEP, compare_factors
+from tasks.steps import SWEEP, compare_factors
 from tasks.storage import Store
 
 __all__ = ["candidate_steps", "choose_factor", "chosen_factor"]

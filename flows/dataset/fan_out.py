@@ -26,7 +26,7 @@ from chrombpnet_core.errors import InputError
 from flows.dataset.failures import Failure, Job, Numbered
 from flows.spec import DatasetSpec, absolute_spec
 from tasks.runs import GRACE, interruption, reason_of
-from tasks.steps.input_checks import CheckedInputs
+from tasks.steps import CheckedInputs
 
 __all__ = [
     "by_deployment",

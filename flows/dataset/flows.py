@@ -24,8 +24,7 @@ from flows.environment import stoppable
 from flows.spec import DatasetSpec, absolute_spec, make_spec
 from tasks.runner import planning
 from tasks.runs import record_run, recording
-from tasks.steps.bias_sweep import SWEEP
-from tasks.steps.input_checks import CheckedInputs
+from tasks.steps import SWEEP, CheckedInputs
 from tasks.storage import Store
 
 __all__ = ["bias_pipeline", "dataset", "fold", "main_pipeline", "quality_control"]

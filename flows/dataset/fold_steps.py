@@ -9,33 +9,42 @@ from chrombpnet_core.genome import Fold
 from flows.dataset.example_steps import example_steps
 from flows.dataset.run import Results, Run
 from flows.spec import DatasetSpec
-from tasks.reports.publishing import publish_run
-from tasks.reports.run import REPORT, report_request
+from tasks.reports import REPORT, publish_run, report_request
 from tasks.runner import Awaited, FileOf, Result, RunKind, Source
-from tasks.steps.contributions import CONTRIBUTIONS, ContributionsInputs, ContributionsParameters
-from tasks.steps.evaluation import (
+from tasks.steps import (
+    CONTRIBUTIONS,
     EVALUATE_BIAS,
     EVALUATE_MAIN,
-    EvaluationInputs,
-    EvaluationParameters,
-    truth_tracks,
-)
-from tasks.steps.motifs import HITS, MOTIFS, HitsInputs, HitsParameters, MotifsInputs, MotifsParameters, known_motifs
-from tasks.steps.selection import SELECT_BIAS, SELECT_MAIN, BiasSelection, MainSelection, SelectionInputs
-from tasks.steps.training import (
+    HITS,
+    MOTIFS,
     SCALE_BIAS,
+    SELECT_BIAS,
+    SELECT_MAIN,
     TRAIN_BIAS,
     TRAIN_MAIN,
+    BiasSelection,
     BiasTraining,
     BiasTrainingInputs,
+    ContributionsInputs,
+    ContributionsParameters,
+    EvaluationInputs,
+    EvaluationParameters,
+    HitsInputs,
+    HitsParameters,
     MainModelParameters,
+    MainSelection,
     MainTraining,
     MainTrainingInputs,
     ModelParameters,
     ModelSize,
+    MotifsInputs,
+    MotifsParameters,
     ScalingInputs,
     ScalingParameters,
+    SelectionInputs,
     TrainingParameters,
+    known_motifs,
+    truth_tracks,
 )
 from tasks.storage import redact_all
 

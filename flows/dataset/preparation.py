@@ -9,9 +9,7 @@ from flows.dataset.fold_steps import model_size
 from flows.dataset.run import Run, submit
 from flows.spec import DatasetSpec, FoldChromosomes, make_spec
 from tasks.runner import Awaited
-from tasks.steps.folds import balanced_folds, place_folds
-from tasks.steps.input_checks import CheckedInputs, DatasetFiles, check_inputs
-from tasks.steps.resource_estimate import ModelToTrain, estimate_run
+from tasks.steps import CheckedInputs, DatasetFiles, ModelToTrain, balanced_folds, check_inputs, estimate_run, place_folds
 
 __all__ = ["ModelKinds", "begin", "check_dataset", "estimate", "model_kinds", "with_folds", "write_folds"]
 

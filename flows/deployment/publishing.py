@@ -10,9 +10,7 @@ from prefect import flow
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.report import FOLDS_JSON
-from flows.dataset.flows import dataset
-from flows.dataset.plan import plan
-from flows.dataset.preparation import model_kinds
+from flows.dataset import dataset, model_kinds, plan
 from flows.spec import make_spec
 from tasks.reports import BUNDLE_MANIFEST, make_index
 from tasks.runs import RUN

@@ -8,8 +8,7 @@ import yaml
 from prefect import flow
 
 from chrombpnet_core.errors import InputError
-from flows.dataset.fan_out import cancel_folds
-from flows.dataset.flows import dataset
+from flows.dataset import cancel_folds, dataset
 from flows.environment import stoppable
 from flows.spec import DatasetSpec, absolute_spec, make_spec
 from tasks.storage import redact, stage

@@ -285,7 +285,7 @@ class _Work:
 
     def _here(self, entry: Entry, spec: DatasetSpec) -> Entry:
         """Do a data set in this process."""
-        from flows.dataset.flows import dataset
+        from flows.dataset import dataset
 
         try:
             dataset(spec, self.request.store, self.request.fold_deployment)

@@ -12,7 +12,7 @@ from typing import Any, Generic
 
 from chrombpnet_core.evaluation import quality_metric
 from tasks.runner import At, Source, Step, Work
-from tasks.steps.evaluation import QUALITY_METRIC
+from tasks.steps import QUALITY_METRIC
 from tasks.storage import checksums
 
 __all__ = [

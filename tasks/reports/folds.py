@@ -13,8 +13,7 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation import bias_response, read_footprints
 from chrombpnet_core.models import BIAS, CORRECTED, FULL
 from tasks.runner import At, FileOf, ManifestOf, Result, Source, Step, Work, prefect_task
-from tasks.steps.contributions import HEADS
-from tasks.steps.ensemble import AGREEMENT
+from tasks.steps import AGREEMENT, HEADS
 from tasks.storage import Store, place_files, redact, require_place
 
 __all__ = [

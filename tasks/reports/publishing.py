@@ -14,7 +14,7 @@ import numpy as np
 from chrombpnet_core.evaluation import quality_metric
 from tasks.reports.layout import placed_files
 from tasks.runner import Result, RunKind, prefect_task
-from tasks.steps.evaluation import QUALITY_METRIC
+from tasks.steps import QUALITY_METRIC
 from tasks.storage import Store, place_files, prefixed_path
 
 if TYPE_CHECKING:

@@ -26,8 +26,7 @@ from chrombpnet_core.report import (
 )
 from chrombpnet_core.training_data import GC_EDGES
 from tasks.runner import At, FileOf, ManifestOf, Result, RunKind, Source, Step, Work, published
-from tasks.steps.contributions import EXAMPLES, HEADS
-from tasks.steps.evaluation import truth_tracks
+from tasks.steps import EXAMPLES, HEADS, truth_tracks
 
 __all__ = [
     "REPORT",

@@ -10,44 +10,162 @@ from chrombpnet_core._doors import lazy_door
 
 if TYPE_CHECKING:
     from tasks.steps.bias_sweep import SWEEP, compare_factors
-    from tasks.steps.contributions import CONTRIBUTIONS, HEADS, ContributionsInputs, ContributionsParameters
-    from tasks.steps.ensemble import AGREEMENT
-    from tasks.steps.evaluation import QUALITY_METRIC
-    from tasks.steps.footprints import FOOTPRINTS, FootprintsInputs, FootprintsParameters
+    from tasks.steps.contributions import (
+        CONTRIBUTIONS,
+        EXAMPLES,
+        HEADS,
+        ContributionsInputs,
+        ContributionsParameters,
+        contribution_files,
+    )
+    from tasks.steps.ensemble import (
+        AGREEMENT,
+        AVERAGE_CONTRIBUTIONS,
+        AVERAGE_MODELS,
+        AVERAGE_TRACKS,
+        MeanContributionsInputs,
+        MeanContributionsParameters,
+        MeanTracksInputs,
+        MeanTracksParameters,
+        ModelsInputs,
+        ModelsParameters,
+    )
+    from tasks.steps.evaluation import (
+        EVALUATE_BIAS,
+        EVALUATE_MAIN,
+        QUALITY_METRIC,
+        EvaluationInputs,
+        EvaluationParameters,
+        truth_tracks,
+    )
+    from tasks.steps.examples import NONPEAKS, SHARDS, NonpeaksInputs, NonpeaksParameters, ShardsInputs, ShardsParameters
+    from tasks.steps.folds import balanced_folds, place_folds
+    from tasks.steps.footprints import FOOTPRINTS, FootprintsInputs, FootprintsParameters, footprint_files
     from tasks.steps.genome import GenomeInputs, GenomeParameters, naming_of, reference
     from tasks.steps.input_checks import CheckedInputs, DatasetFiles, check_inputs, compare_names
-    from tasks.steps.motifs import HITS, MOTIFS, HitsInputs, HitsParameters, MotifsInputs, MotifsParameters, known_motifs
-    from tasks.steps.tracks import TRACKS, TracksInputs, TracksParameters
+    from tasks.steps.insertions import (
+        COVERAGE,
+        INSERTION_LOGO,
+        CoverageInputs,
+        CoverageParameters,
+        LogoInputs,
+        LogoParameters,
+        ReadsParameters,
+    )
+    from tasks.steps.motifs import (
+        HITS,
+        MOTIFS,
+        HitsInputs,
+        HitsParameters,
+        MotifsInputs,
+        MotifsParameters,
+        hit_files,
+        known_motifs,
+        motif_files,
+    )
+    from tasks.steps.resource_estimate import ModelToTrain, estimate_run
+    from tasks.steps.selection import SELECT_BIAS, SELECT_MAIN, BiasSelection, MainSelection, SelectionInputs
+    from tasks.steps.tracks import TRACKS, TracksInputs, TracksParameters, track_files
+    from tasks.steps.training import (
+        SCALE_BIAS,
+        TRAIN_BIAS,
+        TRAIN_MAIN,
+        BiasTraining,
+        BiasTrainingInputs,
+        MainModelParameters,
+        MainTraining,
+        MainTrainingInputs,
+        ModelParameters,
+        ModelSize,
+        ScalingInputs,
+        ScalingParameters,
+        TrainingParameters,
+    )
 
 __all__ = [
     "AGREEMENT",
+    "AVERAGE_CONTRIBUTIONS",
+    "AVERAGE_MODELS",
+    "AVERAGE_TRACKS",
     "CONTRIBUTIONS",
+    "COVERAGE",
+    "EVALUATE_BIAS",
+    "EVALUATE_MAIN",
+    "EXAMPLES",
     "FOOTPRINTS",
     "HEADS",
     "HITS",
+    "INSERTION_LOGO",
     "MOTIFS",
+    "NONPEAKS",
     "QUALITY_METRIC",
+    "SCALE_BIAS",
+    "SELECT_BIAS",
+    "SELECT_MAIN",
+    "SHARDS",
     "SWEEP",
     "TRACKS",
+    "TRAIN_BIAS",
+    "TRAIN_MAIN",
+    "BiasSelection",
+    "BiasTraining",
+    "BiasTrainingInputs",
     "CheckedInputs",
     "ContributionsInputs",
     "ContributionsParameters",
+    "CoverageInputs",
+    "CoverageParameters",
     "DatasetFiles",
+    "EvaluationInputs",
+    "EvaluationParameters",
     "FootprintsInputs",
     "FootprintsParameters",
     "GenomeInputs",
     "GenomeParameters",
     "HitsInputs",
     "HitsParameters",
+    "LogoInputs",
+    "LogoParameters",
+    "MainModelParameters",
+    "MainSelection",
+    "MainTraining",
+    "MainTrainingInputs",
+    "MeanContributionsInputs",
+    "MeanContributionsParameters",
+    "MeanTracksInputs",
+    "MeanTracksParameters",
+    "ModelParameters",
+    "ModelSize",
+    "ModelToTrain",
+    "ModelsInputs",
+    "ModelsParameters",
     "MotifsInputs",
     "MotifsParameters",
+    "NonpeaksInputs",
+    "NonpeaksParameters",
+    "ReadsParameters",
+    "ScalingInputs",
+    "ScalingParameters",
+    "SelectionInputs",
+    "ShardsInputs",
+    "ShardsParameters",
     "TracksInputs",
     "TracksParameters",
+    "TrainingParameters",
+    "balanced_folds",
     "check_inputs",
     "compare_factors",
     "compare_names",
+    "contribution_files",
+    "estimate_run",
+    "footprint_files",
+    "hit_files",
     "known_motifs",
+    "motif_files",
     "naming_of",
+    "place_folds",
     "reference",
+    "track_files",
+    "truth_tracks",
 ]
 __getattr__, __dir__ = lazy_door(__name__, __file__)

@@ -21,7 +21,7 @@ from chrombpnet_core.variants import (
     read_variant_table,
 )
 from tasks.runner import At, Source, Step, Work
-from tasks.steps.genome import GenomeInputs, reference
+from tasks.steps import GenomeInputs, reference
 from tasks.variants.scoring import load_predictor, rows_of
 
 __all__ = [

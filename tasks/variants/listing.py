@@ -14,7 +14,7 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.progress import bar
 from chrombpnet_core.variants import LEFT_OUT_COLUMNS, VariantChecker, read_variants
 from tasks.runner import At, FileOf, Result, Source, Step, Work
-from tasks.steps.genome import GenomeInputs, GenomeParameters, reference
+from tasks.steps import GenomeInputs, GenomeParameters, reference
 from tasks.storage import stage
 
 __all__ = ["LEFT_OUT", "VARIANTS", "VariantsInputs", "VariantsParameters", "model_lengths", "variants_on"]

@@ -30,7 +30,7 @@ from chrombpnet_core.variants import (
     score_alleles,
 )
 from tasks.runner import At, Source, Step, Work
-from tasks.steps.genome import GenomeInputs, GenomeParameters, reference
+from tasks.steps import GenomeInputs, GenomeParameters, reference
 
 __all__ = [
     "BACKGROUND",

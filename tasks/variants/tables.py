@@ -25,7 +25,7 @@ from chrombpnet_core.variants import (
     summarise_folds,
 )
 from tasks.runner import At, Result, Source, Step, Work
-from tasks.steps.genome import GenomeParameters
+from tasks.steps import GenomeParameters
 from tasks.storage import split_prefix
 from tasks.variants.listing import LEFT_OUT
 from tasks.variants.scoring import LOG_PROBS, SCORED

@@ -14,9 +14,9 @@ import yaml
 
 from chrombpnet_core.genome import Fold
 from flows.dataset import example_steps
-from flows.dataset.outline import outline
-from flows.dataset.plan import plan
+from flows.dataset.dry_run import plan
 from flows.dataset.run import Run, call_here
+from flows.dataset.step_outline import outline
 from flows.spec import DatasetSpec
 from tasks.registry import declared_steps
 from tasks.reports.layout import layout_of, placed_files

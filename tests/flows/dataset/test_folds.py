@@ -21,7 +21,7 @@ from chrombpnet_core.simulation import TINY, simulate
 from flows.cli.main import main
 from flows.dataset.failures import Failure, FoldsFailed, Job
 from flows.dataset.fan_out import _Child, gpus_of_slot, in_processes
-from flows.dataset.outline import outline
+from flows.dataset.step_outline import outline
 from flows.spec import read_spec
 from tasks.runs import parts_of, run_id
 
