@@ -296,7 +296,7 @@ def add_runtime_flags(parser: argparse.ArgumentParser) -> None:
 def add_compute_flags(group: FlagGroup) -> None:
     """Add threads and backend."""
     group.add_argument(
-        "--threads", type=int, metavar="N", help="CPU threads to compute with, in all processes (default: one per available core)"
+        "--threads", type=int, metavar="N", help="CPU threads to use, in all processes (default: one per available core)"
     )
     group.add_argument("--backend", choices=["tensorflow", "jax"], help="backend of Keras (default tensorflow)")
 
