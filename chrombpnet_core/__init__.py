@@ -1,8 +1,9 @@
 """The science of ChromBPNet: chromatin accessibility from reads to variant effects, without orchestration or clouds.
 
-This is the front door, for notebooks and programs. Models, genomes and results come from here; what lies behind them is
-in the rooms (``genome``, ``reads``, ``tracks``, ``training_data``, ``models``, ``training``, ``evaluation``, ``interpret``,
-``motifs``, ``variants``, ``simulation``, ``plots``, ``report``, ``formats``). Nothing heavy is imported before it is used.
+These names are the Python API for notebooks and scripts: open models and genomes, predict, compute contributions and
+footprints, score variants, plot. The rest is in the subpackages (``genome``, ``reads``, ``tracks``, ``training_data``,
+``models``, ``training``, ``evaluation``, ``interpret``, ``motifs``, ``variants``, ``simulation``, ``plots``, ``report``,
+``formats``). Heavy dependencies such as Keras are imported only when they are first used.
 
 Examples
 --------

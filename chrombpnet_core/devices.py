@@ -86,20 +86,21 @@ def backend_name() -> str:
 def configure(backend: str | None = None, device: str = "auto") -> None:
     """Choose Keras' backend and the device.
 
-    The backend must be chosen before Keras is imported, which happens when the first model is opened or built; modules of
-    this package may be imported before or after. The CPU may be chosen until the first computation.
+    Choose the backend before Keras is imported, which happens when the first model is opened or built; when modules of this
+    package are imported does not matter. The CPU may be chosen until the first computation.
 
     Parameters
     ----------
     backend
         ``tensorflow`` or ``jax``; by default ``KERAS_BACKEND``, else tensorflow.
     device
-        ``cpu``, or ``auto`` and ``gpu`` for a GPU where the backend sees one (:func:`require_fast_enough` tells them apart).
+        ``cpu``; or ``auto`` or ``gpu``, which both use a GPU if the backend finds one and the CPU otherwise (commands that
+        train refuse ``gpu`` if there is none: :func:`require_fast_enough`).
 
     Raises
     ------
     InputError
-        Where Keras is imported already with another backend, or the backend is unknown or not installed.
+        If Keras is already imported with another backend, or the backend is unknown or not installed.
 
     Examples
     --------

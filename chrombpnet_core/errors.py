@@ -6,7 +6,7 @@ __all__ = ["DivergedError", "InputError", "ModelFileError", "ShiftError", "Stopp
 
 
 class InputError(Exception):
-    """Something the user gave is wrong; the message says where, what was expected and found, and what to do.
+    """An error in the user's input; the message says where, what was expected and found, and what to do.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
-"""What the front door leads to: models, genomes and regions as a notebook uses them.
+"""The Python API that ``chrombpnet_core`` exports: models, genomes and regions as a notebook uses them.
 
-Each function takes what is at hand (a place such as ``"chrI:50,000"``, a table, letters) and gives a small result that can
-be shown, turned into a table and saved. The work is done in the other rooms, by the functions that the command line uses.
+Functions take convenient inputs (a region such as ``"chrI:50,000"``, a table, a DNA string) and return small results that
+can be displayed, turned into a table and saved. The work is done in the other subpackages, by the same functions as on the
+command line.
 """
 
 from typing import TYPE_CHECKING

@@ -19,12 +19,12 @@ __all__ = ["ObservedCoverage", "read_coverage"]
 
 @dataclass(frozen=True)
 class ObservedCoverage:
-    """Insertions of some regions.
+    """Observed insertions per base of some regions.
 
     Attributes
     ----------
     regions
-        ``chrom``, ``start``, ``end``, a row each.
+        Columns ``chrom``, ``start``, ``end`` (0-based, half-open); one row per region.
     track
         Insertions per base, float32 ``(n, W)``.
     """
@@ -34,21 +34,21 @@ class ObservedCoverage:
 
     @property
     def counts(self) -> Floats:
-        """Insertions of each region, float64 ``(n,)``."""
+        """Total insertions of each region, float64 ``(n,)``."""
         counts: Floats = self.track.sum(axis=1, dtype=np.float64)
         return counts
 
     @property
     def region(self) -> str:
-        """The only region, as genome browsers write it."""
+        """The region as text, such as ``chrI:49,501-50,500``; an error if there are several."""
         return only_region(self.regions)
 
     def to_frame(self) -> pd.DataFrame:
-        """Make a table of the regions with their insertions, ``counts``."""
+        """Make a table of the regions with their total insertions, ``counts``."""
         return self.regions.assign(counts=self.counts)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write :meth:`to_frame` as TSV and return where it lies."""
+        """Write :meth:`to_frame` as TSV and return its path."""
         self.to_frame().to_csv(path, sep="\t", index=False)
         return Path(path)
 
@@ -60,24 +60,25 @@ class ObservedCoverage:
 
 
 def read_coverage(bigwig: str | os.PathLike[str], regions: Regions) -> ObservedCoverage:
-    """Read the insertions of regions; bases without a value have none.
+    """Read the observed insertions in regions from a bigWig; bases without a value count as 0.
 
     Parameters
     ----------
     bigwig
-        Such as ``data_unstranded.bw`` of a run.
+        Insertions per base, such as ``data_unstranded.bw`` of a run.
     regions
-        As for :func:`locate`; all of one width. What a prediction covers is its ``regions``, or ``region``.
+        Regions as for :func:`locate`, all of the same width. To get the regions that a prediction covers, pass its
+        ``regions``, or its ``region`` if there is one.
 
     Returns
     -------
     ObservedCoverage
-        Insertions per base.
+        Insertions per base, ``track``, and per region, ``counts``.
 
     Raises
     ------
     InputError
-        Where the file is no bigWig, regions differ in width, or leave their chromosome.
+        If the file is not a bigWig, or regions differ in width or extend beyond their chromosome.
 
     Examples
     --------

@@ -24,22 +24,22 @@ __all__ = ["MarginalFootprint", "marginal_footprint"]
 
 @dataclass(frozen=True)
 class MarginalFootprint:
-    """The mean profile that a model predicts around a motif put into background sequences.
+    """The mean profile that a model predicts around a motif inserted into background sequences.
 
     Attributes
     ----------
     motif
-        Its letters.
+        Sequence of the motif.
     profile
-        With the motif, float64 ``(W,)``; adds up to 1.
+        Mean profile with the motif, float64 ``(W,)``; its sum is 1.
     control
-        Without it, float64 ``(W,)``.
+        Mean profile without the motif, float64 ``(W,)``.
     error, control_error
-        Standard errors of the means, ``(W,)``; None for a single sequence.
+        Standard errors of these means, ``(W,)``; None for a single sequence.
     counts
-        Mean predicted insertions of both strands with the motif, and without it.
+        Mean predicted insertions with the motif, and without it; predictions of both strands are summed.
     sequences
-        How many background sequences.
+        Number of background sequences.
     """
 
     motif: str
@@ -51,12 +51,12 @@ class MarginalFootprint:
     sequences: int
 
     def to_frame(self) -> pd.DataFrame:
-        """Make a table of one row a base: ``position`` relative to the middle, ``profile``, ``control``."""
+        """Make a table with one row per base: ``position`` relative to the middle, ``profile``, ``control``."""
         width = len(self.profile)
         return pd.DataFrame({"position": np.arange(width) - width // 2, "profile": self.profile, "control": self.control})
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write :meth:`to_frame` as TSV and return where it lies."""
+        """Write :meth:`to_frame` as TSV and return its path."""
         self.to_frame().to_csv(path, sep="\t", index=False)
         return Path(path)
 
@@ -78,32 +78,32 @@ def marginal_footprint(
     chroms: Sequence[str] | None = None,
     batch_size: int = 64,
 ) -> MarginalFootprint:
-    """Put a motif into background regions and average what the model predicts around it.
+    """Insert a motif into background sequences and average the profiles that the model predicts.
 
     Parameters
     ----------
     model
-        From :func:`open_model`.
+        Model, from :func:`open_model`.
     genome
-        From :func:`open_genome`.
+        Genome, from :func:`open_genome`.
     regions
-        Background, such as the GC-matched negatives of a run; as for :func:`locate`.
+        Background regions, such as the GC-matched negatives of a run; as for :func:`locate`.
     motif
-        Letters, put into the middle.
+        Sequence to insert in the middle, such as ``"TTACCCG"``; an N masks the base.
     chroms
-        The regions on these alone, such as the test chromosomes of a fold; all by default.
+        Use only regions on these chromosomes, such as the test chromosomes of a fold; by default all.
     batch_size
-        Sequences at a time.
+        Number of sequences predicted at a time.
 
     Returns
     -------
     MarginalFootprint
-        With and without the motif.
+        Mean profiles and counts with and without the motif.
 
     Raises
     ------
     InputError
-        Where the motif has other letters than A, C, G, T or N, or no region is left.
+        If the motif has letters other than A, C, G, T and N, or no region is left.
 
     Examples
     --------

@@ -15,25 +15,25 @@ __all__ = ["open_genome"]
 def open_genome(fasta: str | os.PathLike[str], cache: str | os.PathLike[str] | None = None) -> Genome:
     r"""Open a FASTA file, plain, gzip or bgzip.
 
-    Nothing is written beside the file, and an index that lies there is not trusted.
+    The index is built in a cache folder: nothing is written next to the file, and an existing ``.fai`` there is not used.
 
     Parameters
     ----------
     fasta
-        The genome.
+        FASTA file of the genome.
     cache
-        Folder for its index; by default one of the user's cache (``$CHROMBPNET_CACHE``, else ``~/.cache/chrombpnet``) that
-        belongs to this path, size and time of change.
+        Folder for the index; by default one in the user's cache (``$CHROMBPNET_CACHE``, else ``~/.cache/chrombpnet``), which
+        depends on the file's path, size and modification time.
 
     Returns
     -------
     Genome
-        With ``sizes`` (chromosome → length in bp), ``codes`` and ``windows``.
+        Genome with ``sizes`` (chromosome → length in bp) and the methods ``codes`` and ``windows``.
 
     Raises
     ------
     InputError
-        Where the file is absent, damaged or not FASTA.
+        If the file is missing, damaged or not FASTA.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A model as a notebook uses it: predict, explain."""
+"""A model as a notebook uses it: predictions and contributions."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ Head: TypeAlias = Literal["counts", "profile"]
 
 @dataclass(frozen=True)
 class Model:
-    """A bias model, a ChromBPNet model or its bias-corrected part, from :func:`open_model`.
+    """A bias model, a full ChromBPNet model or its bias-corrected part; :func:`open_model` opens it.
 
     Attributes
     ----------
     path
-        Its file.
+        File of the model.
     kind
-        ``bias``, ``chrombpnet`` (bias included) or ``chrombpnet_nobias``.
+        ``bias``, ``chrombpnet`` (accessibility and bias) or ``chrombpnet_nobias`` (accessibility alone).
     input_length, output_length
-        In bp.
+        Length in bp of the input sequence and of the predicted profile.
     """
 
     path: Path
@@ -59,28 +59,31 @@ class Model:
         return load_model(self.path)
 
     def predict(self, source: Genome | Sequences, regions: Regions | None = None, *, batch_size: int = 64) -> Prediction:
-        """Predict profile and counts.
+        """Predict the profile and the counts of regions or sequences.
 
         Parameters
         ----------
         source
-            A genome, or bare sequences: letters (one or several), base codes ``(n, L)`` or one-hot ``(n, L, 4)``.
+            A genome from :func:`open_genome`; or sequences: a DNA string or several, base codes ``(n, L)`` or one-hot
+            arrays ``(n, L, 4)``.
         regions
-            Of the genome, as for :func:`locate`. The model sees the ``input_length`` bp around a region's centre and
-            predicts the ``output_length`` bp around it, however wide the region itself is. Regions of several that are too
-            near a chromosome end are left out, with a warning; the result's ``regions`` keep the numbers of the rows.
+            Regions of the genome, as for :func:`locate`; not for sequences. The model gets the ``input_length`` bp around
+            a region's centre and predicts the ``output_length`` bp around it, however wide the region itself is. Regions
+            too close to a chromosome end are left out with a warning (an error if none is left); the index of the
+            result's ``regions`` tells which rows remain.
         batch_size
-            Regions at a time.
+            Number of regions predicted at a time.
 
         Returns
         -------
         Prediction
-            With ``profile``, ``counts``, ``track``; in the order of the regions.
+            Arrays ``profile``, ``counts`` and ``track``, in the order of the regions.
 
         Raises
         ------
         InputError
-            Where every region's input leaves its chromosome, or a sequence is not ``input_length`` bp long.
+            If the input windows of all regions extend beyond their chromosomes, or a sequence is not ``input_length`` bp
+            long.
 
         Examples
         --------
@@ -112,7 +115,7 @@ class Model:
         seed: int = 1234,
         references: int = 20,
     ) -> Contributions:
-        """Compute how much each base adds to the counts or the profile (DeepSHAP).
+        """Compute how much each base adds to the predicted counts or profile (DeepSHAP).
 
         Parameters
         ----------
@@ -121,21 +124,21 @@ class Model:
         regions
             As for :meth:`predict`.
         head
-            ``counts`` or ``profile``.
+            Which prediction to explain: ``counts`` or ``profile``. A full model's counts cannot be explained.
         seed
-            Of the dinucleotide shuffles that a sequence is compared with.
+            Random seed of the dinucleotide-shuffled sequences that each sequence is compared with.
         references
-            How many shuffles.
+            Number of shuffled sequences.
 
         Returns
         -------
         Contributions
-            With ``actual`` and ``hypothetical``, ``(n, L, 4)``.
+            Arrays ``actual`` and ``hypothetical``, ``(n, L, 4)``.
 
         Raises
         ------
         InputError
-            As for :meth:`predict`; or where ``head`` is none of the two, or the model has a layer without a rule.
+            As for :meth:`predict`; or if ``head`` is neither of the two, or DeepSHAP has no rule for a layer of the model.
 
         Examples
         --------
@@ -223,24 +226,24 @@ def _codes_of_array(array: AnyArray) -> Codes:
 
 
 def open_model(path: str | os.PathLike[str]) -> Model:
-    """Open a model file of ours, of the reference program, or of bpnet-lite's layout.
+    """Open a model file of this program, of the reference program, or in the layout of bpnet-lite.
 
     Only weights and settings are read: no code in the file is run.
 
     Parameters
     ----------
     path
-        Such as ``chrombpnet_nobias.h5``.
+        Model file, such as ``chrombpnet_nobias.h5``.
 
     Returns
     -------
     Model
-        With ``predict`` and ``contributions``.
+        Model with the methods ``predict`` and ``contributions``.
 
     Raises
     ------
     InputError
-        Where it is no such file.
+        If the file is missing or not such a model.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Pictures of what the front door's functions return; ``cbp.plot``."""
+"""Plots of predictions, coverage, contributions and footprints; ``cbp.plot``."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ def locus(
     *,
     row: int = 0,
 ) -> Figure:
-    """Draw predicted and observed insertions of one region, and contributions of its bases.
+    """Plot predicted and observed insertions of one region, and the contributions of its bases.
 
     Parameters
     ----------
     predicted
-        Of :meth:`Model.predict`; may be left out, as the other two.
+        Result of :meth:`Model.predict`. Any of the three results may be left out.
     observed
-        Of :func:`read_coverage`, for the same region.
+        Result of :func:`read_coverage` for the same region.
     contributions
-        Of :meth:`Model.contributions`, for the same region.
+        Result of :meth:`Model.contributions` for the same region.
     row
-        Which region, where they hold several.
+        Which region to plot if the results have several; the first is 0.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A panel for each that is given.
+        One panel for each result given.
 
     Raises
     ------
     InputError
-        Where all are left out, or they are of different regions.
+        If no result is given, or the results are of different regions.
 
     Examples
     --------
@@ -73,17 +73,17 @@ def locus(
 
 
 def footprint(result: MarginalFootprint) -> Figure:
-    """Draw a footprint with its motif and without.
+    """Plot the mean predicted profile with and without the motif.
 
     Parameters
     ----------
     result
-        Of :func:`marginal_footprint`.
+        Result of :func:`marginal_footprint`.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Both curves with their 95 % intervals.
+        Both curves with their 95 % confidence intervals.
 
     Examples
     --------

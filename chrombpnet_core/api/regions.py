@@ -18,27 +18,27 @@ Regions: TypeAlias = str | Sequence[str] | pd.DataFrame
 
 
 def locate(regions: Regions, sizes: Mapping[str, int] | None = None) -> pd.DataFrame:
-    """Turn places into a region table.
+    """Convert regions such as ``chrI:50,000`` to a table.
 
     Parameters
     ----------
     regions
-        ``"chrI:50,000"`` is a base, counted from 1; ``"chrI:1-2,000"`` an interval, both ends included, as genome browsers
-        write it; a list of these; or a table with ``chrom``, ``start``, ``end`` (counted from 0, half-open) and ``summit``
-        (relative to ``start``; the middle where it is absent).
+        One of: a base, ``"chrI:50,000"``, counted from 1; an interval, ``"chrI:1-2,000"``, counted from 1 with both ends
+        included, as in genome browsers; a list of these; or a table with columns ``chrom``, ``start``, ``end`` (0-based,
+        half-open) and optionally ``summit`` (relative to ``start``; by default the middle).
     sizes
-        Chromosome → length in bp; a region must lie in its chromosome. None: not checked.
+        Chromosome → length in bp, to check that the regions are within their chromosomes; by default not checked.
 
     Returns
     -------
     pandas.DataFrame
-        The ten narrowPeak columns of :data:`~chrombpnet_core.genome.REGION_COLUMNS`, index from 0. A region's centre, around
-        which models predict, is ``start + summit``.
+        Table with the ten columns of a narrowPeak file, :data:`~chrombpnet_core.genome.REGION_COLUMNS`; its index starts at
+        0. Models predict around a region's centre, which is ``start + summit``.
 
     Raises
     ------
     InputError
-        Where a place cannot be read, its chromosome is unknown, or it leaves its chromosome.
+        If a region cannot be parsed, its chromosome is unknown, or it extends beyond its chromosome.
 
     Examples
     --------
@@ -60,21 +60,21 @@ def locate(regions: Regions, sizes: Mapping[str, int] | None = None) -> pd.DataF
 
 
 def region_text(chrom: str, start: int, end: int) -> str:
-    """Write an interval as genome browsers do.
+    """Format an interval as in genome browsers, such as ``chrI:1-2,000``.
 
     Parameters
     ----------
     chrom
-        Its chromosome.
+        Chromosome of the interval.
     start
-        Its first base, counted from 0.
+        First base, counted from 0.
     end
-        The base behind its last, counted from 0.
+        End of the interval, counted from 0 and not included (as in BED).
 
     Returns
     -------
     str
-        Counted from 1, both ends included.
+        The interval, counted from 1 with both ends included.
 
     Examples
     --------

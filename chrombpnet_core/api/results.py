@@ -1,4 +1,4 @@
-"""What models say of regions: predictions and contributions, as tables, pictures and files."""
+"""Results of models: predictions and contributions, as tables, plots and files."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ Sizes = dict[str, int]
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model predicts for ``n`` regions or sequences; outputs are ``W`` bp wide.
+    """What a model predicts for ``n`` regions or sequences; profiles are ``W`` bp wide.
 
     Attributes
     ----------
     profile
-        Share of the insertions at each base, float32 ``(n, W)``; rows add up to 1.
+        Share of the insertions at each base, float32 ``(n, W)``; the sum of each row is 1.
     log_counts
         Predicted ln(1 + insertions), float32 ``(n,)``.
     regions
-        ``chrom``, ``start``, ``end`` of the outputs; None of bare sequences.
+        Columns ``chrom``, ``start``, ``end`` of the predicted windows; None if sequences were given without a genome.
     sizes
-        Chromosome → length in bp of the genome; None of bare sequences.
+        Chromosome → length in bp of the genome; None if sequences were given without a genome.
     """
 
     profile: Floats
@@ -42,7 +42,7 @@ class Prediction:
 
     @property
     def counts(self) -> Floats:
-        """Predicted insertions, exp(log counts) − 1, float64 ``(n,)``: what the count head is trained on, undone."""
+        """Predicted insertions of each region, float64 ``(n,)``: exp(``log_counts``) − 1."""
         from chrombpnet_core.models import counts_from_log
 
         return counts_from_log(self.log_counts.astype(np.float64))
@@ -51,7 +51,7 @@ class Prediction:
     def track(self) -> Floats:
         """Predicted insertions per base, float32 ``(n, W)``: profile × exp(log counts), as ``pred_bw`` writes them.
 
-        A region's bases add up to ``counts`` + 1: the reference program leaves the 1 in, and its tracks are the measure.
+        The sum over a region is ``counts`` + 1, since the reference program does not subtract the 1 in its tracks.
         """
         from chrombpnet_core.models import reference_track
 
@@ -59,27 +59,27 @@ class Prediction:
 
     @property
     def region(self) -> str:
-        """The only region, as genome browsers write it."""
+        """The region as text, such as ``chrI:49,501-50,500``; an error if there are several."""
         return only_region(_require_regions(self.regions))
 
     def to_frame(self) -> pd.DataFrame:
-        """Make a table: regions where there are some, ``counts``, ``log_counts``."""
+        """Make a table with one row per region or sequence: the region if there is one, ``counts``, ``log_counts``."""
         regions = pd.DataFrame(index=range(len(self.log_counts))) if self.regions is None else self.regions
         return regions.assign(counts=self.counts, log_counts=self.log_counts)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the prediction; the ending of the name chooses the form.
+        """Write the prediction to a file; the file name's extension selects the format.
 
         Parameters
         ----------
         path
-            ``.bw``: the track; ``.h5``: profiles and log counts as ``pred_bw`` writes them; ``.tsv``: :meth:`to_frame`;
+            ``.bw``: the track; ``.h5``: profiles and log counts, as written by ``pred_bw``; ``.tsv``: :meth:`to_frame`;
             ``.npz``: the arrays.
 
         Returns
         -------
         pathlib.Path
-            Where it lies.
+            Path of the file.
         """
         return _save(
             path, {".bw": self._save_bigwig, ".h5": self._save_hdf5, ".tsv": self._save_table, ".npz": self._save_npz}
@@ -111,20 +111,20 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Contributions:
-    """How much each base of ``n`` regions or sequences of ``L`` bp adds to a head's output, by DeepSHAP.
+    """How much each base of ``n`` regions or sequences of ``L`` bp adds to the predicted counts or profile (DeepSHAP).
 
     Attributes
     ----------
     head
-        ``counts`` or ``profile``.
+        Which prediction is explained: ``counts`` or ``profile``.
     codes
-        Base codes, uint8 ``(n, L)``.
+        Base codes, uint8 ``(n, L)``: A, C, G, T are 0 to 3, anything else is 4.
     hypothetical
-        What each of the four bases would add, float32 ``(n, L, 4)``.
+        What each of the four bases would add at each position, float32 ``(n, L, 4)``.
     regions
-        ``chrom``, ``start``, ``end`` of the inputs; None of bare sequences.
+        Columns ``chrom``, ``start``, ``end`` of the input windows; None if sequences were given without a genome.
     sizes
-        Chromosome → length in bp of the genome; None of bare sequences.
+        Chromosome → length in bp of the genome; None if sequences were given without a genome.
     """
 
     head: str
@@ -135,18 +135,22 @@ class Contributions:
 
     @property
     def actual(self) -> Floats:
-        """What the base that is there adds, float32 ``(n, L, 4)``; 0 for the other three."""
+        """Contributions of the bases that are there, float32 ``(n, L, 4)``; 0 for the other three bases."""
         from chrombpnet_core.interpret import actual_contributions
 
         return actual_contributions(self.codes, self.hypothetical)
 
     @property
     def region(self) -> str:
-        """The only region, as genome browsers write it."""
+        """The region as text, such as ``chrI:49,501-50,500``; an error if there are several."""
         return only_region(_require_regions(self.regions))
 
     def to_frame(self) -> pd.DataFrame:
-        """Make a table of one row a base: region, its ``position`` in the input, ``base``, ``contribution``."""
+        """Make a table with one row per base: ``sequence``, ``position``, ``base``, ``contribution``.
+
+        ``sequence`` is the number of the region or sequence, from 0. For regions there is also ``chrom``, and ``position``
+        is that in the chromosome, from 0; otherwise it is that in the sequence.
+        """
         n, length = self.codes.shape
         table = pd.DataFrame(
             {
@@ -163,18 +167,18 @@ class Contributions:
         return table
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the contributions; the ending of the name chooses the form.
+        """Write the contributions to a file; the file name's extension selects the format.
 
         Parameters
         ----------
         path
-            ``.h5``: what TF-MoDISco reads, as ``contribs_bw`` writes it but in float32; ``.bw``: the track of actual
+            ``.h5``: input for TF-MoDISco, as written by ``contribs_bw`` but in float32; ``.bw``: the track of actual
             contributions; ``.tsv``: :meth:`to_frame`; ``.npz``: the arrays.
 
         Returns
         -------
         pathlib.Path
-            Where it lies.
+            Path of the file.
         """
         return _save(
             path, {".h5": self._save_hdf5, ".bw": self._save_bigwig, ".tsv": self._save_table, ".npz": self._save_npz}

@@ -1,4 +1,4 @@
-"""What variants do to accessibility, for lists that fit into memory."""
+"""Effects of variants on accessibility, for lists that fit into memory."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class VariantScores:
     Attributes
     ----------
     table
-        A row for each variant that can be scored, in the order of the list: ``chr``, ``pos``, ``allele1``, ``allele2``,
+        One row for each variant that can be scored, in the order of the list: ``chr``, ``pos``, ``allele1``, ``allele2``,
         ``variant_id``, ``allele1_pred_counts``, ``allele2_pred_counts``, ``logfc``, ``jsd``, …, the columns of
-        ``chrombpnet variants``; of several models their summary.
+        ``chrombpnet variants``; with several models, the summary over them.
     left_out
-        The other variants, and ``why``.
+        The other variants, with the reason in the column ``why``.
     """
 
     table: pd.DataFrame
@@ -45,7 +45,7 @@ class VariantScores:
         return self.table
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the table as TSV and return where it lies."""
+        """Write the table of scores as TSV and return its path."""
         self.table.to_csv(path, sep="\t", index=False)
         return Path(path)
 
@@ -66,38 +66,38 @@ def score_variants(
     swap_ref: bool = False,
     chroms: Sequence[str] | None = None,
 ) -> VariantScores:
-    """Score what each variant does to the predicted counts and profile, as ``chrombpnet variants`` does.
+    """Score how each variant changes the predicted counts and profile, as ``chrombpnet variants`` does.
 
     Parameters
     ----------
     model
-        One or the folds' several, whose scores are summarised; ``chrombpnet_nobias.h5`` is free of the enzyme's bias.
+        One model, or those of several folds, whose scores are summarised; usually ``chrombpnet_nobias.h5``.
     genome
-        From :func:`open_genome`.
+        Genome, from :func:`open_genome`.
     variants
-        VCF, BCF, tab-separated text, or a table of ``chr``, ``pos`` (from 1), ``allele1`` (the reference's), ``allele2``.
+        VCF, BCF or tab-separated file; or a table of ``chr``, ``pos`` (from 1), ``allele1`` (reference), ``allele2``.
     schema
-        Columns of a text, one of :data:`chrombpnet_core.variants.VARIANT_SCHEMAS`.
+        Columns of a tab-separated file, one of :data:`chrombpnet_core.variants.VARIANT_SCHEMAS`.
     peaks
-        Regions, as for :func:`locate`, among whose predicted counts the variants' are ranked; none: no quantiles.
+        Peaks, as for :func:`locate`, to rank the predicted counts among those of the peaks; by default no quantiles.
     shuffles
-        Variants scored in shuffled sequences, for p-values; 0: none.
+        Number of variants in shuffled sequences to score for p-values; 0: no p-values.
     seed
-        Of the shuffles.
+        Random seed of the shuffles.
     swap_ref
-        Whether alleles are exchanged where the second is the genome's.
+        Whether to swap the alleles of variants whose allele 2 is the genome's; they are left out otherwise.
     chroms
-        Variants on these alone; all by default.
+        Score only variants on these chromosomes; by default all.
 
     Returns
     -------
     VariantScores
-        Scores, and what is left out with the reason.
+        Scores, and the variants that were left out, with the reason.
 
     Raises
     ------
     InputError
-        Where the list cannot be read, no variant can be scored, or too many disagree with the genome.
+        If the variants cannot be read, none can be scored, or too many disagree with the genome.
 
     Examples
     --------

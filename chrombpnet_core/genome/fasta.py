@@ -73,16 +73,16 @@ class Genome:
     Parameters
     ----------
     fasta
-        Plain or bgzip FASTA.
+        FASTA file, plain or bgzip.
     fai
-        Its index; :func:`open_genome` makes it.
+        Index of the FASTA file; :func:`open_genome` makes it.
     gzi
-        The index of a bgzip file's blocks.
+        Block index of a bgzip file.
 
     Attributes
     ----------
     path
-        The file.
+        Path of the FASTA file.
     sizes
         Chromosome → length in bp, in file order.
     """
@@ -95,16 +95,16 @@ class Genome:
         self.sizes: dict[str, int] = self._bases.sizes
 
     def codes(self, chrom: str, start: int = 0, end: int | None = None) -> Codes:
-        """Read bases as codes.
+        """Read the bases of an interval as codes: A, C, G, T are 0 to 3, anything else is 4.
 
         Parameters
         ----------
         chrom
             Chromosome name.
         start
-            First position, 0-based; negative ones lie before the chromosome.
+            First position, 0-based; may be negative, that is before the chromosome.
         end
-            Behind the last position; by default the chromosome's end, beyond which it may lie.
+            End position, not included; by default the chromosome's end, may be beyond it.
 
         Returns
         -------
@@ -114,7 +114,7 @@ class Genome:
         Raises
         ------
         KeyError
-            Where the genome has no such chromosome.
+            If the genome has no such chromosome.
         """
         size = self.sizes[chrom]
         end = size if end is None else end
@@ -130,7 +130,7 @@ class Genome:
         return codes
 
     def windows(self, chroms: AnyArray, starts: AnyArray, width: int) -> Codes:
-        """Read windows as codes.
+        """Read windows of one width as base codes, as :meth:`codes` does.
 
         Parameters
         ----------
@@ -139,7 +139,7 @@ class Genome:
         starts
             First positions, ``(n,)``.
         width
-            Of every window in bp.
+            Width of every window in bp.
 
         Returns
         -------
@@ -168,7 +168,7 @@ class Genome:
                 )
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the FASTA file."""
         self._bases.close()
 
     def __enter__(self) -> Genome:

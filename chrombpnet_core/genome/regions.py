@@ -42,32 +42,36 @@ REGION_COLUMNS = ["chrom", "start", "end", "name", "score", "strand", "signal", 
 def read_regions(
     path: str | os.PathLike[str], what: str = "peaks", sizes: dict[str, int] | None = None, naming: Naming | None = None
 ) -> pd.DataFrame:
-    r"""Read narrowPeak; a BED of fewer columns, or a summit of -1, takes the middle of the interval, said aloud.
+    r"""Read regions from a narrowPeak or BED file.
+
+    Without a summit (a BED file of fewer than ten columns, or a summit of -1) the middle of the interval is taken, with a
+    warning in the log.
 
     Parameters
     ----------
     path
         narrowPeak or BED of three or more columns, plain or gzip.
     what
-        How messages call it.
+        What error messages call the regions.
     sizes
-        Chromosome sizes that every region must lie in, if given.
+        Chromosome → length in bp, to check that the regions are within their chromosomes; by default not checked.
     naming
-        How chromosome names are read, and which of the genome's are left out with their regions; needs ``sizes``.
+        Aliases of chromosome names, and chromosomes to leave out with their regions; needs ``sizes``.
 
     Returns
     -------
     DataFrame
-        Region table with the columns :data:`REGION_COLUMNS` and a fresh index from 0, in file order.
+        Table with the ten narrowPeak columns, :data:`REGION_COLUMNS`, in file order; its index starts at 0.
 
     Raises
     ------
     InputError
-        Naming file and line.
+        If the file cannot be read, with its name and the line.
 
     Examples
     --------
     >>> import pathlib, tempfile
+    >>> from chrombpnet_core.genome import centres, read_regions
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "peaks.narrowPeak")
     ...     _ = path.write_text("chrI\t100\t300\tpeak1\t7\t.\t2.5\t3.1\t1.9\t80\n")
@@ -103,7 +107,7 @@ def read_bed3(
     path
         BED of three or more columns, plain or gzip.
     what
-        How messages call it.
+        What error messages call the regions.
     sizes
         The genome's chromosomes, by which names are read, if given.
     naming
@@ -248,9 +252,9 @@ def write_regions(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     table
-        Region table.
+        Region table, as returned by :func:`read_regions` or :func:`~chrombpnet_core.locate`.
     path
-        Where it goes; compressed where its name ends in ``.gz``.
+        File to write; compressed if its name ends in ``.gz``.
 
     Examples
     --------
