@@ -29,7 +29,7 @@ def add_commands(commands: Subcommands) -> None:
 def add_check(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``check``."""
     parser.add_argument("-g", "--genome", required=True, metavar="FASTA", help="genome sequence: plain, gzip or bgzip")
-    parser.add_argument("-c", "--chrom-sizes", metavar="TSV", help="chromosome names and lengths")
+    parser.add_argument("-c", "--chrom-sizes", metavar="TSV", help="names and lengths of the chromosomes to use")
     reads = parser.add_mutually_exclusive_group()
     reads.add_argument("-ibam", "--input-bam-file", nargs="+", default=[], metavar="BAM", help="BAM or CRAM files")
     reads.add_argument("-ifrag", "--input-fragment-file", nargs="+", default=[], metavar="TSV", help="fragment files")

@@ -209,13 +209,15 @@ def _add_parser(commands: Subcommands, name: str, summary: str) -> argparse.Argu
 def add_genome_flags(group: FlagGroup) -> None:
     """Add the genome and its chromosome sizes."""
     group.add_argument("-g", "--genome", required=True, metavar="FASTA", help="genome sequence: plain, gzip or bgzip")
-    group.add_argument("-c", "--chrom-sizes", required=True, metavar="TSV", help="chromosome names and lengths")
+    group.add_argument(
+        "-c", "--chrom-sizes", required=True, metavar="TSV", help="names and lengths of the chromosomes to use"
+    )
 
 
 def add_dataset_flags(group: FlagGroup) -> None:
     """Add the output folder, the assay, peaks, nonpeaks and the fold."""
     group.add_argument("-o", "--output-dir", required=True, metavar="FOLDER", help="folder or address for the results")
-    group.add_argument("-d", "--data-type", required=True, choices=["ATAC", "DNASE"], help="assay")
+    group.add_argument("-d", "--data-type", required=True, choices=["ATAC", "DNASE"], help="assay: ATAC-seq or DNase-seq")
     group.add_argument(
         "-p", "--peaks", required=True, metavar="BED", help="peaks: narrowPeak, or BED (middle of the interval as summit)"
     )
@@ -269,7 +271,7 @@ def add_file_prefix_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-hp", "--html-prefix", default="./", help=argparse.SUPPRESS)
 
 
-def add_store_flag(group: FlagGroup, default: str = "default ~/.cache/chrombpnet/store") -> None:
+def add_store_flag(group: FlagGroup, default: str = "default $CHROMBPNET_STORE, else ~/.cache/chrombpnet/store") -> None:
     """Add ``--store``."""
     group.add_argument("--store", metavar="URL", help=f"where finished steps are kept and found again ({default})")
 

@@ -197,7 +197,9 @@ def _place_folds(folds: dict[str, Fold], prefix: str) -> None:
 
 
 def _add_sizes_flag(group: FlagGroup) -> None:
-    group.add_argument("-c", "--chrom-sizes", required=True, metavar="TSV", help="chromosome names and lengths")
+    group.add_argument(
+        "-c", "--chrom-sizes", required=True, metavar="TSV", help="names and lengths of the chromosomes to use"
+    )
 
 
 def _add_seed_flag(group: FlagGroup) -> None:
