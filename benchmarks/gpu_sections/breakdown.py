@@ -42,7 +42,8 @@ def tf32(setup: Setup) -> None:
 def _measure(setup: Setup, precision: str, size: int) -> None:
     use_compile_cache(setup)
     training_step, _, _ = main_training_step(setup, precision)
-    batches = drawn_batches(2 if setup.trial else size)
+    size = 2 if setup.trial else size
+    batches = drawn_batches(size)
     forms = LayerForms(dilated=ALIGNED, dtype="bfloat16" if precision == "bfloat16" else "float32")
     state = fresh_state(parameters_of(training_step.model))
     programs = compile_all(
