@@ -187,13 +187,14 @@ def format_q_value(q: float) -> str:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """Hold a step of the run: name, seconds, peak memory in bytes, whether its results were reused, and their key."""
+    """Hold a step of the run: name, seconds, peak memory in bytes, whether its results were reused, their key, its title."""
 
     name: str
     seconds: float | None = None
     peak_memory: int | None = None
     cached: bool = False
     key: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,13 @@ def _truth(content: ReportContent) -> Iterator[Table]:
 
 def _steps(content: ReportContent) -> Iterator[Table]:
     rows = [
-        (step.name, "reused" if step.cached else "run", _time(step.seconds), _memory(step.peak_memory), step.key[:12])
+        (
+            step.title or step.name,
+            "reused" if step.cached else "run",
+            _time(step.seconds),
+            _memory(step.peak_memory),
+            step.key[:12],
+        )
         for step in content.steps
     ]
     yield Table(

@@ -205,7 +205,7 @@ def _content(work: _Reporting) -> ReportContent:
 
 def _step_record(name: str, manifest: dict[str, Any]) -> StepRecord:
     title = manifest.get("title", name) + (", bias model" if name.startswith("bias_") else "")
-    return StepRecord(title, manifest["seconds"], manifest["peak_memory"], manifest["cached"], manifest["key"])
+    return StepRecord(name, manifest["seconds"], manifest["peak_memory"], manifest["cached"], manifest["key"], title)
 
 
 def _arrays(path: Path) -> dict[str, AnyArray]:
