@@ -41,7 +41,8 @@ def test_report_files(tmp_path):
     }
     assert found["truth"][0]["value"] is None
     assert not found["truth"][0]["passed"]
-    assert found["steps"][0] == {"name": "train", "seconds": 5000.0, "peak_memory": 2**31, "cached": False, "key": "ab" * 32}
+    numbers = {"seconds": 5000.0, "peak_memory": 2**31, "cached": False, "key": "ab" * 32}
+    assert found["steps"][0] == {"name": "train", "title": ""} | numbers
 
 
 def test_numbers_that_are_not_finite_become_null():
