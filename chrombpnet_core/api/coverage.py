@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from chrombpnet_core._types import Floats
+from chrombpnet_core.api.arguments import target_file
 from chrombpnet_core.api.regions import Regions, locate, region_text
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.tracks import Coverage
@@ -17,7 +18,7 @@ from chrombpnet_core.tracks import Coverage
 __all__ = ["ObservedCoverage", "read_coverage"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ObservedCoverage:
     """Observed insertions per base of some regions.
 
@@ -49,8 +50,9 @@ class ObservedCoverage:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write :meth:`to_frame` as TSV and return its path."""
-        self.to_frame().to_csv(path, sep="\t", index=False)
-        return Path(path)
+        target = target_file(path)
+        self.to_frame().to_csv(target, sep="\t", index=False)
+        return target
 
     def _repr_html_(self) -> str:
         from chrombpnet_core.api.html import show

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from chrombpnet_core._types import Floats
+from chrombpnet_core.api.arguments import chromosome_list, require_whole, target_file
 from chrombpnet_core.api.model import Model
 from chrombpnet_core.api.regions import Regions, locate
 from chrombpnet_core.errors import InputError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["MarginalFootprint", "marginal_footprint"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MarginalFootprint:
     """The mean profile that a model predicts around a motif inserted into background sequences.
 
@@ -57,8 +58,9 @@ class MarginalFootprint:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write :meth:`to_frame` as TSV and return its path."""
-        self.to_frame().to_csv(path, sep="\t", index=False)
-        return Path(path)
+        target = target_file(path)
+        self.to_frame().to_csv(target, sep="\t", index=False)
+        return target
 
     def _repr_html_(self) -> str:
         from chrombpnet_core.api.html import show
@@ -75,7 +77,7 @@ def marginal_footprint(
     regions: Regions,
     motif: str,
     *,
-    chroms: Sequence[str] | None = None,
+    chroms: str | Sequence[str] | None = None,
     batch_size: int = 64,
 ) -> MarginalFootprint:
     """Insert a motif into background sequences and average the profiles that the model predicts.
@@ -116,11 +118,13 @@ def marginal_footprint(
     from chrombpnet_core.evaluation import CONTROL, background_sequences, marginal_footprints
     from chrombpnet_core.models import Predictor
 
-    letters = motif.upper()
+    letters = str(motif).upper()
     if not letters or set(letters) - set("ACGTN"):
         raise InputError(f"motif {motif!r}", expected="letters A, C, G, T or N")
+    require_whole("batch_size", batch_size)
     table = locate(regions, genome.sizes)
-    wanted = [*dict.fromkeys(table["chrom"])] if chroms is None else list(chroms)
+    names = chromosome_list(chroms)
+    wanted = [*dict.fromkeys(table["chrom"])] if names is None else names
     codes, _ = background_sequences(genome, table, wanted, model.input_length)
     footprints = marginal_footprints(Predictor(model.keras, batch_size), codes, {letters: letters}, batch_size)
     one, other = footprints[letters], footprints[CONTROL]

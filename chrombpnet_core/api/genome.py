@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from pathlib import Path
 
-from chrombpnet_core.genome import Genome
+from chrombpnet_core.genome import Genome, index_folder
 from chrombpnet_core.genome import open_genome as open_indexed
 
 __all__ = ["open_genome"]
@@ -22,8 +20,8 @@ def open_genome(fasta: str | os.PathLike[str], cache: str | os.PathLike[str] | N
     fasta
         FASTA file of the genome.
     cache
-        Folder for the index; by default one in the user's cache (``$CHROMBPNET_CACHE``, else ``~/.cache/chrombpnet``), which
-        depends on the file's path, size and modification time.
+        Folder for the indexes of any number of genomes: each has its own in there, which depends on the file's path, size
+        and modification time. By default in the user's cache (``$CHROMBPNET_CACHE``, else ``~/.cache/chrombpnet``).
 
     Returns
     -------
@@ -44,14 +42,4 @@ def open_genome(fasta: str | os.PathLike[str], cache: str | os.PathLike[str] | N
     >>> cbp.open_genome(folder / "genome.fa", cache=folder / "cache").codes("chr1").tolist()
     [0, 1, 2, 3, 4]
     """
-    return open_indexed(fasta, cache if cache is not None else _cache_of(Path(fasta)))
-
-
-def _cache_of(fasta: Path) -> Path:
-    root = Path(os.environ.get("CHROMBPNET_CACHE") or Path.home() / ".cache" / "chrombpnet")
-    try:
-        status = fasta.stat()
-    except OSError:
-        return root  # open_indexed says what is wrong with the file
-    identity = f"{fasta.resolve()}\0{status.st_size}\0{status.st_mtime_ns}"
-    return root / "genomes" / hashlib.sha256(identity.encode()).hexdigest()
+    return open_indexed(fasta, index_folder(fasta, cache))

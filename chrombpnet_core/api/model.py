@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chrombpnet_core._types import AnyArray, Codes
+from chrombpnet_core.api.arguments import require_whole
 from chrombpnet_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ __all__ = ["Model", "open_model"]
 
 Sequences: TypeAlias = "str | Sequence[str] | npt.NDArray[np.generic]"
 """Letters, several of them, base codes uint8 ``(n, L)`` or one-hot ``(n, L, 4)``."""
+
+_FORMS = "letters, base codes uint8 (n, L), or one-hot (n, L, 4)"
 
 Head: TypeAlias = Literal["counts", "profile"]
 
@@ -99,6 +102,7 @@ class Model:
         from chrombpnet_core.api.results import Prediction
         from chrombpnet_core.models import predict
 
+        require_whole("batch_size", batch_size)
         codes, table, sizes = self._codes(source, regions)
         predicted = predict(self.keras, codes, batch_size)
         if not (np.isfinite(predicted.logits).all() and np.isfinite(predicted.log_counts).all()):
@@ -156,6 +160,7 @@ class Model:
 
         if head not in HEADS:
             raise InputError(f"head {head!r}", expected="counts or profile")
+        require_whole("references", references)
         codes, table, sizes = self._codes(source, regions)
         explainer = Explainer(load_model(self.path), [head], references, find_device())  # it changes the model that it gets
         hypothetical = np.empty((*codes.shape, 4), np.float32)
@@ -195,10 +200,10 @@ class Model:
     def _sequence_codes(self, sequences: Sequences) -> Codes:
         from chrombpnet_core.genome import codes_of
 
-        if isinstance(sequences, np.ndarray):
+        if isinstance(sequences, np.ndarray) and sequences.dtype.kind != "U":
             codes = _codes_of_array(sequences)
         else:
-            letters = [sequences] if isinstance(sequences, str) else list(sequences)
+            letters = _letters(sequences)
             wrong = [text for text in letters if len(text) != self.input_length]
             if wrong or not letters:
                 raise self._wrong_length(len(wrong[0]) if wrong else 0)
@@ -211,7 +216,18 @@ class Model:
         return InputError("sequences", expected=f"{self.input_length:,} bp, the model's input", found=f"{length:,} bp")
 
 
+def _letters(sequences: object) -> list[str]:
+    found = list(sequences) if isinstance(sequences, Iterable) and not isinstance(sequences, str) else [sequences]
+    letters = [sequence for sequence in found if isinstance(sequence, str)]
+    if len(letters) < len(found):
+        wrong = next(sequence for sequence in found if not isinstance(sequence, str))
+        raise InputError("sequences", expected=_FORMS, found=f"type {type(wrong).__name__}")
+    return letters
+
+
 def _codes_of_array(array: AnyArray) -> Codes:
+    if not array.size:
+        raise InputError("sequences: there are none", expected=_FORMS)
     if array.ndim == 2 and array.dtype == np.uint8:
         return np.minimum(array, 4).astype(np.uint8)
     if array.ndim == 3 and array.shape[2] == 4:
@@ -221,7 +237,7 @@ def _codes_of_array(array: AnyArray) -> Codes:
         return np.where(is_base, array.argmax(axis=-1), 4).astype(np.uint8)
     raise InputError(
         f"sequences of shape {array.shape} and type {array.dtype}",
-        expected="letters, base codes uint8 (n, L), or one-hot (n, L, 4)",
+        expected=_FORMS,
     )
 
 

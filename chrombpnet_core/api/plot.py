@@ -46,7 +46,7 @@ def locus(
     Raises
     ------
     InputError
-        If no result is given, or the results are of different regions.
+        If no result is given, one is given in place of another, or the results are of different regions.
 
     Examples
     --------
@@ -60,6 +60,7 @@ def locus(
     """
     from chrombpnet_core import plots
 
+    _require_kinds(predicted, observed, contributions)
     if predicted is None and observed is None and contributions is None:
         raise InputError("nothing to draw", expected="a prediction, observed coverage or contributions")
     chrom, start = _place([contributions, observed, predicted], row)
@@ -97,6 +98,14 @@ def footprint(result: MarginalFootprint) -> Figure:
 
     errors = (result.error, result.control_error)
     return plots.motif_footprint(result.motif, result.motif, result.profile, result.control, errors=errors)
+
+
+def _require_kinds(*given: object) -> None:
+    """Refuse what is given in place of another, such as contributions as the second."""
+    kinds = {"predicted": "Prediction", "observed": "ObservedCoverage", "contributions": "Contributions"}
+    for (name, kind), value in zip(kinds.items(), given, strict=True):
+        if value is not None and type(value).__name__ != kind:
+            raise InputError(f"`{name}` is of type {type(value).__name__}", expected=kind)
 
 
 def _place(results: Sequence[Prediction | ObservedCoverage | Contributions | None], row: int) -> tuple[str, int]:

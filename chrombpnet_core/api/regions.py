@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -15,6 +15,10 @@ __all__ = ["Regions", "locate", "output_windows", "region_text"]
 
 Regions: TypeAlias = str | Sequence[str] | pd.DataFrame
 """One place, several, or a table with the columns ``chrom``, ``start``, ``end`` and, where it has one, ``summit``."""
+
+
+_LARGEST = 2**53
+"""Up to here, float64 holds every whole number."""
 
 
 def locate(regions: Regions, sizes: Mapping[str, int] | None = None) -> pd.DataFrame:
@@ -49,8 +53,7 @@ def locate(regions: Regions, sizes: Mapping[str, int] | None = None) -> pd.DataF
     if isinstance(regions, pd.DataFrame):
         table = _complete(regions)
     else:
-        places = [regions] if isinstance(regions, str) else list(regions)
-        parsed = [_read_place(place) for place in places]
+        parsed = [_read_place(place) for place in _places(regions)]
         table = _complete(pd.DataFrame(parsed, columns=REGION_COLUMNS[:3]))
     if not len(table):
         raise InputError("no regions", expected="at least one place such as 'chrI:50,000'")
@@ -91,6 +94,15 @@ def output_windows(table: pd.DataFrame, width: int) -> pd.DataFrame:
     return pd.DataFrame({"chrom": table["chrom"].to_numpy(), "start": starts, "end": starts + width}, index=table.index)
 
 
+def _places(regions: object) -> list[str]:
+    found = list(regions) if isinstance(regions, Iterable) and not isinstance(regions, str) else [regions]
+    places = [place for place in found if isinstance(place, str)]
+    if len(places) < len(found):
+        wrong = next(place for place in found if not isinstance(place, str))
+        raise InputError(f"region {wrong!r}", expected="a place such as 'chrI:50,000', or a table")
+    return places
+
+
 def _read_place(place: str) -> tuple[str, int, int]:
     chrom, colon, numbers = place.strip().rpartition(":")
     first, dash, last = numbers.replace(",", "").partition("-")
@@ -106,11 +118,31 @@ def _complete(regions: pd.DataFrame) -> pd.DataFrame:
     missing = [name for name in REGION_COLUMNS[:3] if name not in regions]
     if missing:
         raise InputError(f"the table of regions has no column {missing[0]!r}", expected="chrom, start, end")
+    if not regions.columns.is_unique:
+        twice = regions.columns[regions.columns.duplicated()][0]
+        raise InputError(f"the table of regions has column {twice!r} twice", expected="chrom, start, end")
     table = regions.reset_index(drop=True)
-    middle = (table["end"] - table["start"]) // 2
-    summit = table["summit"].where(table["summit"] >= 0, middle) if "summit" in table else middle
+    _refuse(table["chrom"].isna(), table, "no chromosome")
+    start, end = (_whole_numbers(table, name) for name in REGION_COLUMNS[1:3])
+    _refuse(end <= start, table, "end is not greater than start")
+    middle = (end - start) // 2
+    summit = _whole_numbers(table.fillna({"summit": -1}), "summit") if "summit" in table else middle
     others = {name: "." for name in REGION_COLUMNS[3:9] if name not in table}
-    return table.assign(**others, summit=summit.astype(np.int64))[REGION_COLUMNS]
+    return table.assign(**others, start=start, end=end, summit=summit.where(summit >= 0, middle))[REGION_COLUMNS]
+
+
+def _whole_numbers(table: pd.DataFrame, name: str) -> pd.Series:
+    """Read a column as int64; letters of numbers count, fractions do not."""
+    values = pd.to_numeric(table[name], errors="coerce")
+    _refuse(values.isna() | (values % 1 != 0) | (values.abs() > _LARGEST), table, f"{name} is not a position")
+    return values.astype(np.int64)
+
+
+def _refuse(bad: pd.Series, table: pd.DataFrame, why: str) -> None:
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        found = ", ".join(str(value) for value in table[REGION_COLUMNS[:3]].iloc[row])
+        raise InputError(f"row {row} of the regions: {why}", found=found)
 
 
 def _require_inside(table: pd.DataFrame, sizes: Mapping[str, int]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from chrombpnet_core._types import Codes, Floats
+from chrombpnet_core.api.arguments import target_file
 from chrombpnet_core.api.coverage import only_region
 from chrombpnet_core.errors import InputError
 
@@ -19,7 +20,7 @@ __all__ = ["Contributions", "Prediction"]
 Sizes = dict[str, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prediction:
     """What a model predicts for ``n`` regions or sequences; profiles are ``W`` bp wide.
 
@@ -109,7 +110,7 @@ class Prediction:
         return show("Prediction", locus(self), self.to_frame())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contributions:
     """How much each base of ``n`` regions or sequences of ``L`` bp adds to the predicted counts or profile (DeepSHAP).
 
@@ -217,7 +218,7 @@ def _require_regions(regions: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def _save(path: str | os.PathLike[str], writers: dict[str, Callable[[Path], None]]) -> Path:
-    target = Path(path)
+    target = target_file(path)
     if target.suffix not in writers:
         raise InputError(f"{target}: form {target.suffix or 'without an ending'}", expected=" or ".join(writers))
     writers[target.suffix](target)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from chrombpnet_core.api.arguments import chromosome_list, require_whole, target_file
 from chrombpnet_core.api.model import Model
 from chrombpnet_core.api.regions import Regions, locate
 
@@ -23,7 +24,7 @@ __all__ = ["VariantScores", "score_variants"]
 _SHOWN_ROWS = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VariantScores:
     """Scores of variants.
 
@@ -46,8 +47,9 @@ class VariantScores:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the table of scores as TSV and return its path."""
-        self.table.to_csv(path, sep="\t", index=False)
-        return Path(path)
+        target = target_file(path)
+        self.table.to_csv(target, sep="\t", index=False)
+        return target
 
     def _repr_html_(self) -> str:
         numbers = f"<p>{len(self.table):,} variants scored, {len(self.left_out):,} left out</p>"
@@ -64,7 +66,7 @@ def score_variants(
     shuffles: int = 0,
     seed: int = 1234,
     swap_ref: bool = False,
-    chroms: Sequence[str] | None = None,
+    chroms: str | Sequence[str] | None = None,
 ) -> VariantScores:
     """Score how each variant changes the predicted counts and profile, as ``chrombpnet variants`` does.
 
@@ -109,10 +111,10 @@ def score_variants(
     """
     from chrombpnet_core import variants as room
 
-    score = functools.partial(
-        room.score_variants, schema=schema, shuffles=shuffles, seed=seed, swap_ref=swap_ref, chroms=chroms
-    )
-    scored = score(_predictors(model), genome, variants, peaks=None if peaks is None else locate(peaks, genome.sizes))
+    require_whole("shuffles", shuffles, least=0)
+    score = functools.partial(room.score_variants, schema=schema, shuffles=shuffles, seed=seed, swap_ref=swap_ref)
+    among, names = None if peaks is None else locate(peaks, genome.sizes), chromosome_list(chroms)
+    scored = score(_predictors(model), genome, variants, peaks=among, chroms=names)
     return VariantScores(scored.table, scored.left_out)
 
 

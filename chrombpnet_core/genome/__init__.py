@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         read_enzyme_matrices,
         require_assay,
     )
-    from chrombpnet_core.genome.fasta import Genome, open_genome
+    from chrombpnet_core.genome.fasta import Genome, index_folder, open_genome
     from chrombpnet_core.genome.folds import SPLITS, Fold, make_fold, make_folds, read_fold, read_fold_chromosomes
     from chrombpnet_core.genome.regions import (
         REGION_COLUMNS,
@@ -60,6 +60,7 @@ __all__ = [
     "codes_of",
     "dinucleotide_shuffles",
     "enzyme_matrices",
+    "index_folder",
     "information_content",
     "make_fold",
     "make_folds",

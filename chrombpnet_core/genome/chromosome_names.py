@@ -13,7 +13,7 @@ from typing import Any
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import numbered_lines
 
-__all__ = ["AUTO_ALIASES", "NameMismatch", "Naming", "name_mismatches", "read_aliases", "same_chromosome"]
+__all__ = ["ALIAS_ADVICE", "AUTO_ALIASES", "NameMismatch", "Naming", "name_mismatches", "read_aliases", "same_chromosome"]
 
 AUTO_ALIASES = "auto"
 """In place of a table: names are matched by the rules of :func:`same_chromosome`."""
@@ -87,6 +87,10 @@ def read_aliases(path: str | os.PathLike[str]) -> dict[str, str]:
                 remedy="keep one line for it",
             )
     return aliases
+
+
+ALIAS_ADVICE = 'give `alias="auto"`, or '
+"""Begins what to do about a name that the genome writes in another way, where names are read by :class:`Naming`."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from chrombpnet_core.formats import check_complete, is_bgzip, is_gzip, require_f
 from chrombpnet_core.genome._fasta_index import build_index
 from chrombpnet_core.genome.sequence import OTHER_BASE, codes_of
 
-__all__ = ["Genome", "open_genome"]
+__all__ = ["Genome", "index_folder", "open_genome"]
 
 
 class _Bases(Protocol):
@@ -214,7 +214,7 @@ def open_genome(fasta: str | os.PathLike[str], cache: str | os.PathLike[str] | N
     >>> folder.cleanup()
     """
     source = require_file(fasta, "genome")
-    folder = _default_cache(source) if cache is None else Path(cache)
+    folder = index_folder(source) if cache is None else Path(cache)
     target, fai, gzi = source, folder / "genome.fai", None
     if is_gzip(source):
         check_complete(source)
@@ -232,9 +232,37 @@ def open_genome(fasta: str | os.PathLike[str], cache: str | os.PathLike[str] | N
     return genome
 
 
-def _default_cache(fasta: Path) -> Path:
-    """Folder of the user's cache for the indexes of this state of a file."""
-    state = fasta.stat()
-    facts = f"{fasta.resolve()}\n{state.st_size}\n{state.st_mtime_ns}"
-    root = Path(os.environ.get("CHROMBPNET_CACHE") or Path.home() / ".cache" / "chrombpnet")
-    return root / "genomes" / hashlib.sha256(facts.encode()).hexdigest()
+def index_folder(fasta: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> Path:
+    r"""Choose the folder for the indexes of this state of a file.
+
+    Parameters
+    ----------
+    fasta
+        The genome.
+    root
+        Folder in which it is one of several; by default one of the user's cache.
+
+    Returns
+    -------
+    pathlib.Path
+        Told apart by path, size and time of change; not made yet.
+
+    Raises
+    ------
+    InputError
+        Where there is no such file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile("w") as fasta:
+    ...     _ = fasta.write(">chrI\nACGTN\n")
+    ...     fasta.flush()
+    ...     print(index_folder(fasta.name, "cache").parts[:2])
+    ('cache', 'genomes')
+    """
+    source = require_file(fasta, "genome")
+    state = source.stat()
+    facts = f"{source.resolve()}\n{state.st_size}\n{state.st_mtime_ns}"
+    folder = Path(root or os.environ.get("CHROMBPNET_CACHE") or Path.home() / ".cache" / "chrombpnet")
+    return folder / "genomes" / hashlib.sha256(facts.encode()).hexdigest()

@@ -15,7 +15,7 @@ from chrombpnet_core._types import AnyArray
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import require_file
 from chrombpnet_core.genome._even_groups import divide_evenly, even_half
-from chrombpnet_core.genome.chromosome_names import Naming, same_chromosome
+from chrombpnet_core.genome.chromosome_names import ALIAS_ADVICE, Naming, same_chromosome
 
 __all__ = ["SPLITS", "Fold", "make_fold", "make_folds", "read_fold", "read_fold_chromosomes"]
 
@@ -138,6 +138,7 @@ def make_fold(content: object, sizes: dict[str, int], where: str, naming: Naming
     >>> make_fold({"train": ["chr1"], "valid": ["chr2"], "test": ["chr3"]}, sizes, "my fold")
     Fold(train=('chr1',), valid=('chr2',), test=('chr3',))
     """
+    renames = naming is not None
     named, naming = _named_splits(content, where), naming or Naming()
     changed = naming.translate([name for names in named.values() for name in names], sizes)
     splits = {
@@ -153,7 +154,7 @@ def make_fold(content: object, sizes: dict[str, int], where: str, naming: Naming
             if name not in sizes:
                 other = same_chromosome(name, sizes)
                 advice = (
-                    f'the genome calls it {other}: give `alias="auto"`, or rename it'
+                    f"the genome calls it {other}: {ALIAS_ADVICE if renames else ''}rename it"
                     if other
                     else "remove it, or use the sizes file of the fold's assembly"
                 )
@@ -235,7 +236,7 @@ def _require_enough(usable: list[str], k: int, what: str) -> None:
         advice = (
             "no fold can be made of these: train, valid and test need one each"
             if len(usable) < 3
-            else f"give `k={len(usable)}`" + ("" if k == 2 else " or less")
+            else f"ask for {len(usable)} folds" + ("" if k == 2 else " or less")
         )
         names = f" ({', '.join(usable)})" if 0 < len(usable) <= 10 else ""
         raise InputError(f"{k} folds", expected=f"{needed} or more {what}", found=f"{len(usable)}{names}", remedy=advice)

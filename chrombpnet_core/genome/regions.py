@@ -18,7 +18,7 @@ import pandas as pd
 from chrombpnet_core._types import Bools, Ints
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import numbered_lines
-from chrombpnet_core.genome.chromosome_names import Naming, same_chromosome
+from chrombpnet_core.genome.chromosome_names import ALIAS_ADVICE, Naming, same_chromosome
 
 __all__ = [
     "REGION_COLUMNS",
@@ -93,7 +93,7 @@ def read_regions(
     if sizes is not None:
         in_use = _rename(table, sizes, naming or Naming(), path, what)
         table, line_of = table[in_use].reset_index(drop=True), line_of[in_use]
-        _check_chromosomes(table, path, line_of, what, sizes)
+        _check_chromosomes(table, path, line_of, what, sizes, renames=naming is not None)
     return table
 
 
@@ -185,16 +185,19 @@ def _refuse(bad: pd.Series, table: pd.DataFrame, path: str | os.PathLike[str], l
 
 
 def _check_chromosomes(
-    table: pd.DataFrame, path: str | os.PathLike[str], line_of: Ints, what: str, sizes: dict[str, int]
+    table: pd.DataFrame, path: str | os.PathLike[str], line_of: Ints, what: str, sizes: dict[str, int], renames: bool
 ) -> None:
-    """Refuse regions on chromosomes that ``sizes`` lacks, or that end beyond their chromosome."""
+    """Refuse regions on chromosomes that ``sizes`` lacks, or that end beyond their chromosome.
+
+    Where names are read by a rule, ``renames``, the error says which one to give.
+    """
     unknown = ~table["chrom"].isin(sizes)
     if unknown.any():
         first = int(np.flatnonzero(unknown)[0])
         name = table["chrom"].iloc[first]
         other = same_chromosome(name, sizes)
         hint = (
-            f'the genome calls it {other}: give `alias="auto"`, or rename one of them'
+            f"the genome calls it {other}: {ALIAS_ADVICE if renames else ''}rename one of them"
             if other
             else "leave these lines out, or add the chromosome to the genome and the sizes file"
         )

@@ -213,6 +213,6 @@ def require_lengths(model: keras.Model, lengths: tuple[int, int], path: str | os
             f"{path}: input and output length of the model",
             expected="{} and {}".format(*lengths),
             found="{} and {}".format(*lengths_of(model)),
-            remedy="give models of one size; `input_length` and `output_length` are those of the bias model",
+            remedy="give models of one size",
         )
     return model

@@ -104,7 +104,7 @@ def _read_shuffled(
 def _check_size(file: h5py.File, regions: int, length: int, window: int, max_seqlets: int, n_leiden: int) -> None:
     if not MIN_MODISCO_WINDOW <= window <= length:
         raise InputError(
-            f"`window` {window}",
+            f"motifs are searched in a window of {window:,} bp",
             expected=f"{MIN_MODISCO_WINDOW} to {length:,} bp, the length of the regions in {file.filename}",
         )
     for argument, value in (("max_seqlets", max_seqlets), ("n_leiden", n_leiden)):

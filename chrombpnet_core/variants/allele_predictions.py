@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,12 @@ def predict_alleles(
 
 
 def choose_peaks(
-    peaks: pd.DataFrame, sizes: Mapping[str, int], length: int, max_peaks: int | None = None, seed: int = 1234
+    peaks: pd.DataFrame,
+    sizes: Mapping[str, int],
+    length: int,
+    max_peaks: int | None = None,
+    seed: int = 1234,
+    path: str | os.PathLike[str] | None = None,
 ) -> tuple[AnyArray, Ints]:
     """Choose the peaks whose predicted counts alleles are ranked among.
 
@@ -81,6 +87,8 @@ def choose_peaks(
         More are drawn from, with ``seed``; None: all are taken.
     seed
         Of this draw.
+    path
+        Their file, for errors.
 
     Returns
     -------
@@ -96,8 +104,9 @@ def choose_peaks(
     middles, flank = centres(distinct), length // 2
     inner = np.flatnonzero((middles - flank > 0) & (middles + flank <= distinct["chrom"].map(dict(sizes)).to_numpy()))
     if not inner.size:
+        where = "" if path is None else f"{path}: "
         raise InputError(
-            f"peaks: all {len(distinct):,} are too near a chromosome end for the model's window of {length:,} bp",
+            f"{where}all {len(distinct):,} peaks are too near a chromosome end for the model's window of {length:,} bp",
             remedy="give peaks farther from the ends",
         )
     if max_peaks is not None and len(inner) > max_peaks:

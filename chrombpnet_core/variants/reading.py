@@ -106,11 +106,20 @@ def variant_table(variants: pd.DataFrame) -> pd.DataFrame:
     one, two = (
         variants[name].astype(str).str.strip().str.upper().replace("", _NO_LETTERS) for name in ("allele1", "allele2")
     )
-    chrom, pos = variants["chr"].astype(str), variants["pos"].astype(np.int64)
+    chrom, pos = variants["chr"].astype(str), _positions(variants["pos"])
     described = chrom + ":" + pos.astype(str) + ":" + one + ":" + two
     table = pd.DataFrame({"chr": chrom, "pos": pos, "allele1": one, "allele2": two}).reset_index(drop=True)
     names = variants["variant_id"].astype(str) if "variant_id" in variants.columns else described
     return table.assign(variant_id=names.to_numpy(), end=0, record=np.arange(1, len(table) + 1), alt=0)
+
+
+def _positions(column: pd.Series) -> pd.Series:
+    numbers = pd.to_numeric(column, errors="coerce")
+    bad = np.flatnonzero(numbers.isna() | (numbers % 1 != 0))
+    if bad.size:
+        found = str(column.iloc[bad[0]])
+        raise InputError(f"table of variants, row {bad[0]}: position", expected="an integer", found=found)
+    return numbers.astype(np.int64)
 
 
 def is_vcf(path: str | os.PathLike[str]) -> bool:

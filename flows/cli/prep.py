@@ -91,6 +91,8 @@ def prep_nonpeaks(arguments: argparse.Namespace) -> None:
     flags = flags_of(arguments.parser)
     make_part(Background, {"stride": arguments.stride, "ratio": arguments.neg_to_pos_ratio_train}, "arguments", flags)
     make_part(Training, {"seed": arguments.seed}, "arguments", flags)
+    if arguments.inputlen < 1:
+        raise InputError(f"-il/--inputlen is {arguments.inputlen}", expected="1 or more")
     if arguments.exclude_blacklisted_peaks and not arguments.blacklist_regions:
         raise InputError("--exclude-blacklisted-peaks without a blacklist", remedy="give -br/--blacklist-regions")
     checked = check_inputs.fn(

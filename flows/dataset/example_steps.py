@@ -30,9 +30,11 @@ __all__ = ["example_steps", "shared_steps"]
 def shared_steps(run: Run) -> None:
     """Do what all folds share: insertions, and training examples where the nonpeaks are given."""
     coverage = _coverage(run)
+    steps = [coverage]
     if run.spec.nonpeaks is not None:
-        _shards(run, coverage, run.spec.nonpeaks, run.spec.model.jitter).result()
-    coverage.result()
+        steps.append(_shards(run, coverage, run.spec.nonpeaks, run.spec.model.jitter))
+    for step in steps:
+        step.result()
 
 
 def example_steps(run: Run, fold: Fold, jitter: int) -> dict[str, Result]:

@@ -254,7 +254,8 @@ def evaluation_steps(run: Run, kind: ModelKind, fold: Fold, examples: Results, m
         ),
     )
     explained = _explanation_steps(run, kind, examples, _explained_model(kind, models), evaluated)
-    return {f"evaluate_{kind}": evaluated.result(), **explained}
+    steps = {f"evaluate_{kind}": evaluated, **explained}  # in the order of their inputs: the step that failed is asked first
+    return {name: step.result() for name, step in steps.items()}
 
 
 def _explained_model(kind: ModelKind, models: GivenModels) -> Source:
@@ -270,7 +271,9 @@ def explained_heads(spec: DatasetSpec, kind: ModelKind) -> tuple[str, ...]:
     return ("counts", "profile") if kind == "bias" or spec.explanation.counts else ("profile",)
 
 
-def _explanation_steps(run: Run, kind: ModelKind, examples: Results, model: Source, evaluated: Awaited) -> dict[str, Result]:
+def _explanation_steps(
+    run: Run, kind: ModelKind, examples: Results, model: Source, evaluated: Awaited
+) -> dict[str, Awaited]:
     """Explain the bias model's predictions of peaks, or the corrected ones, base by base; find the motifs in that."""
     spec, shards = run.spec, examples["shards"]
     if not spec.explanation.peaks:
@@ -303,7 +306,7 @@ def _explanation_steps(run: Run, kind: ModelKind, examples: Results, model: Sour
             steps[f"motif_hits_{head}"] = run.step(
                 HITS[head], HitsInputs[Source](contributions=contributions, motifs=motifs), HitsParameters(head)
             )
-    return {name: step.result() for name, step in steps.items()}
+    return steps
 
 
 def motif_step(run: Run, head: str, contributions: Awaited, name: str | None = None) -> Awaited:

@@ -204,7 +204,8 @@ def _content(work: _Reporting) -> ReportContent:
 
 
 def _step_record(name: str, manifest: dict[str, Any]) -> StepRecord:
-    title = manifest.get("title", name) + (", bias model" if name.startswith("bias_") else "")
+    title = manifest.get("title")  # absent of steps that ran before these were recorded
+    title = name if title is None else title + (", bias model" if name.startswith("bias_") else "")
     return StepRecord(name, manifest["seconds"], manifest["peak_memory"], manifest["cached"], manifest["key"], title)
 
 

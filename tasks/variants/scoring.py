@@ -90,7 +90,7 @@ def _predict_peaks(work: Work[PeakCountsInputs[Path], PeakCountsParameters]) -> 
     with reference(work.inputs, parameters.naming) as (genome, sizes):
         table = read_regions(work.inputs.peaks, "peaks", sizes, parameters.naming)
         predict = load_predictor(work.inputs.model, parameters.precision)
-        chosen = choose_peaks(table, sizes, predict.length, parameters.most, parameters.seed)
+        chosen = choose_peaks(table, sizes, predict.length, parameters.most, parameters.seed, work.inputs.peaks)
         counts = predict_peak_counts(predict, genome, *chosen)
     np.save(work.out / _COUNTS, counts)
     work.facts |= {"peaks": len(counts), "median": float(np.median(counts))}

@@ -119,4 +119,6 @@ def test_names_are_translated_and_chromosomes_left_out(tmp_path, caplog):
     assert "1 → chr1" in caplog.text
     assert read_bed3(path, sizes=sizes, naming=naming)["chrom"].tolist() == ["chr1", "chrM", "chr2"]
     with pytest.raises(InputError, match=r'line 1: chromosome 1 .*calls it chr1: give `alias="auto"`'):
+        read_regions(path, "peaks", sizes, Naming())
+    with pytest.raises(InputError, match=r"line 1: chromosome 1 .*calls it chr1: rename one of them"):
         read_regions(path, "peaks", sizes)

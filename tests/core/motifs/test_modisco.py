@@ -234,8 +234,8 @@ def test_a_damaged_file_is_refused(source, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"window": 49}, "`window` 49; expected 50 to 260 bp"),
-        ({"window": LENGTH + 1}, "`window` 261"),
+        ({"window": 49}, "window of 49 bp; expected 50 to 260 bp"),
+        ({"window": LENGTH + 1}, "window of 261 bp"),
         ({"max_seqlets": 0}, "`max_seqlets` 0"),
         ({"n_leiden": 0}, "`n_leiden` 0"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -72,5 +74,8 @@ def test_peaks_with_whole_windows_are_chosen_once_each():
     chroms, middles = choose_peaks(peaks, {"a": 200}, 80)
     assert (chroms.tolist(), middles.tolist()) == (["a", "a"], [45, 65])
     assert choose_peaks(peaks, {"a": 200}, 80, max_peaks=1)[1].tolist() in ([45], [65])
-    with pytest.raises(InputError, match="peaks: all 4 are too near a chromosome end for the model's window of 198 bp"):
-        choose_peaks(peaks, {"a": 200}, 198)
+    for path, where in ((None, "^all"), ("p.bed", "^p.bed: all"), (Path("x", "p.bed"), "^x/p.bed: all")):
+        with pytest.raises(
+            InputError, match=where + " 4 peaks are too near a chromosome end for the model's window of 198 bp"
+        ):
+            choose_peaks(peaks, {"a": 200}, 198, path=path)

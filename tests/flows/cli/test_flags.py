@@ -106,3 +106,29 @@ def test_the_core_and_the_steps_do_not_speak_the_command_line():
             if path.name != "costs.py":
                 found += [node.value for node in texts if _FLAG.search(node.value) and not _COMMANDS.search(node.value)]
     assert found == []
+
+
+@pytest.mark.parametrize("command", ["folds", "splits", "nonpeaks"])
+def test_advice_is_about_flags_that_the_command_has(tmp_path, capsys, command):
+    """Names of chromosomes are read by a rule only where there is ``--alias``."""
+    (tmp_path / "g.fa").write_text("".join(f">chr{name}\n{'ACGT' * 50}\n" for name in "ABC"))
+    (tmp_path / "sizes").write_text("chrA\t200\nchrB\t200\nchrC\t200\n")
+    (tmp_path / "fold.json").write_text('{"train": ["chrA"], "valid": ["chrB"], "test": ["chrC"]}')
+    (tmp_path / "peaks.bed").write_text("A\t50\t60\n")
+    words = {
+        "folds": "-op x -p peaks.bed",
+        "splits": "-op x -tcr A -vcr B",
+        "nonpeaks": "-o x -g g.fa -p peaks.bed -fl fold.json -il 20",
+    }[command].split()
+    given = [str(tmp_path / word) if (tmp_path / word).exists() else word for word in words]
+    assert main(["prep", command, "-c", str(tmp_path / "sizes"), *given]) == 2
+    told = capsys.readouterr().err
+    assert "the genome calls it chr" in told
+    assert "`" not in told
+    assert ("--alias auto" in told) == (command == "nonpeaks")
+
+
+@pytest.mark.parametrize("width", ["0", "-4", "-2114"])
+def test_nonpeaks_have_a_width(capsys, width):
+    assert main(["prep", "nonpeaks", "-o", "x", "-g", "g", "-c", "c", "-p", "p", "-fl", "f", "-il", width]) == 2
+    assert f"-il/--inputlen is {width}; expected 1 or more" in capsys.readouterr().err

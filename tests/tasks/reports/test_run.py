@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from chrombpnet_core.motifs import DiscoveredMotif, MotifMatch, write_discovered_motifs
 from tasks.reports import example_contributions, motif_entries
+from tasks.reports.run import _step_record
 
 
 def test_motifs_are_those_of_the_file(tmp_path):
@@ -39,3 +41,17 @@ def test_contributions_are_found_by_the_middle_of_their_window(tmp_path):
     assert example_contributions(None) == {}
     np.savez(tmp_path / "y.npz", chroms=np.array(["chrI"]), starts=np.array([100]), counts=profile[:1])
     assert example_contributions(tmp_path / "y.npz") == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "recorded", "shown"),
+    [
+        ("shards", {"title": "Write training examples"}, "Write training examples"),
+        ("bias_motifs_counts", {"title": "Find motifs"}, "Find motifs, bias model"),
+        ("bias_motifs_counts", {}, "bias_motifs_counts"),
+    ],
+    ids=["title", "of the bias model", "before titles were recorded"],
+)
+def test_a_step_is_listed_by_its_title(name, recorded, shown):
+    manifest = {"seconds": 1.0, "peak_memory": 2, "cached": True, "key": "k", **recorded}
+    assert _step_record(name, manifest).title == shown

@@ -161,7 +161,7 @@ def test_commands_write_the_references_files(inputs, tmp_path, capsys):
     [
         (["--motifs", "jaspar:birds"], "jaspar:birds: no such taxon"),
         (["--motifs", "absent.meme"], "absent.meme"),
-        (["-w", "5000"], "-w/--window 5000; expected 50 to 120 bp"),
+        (["-w", "5000"], "window of 5,000 bp; expected 50 to 120 bp"),
         (["-w", "100", "-n", "0"], "-n/--max-seqlets 0"),
         (["-i", __file__], "not readable as HDF5"),
     ],
