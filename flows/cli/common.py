@@ -156,7 +156,8 @@ def flags_of(parser: argparse.ArgumentParser) -> dict[str, str]:
     """
     shown = {option: "/".join(action.option_strings) for action in parser._actions for option in action.option_strings}
     known = {name: [shown[flag] for flag in flags if flag in shown] for name, flags in FLAGS.items()}
-    return {name: flags[0] for name, flags in known.items() if flags}
+    elsewhere: dict[str, str] = parser.get_default("elsewhere") or {}  # of another command, that has more flags
+    return {name: flags[0] for name, flags in known.items() if flags} | elsewhere
 
 
 def with_flags(message: str, flags: dict[str, str]) -> str:

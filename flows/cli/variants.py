@@ -170,6 +170,8 @@ def add_snp_score(parser: argparse.ArgumentParser) -> None:
         help="no effect: batches are as large as memory allows",
     )
     add_runtime_flags(parser)
+    ours = {"schema": "--schema", "swap_ref": "--swap-ref", "alias": "--alias"}
+    parser.set_defaults(elsewhere={name: f"chrombpnet variants {flag}" for name, flag in ours.items()})
 
 
 def snp_score(arguments: argparse.Namespace) -> None:

@@ -132,3 +132,15 @@ def test_advice_is_about_flags_that_the_command_has(tmp_path, capsys, command):
 def test_nonpeaks_have_a_width(capsys, width):
     assert main(["prep", "nonpeaks", "-o", "x", "-g", "g", "-c", "c", "-p", "p", "-fl", "f", "-il", width]) == 2
     assert f"-il/--inputlen is {width}; expected 1 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("give another `schema`", "give another chrombpnet variants --schema"),
+        ("give `swap_ref=True`", "give chrombpnet variants --swap-ref"),
+        ('give `alias="auto"`', "give chrombpnet variants --alias auto"),
+    ],
+)
+def test_snp_score_refers_to_the_command_that_has_the_flag(message, shown):
+    assert with_flags(message, _flags("snp_score")) == shown
