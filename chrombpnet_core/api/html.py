@@ -12,9 +12,10 @@ import pandas as pd
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["show"]
+__all__ = ["SHOWN_ROWS", "show"]
 
-_SHOWN_ROWS = 20
+SHOWN_ROWS = 20
+"""Rows of a table that a notebook shows."""
 
 
 def show(name: str, figure: Figure, table: pd.DataFrame) -> str:
@@ -39,6 +40,6 @@ def show(name: str, figure: Figure, table: pd.DataFrame) -> str:
     buffer = io.BytesIO()
     write_png(figure, buffer)
     picture = base64.b64encode(buffer.getvalue()).decode()
-    more = f"<p>… {len(table) - _SHOWN_ROWS:,} more</p>" if len(table) > _SHOWN_ROWS else ""
+    more = f"<p>… {len(table) - SHOWN_ROWS:,} more</p>" if len(table) > SHOWN_ROWS else ""
     image = f'<img alt="{html.escape(name)}" style="max-width: 100%" src="data:image/png;base64,{picture}">'
-    return f"{image}{table.head(_SHOWN_ROWS).to_html()}{more}"
+    return f"{image}{table.head(SHOWN_ROWS).to_html()}{more}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from chrombpnet_core.api.arguments import chromosome_list, require_whole, target_file
+from chrombpnet_core.api.html import SHOWN_ROWS
 from chrombpnet_core.api.model import Model
 from chrombpnet_core.api.regions import Regions, locate
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from chrombpnet_core.models import BothStrandsPredictor
 
 __all__ = ["VariantScores", "score_variants"]
-
-_SHOWN_ROWS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +52,7 @@ class VariantScores:
 
     def _repr_html_(self) -> str:
         numbers = f"<p>{len(self.table):,} variants scored, {len(self.left_out):,} left out</p>"
-        return numbers + self.table.head(_SHOWN_ROWS).to_html()
+        return numbers + self.table.head(SHOWN_ROWS).to_html()
 
 
 def score_variants(
