@@ -148,13 +148,14 @@ def _flat_settings(settings: Mapping[str, Any], kind: RunKind) -> dict[str, Any]
 
 
 def _report(work: _Reporting) -> None:
-    """Write report and pictures of a run."""
+    """Write the report of a run; pictures, too, where the run publishes them: a data set's models have done so."""
     from chrombpnet_core.report import write_motif_pdfs, write_pictures, write_report
 
     content = _content(work)
     write_report(content, work.out)
-    write_pictures(content, work.out)
-    write_motif_pdfs(content, work.out)
+    if work.parameters.kind != "dataset":
+        write_pictures(content, work.out)
+        write_motif_pdfs(content, work.out)
     work.facts["overall"] = json.loads((work.out / "report.json").read_text())["overall"]
 
 
