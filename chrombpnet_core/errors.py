@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["DivergedError", "InputError", "ModelFileError", "ShiftError", "Stopped"]
+from collections.abc import Sequence
+
+__all__ = ["DivergedError", "InputError", "InputErrors", "ModelFileError", "ShiftError", "Stopped"]
 
 
 class InputError(Exception):
@@ -29,6 +31,25 @@ class InputError(Exception):
         if remedy:
             parts.append(remedy.rstrip("."))
         super().__init__(" ".join("; ".join(parts).split()))
+
+
+class InputErrors(InputError):
+    """Several errors in the user's inputs, told at once: a line each, numbered.
+
+    Parameters
+    ----------
+    problems
+        The errors, at least two.
+    """
+
+    def __init__(self, problems: Sequence[InputError]) -> None:
+        Exception.__init__(self, problems)
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        """Put them below each other."""
+        numbered = [f"{number:>3}. {problem}" for number, problem in enumerate(self.problems, 1)]
+        return "\n".join([f"{len(numbered)} problems:", *numbered])
 
 
 class ShiftError(InputError):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from typing import TYPE_CHECKING
 
+from chrombpnet_core.errors import InputError
 from flows.cli.common import (
     Subcommands,
     add_chromosome_flags,
@@ -15,12 +18,18 @@ from flows.cli.common import (
     with_flags,
 )
 
+if TYPE_CHECKING:
+    from tasks.steps import DatasetFiles, Inspection
+
 __all__ = ["add_commands"]
+
+_READ_WHOLE = 64 << 20
+"""Files of reads up to this size in bytes are read to their end: seconds."""
 
 
 def add_commands(commands: Subcommands) -> None:
     """Add ``check`` and ``doctor``."""
-    add_check(add_command(commands, "check", check, "check that all inputs exist and use the same chromosome names"))
+    add_check(add_command(commands, "check", check, "check all that a run checks first, and list every problem at once"))
     add_runtime_flags(
         add_command(commands, "doctor", doctor, "show versions and devices, and whether the store is writable")
     )
@@ -28,7 +37,13 @@ def add_commands(commands: Subcommands) -> None:
 
 def add_check(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``check``."""
-    parser.add_argument("-g", "--genome", required=True, metavar="FASTA", help="genome sequence: plain, gzip or bgzip")
+    parser.add_argument(
+        "dataset",
+        nargs="?",
+        metavar="DATASET.YAML",
+        help="data set file: everything that 'run' would check, in place of single files",
+    )
+    parser.add_argument("-g", "--genome", metavar="FASTA", help="genome sequence: plain, gzip or bgzip")
     parser.add_argument("-c", "--chrom-sizes", metavar="TSV", help="names and lengths of the chromosomes to use")
     reads = parser.add_mutually_exclusive_group()
     reads.add_argument("-ibam", "--input-bam-file", nargs="+", default=[], metavar="BAM", help="BAM or CRAM files")
@@ -37,18 +52,63 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     reads.add_argument(
         "-ibw", "--input-bigwig-file", nargs="+", default=[], metavar="BW", help="bigWig files of insertions per base"
     )
+    parser.add_argument(
+        "--whole",
+        action="store_true",
+        help="read the reads to their end, however large (default: files over 64 MiB are sampled, about two million reads)",
+    )
     parser.add_argument("-p", "--peaks", metavar="BED", help="peaks: narrowPeak, or BED")
     parser.add_argument("-n", "--nonpeaks", metavar="BED", help="GC-matched negatives (nonpeaks)")
     parser.add_argument("-br", "--blacklist-regions", metavar="BED", help="blacklisted regions")
     parser.add_argument(
         "-fl", "--chr-fold-path", nargs="+", default=[], metavar="JSON", help="one or more folds (chromosome splits)"
     )
+    parser.add_argument("-b", "--bias-model-path", metavar="H5", help="trained bias model, bias.h5")
+    parser.add_argument(
+        "-il",
+        "--inputlen",
+        type=int,
+        default=2114,
+        metavar="BP",
+        help="input length of the models; windows of peaks must fit, and the bias model must have it (default 2114)",
+    )
+    parser.add_argument(
+        "--motifs", metavar="jaspar:TAXON|MEME", help="known motifs: a taxon of JASPAR, or a file in MEME format"
+    )
+    parser.add_argument("-o", "--output-dir", metavar="FOLDER", help="folder or address for the results: try to write there")
     add_chromosome_flags(parser)
+    add_runtime_flags(parser)
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Print which input lacks which chromosomes; 2 where that would stop a run."""
-    from tasks.steps import compare_names
+    """Print what was looked at, what was not, and everything that would stop a run: 2 where there is such."""
+    inspection = _inspect(arguments)
+    print(with_flags("\n".join(inspection.lines()), flags_of(arguments.parser)))
+    sys.stdout.flush()
+    return 2 if inspection.problems else 1 if inspection.faults else 0
+
+
+def _inspect(arguments: argparse.Namespace) -> Inspection:
+    from tasks.steps import inspect_inputs
+
+    read_whole = sys.maxsize if arguments.whole else _READ_WHOLE
+    if bool(arguments.dataset) == bool(arguments.genome):
+        raise InputError(
+            "nothing to check" if not arguments.dataset else "both a data set and a genome are given",
+            expected="a data set file, or -g/--genome and what else there is",
+        )
+    if arguments.inputlen < 1:
+        raise InputError(f"-il/--inputlen is {arguments.inputlen}", expected="1 or more")
+    if not arguments.dataset:
+        return inspect_inputs(_files_of(arguments, read_whole))
+    from flows.dataset import inspect_dataset
+    from flows.spec import read_spec
+
+    return inspect_dataset(read_spec(arguments.dataset), store_of(arguments), read_whole)
+
+
+def _files_of(arguments: argparse.Namespace, read_whole: int) -> DatasetFiles:
+    from tasks.steps import DatasetFiles
 
     files_by_kind = {
         "bam": arguments.input_bam_file,
@@ -57,19 +117,22 @@ def check(arguments: argparse.Namespace) -> int:
         "bigwig": arguments.input_bigwig_file,
     }
     kind, reads = next(((kind, files) for kind, files in files_by_kind.items() if files), ("bam", []))
-    lines, fine = compare_names(
-        arguments.genome,
-        arguments.chrom_sizes,
-        kind,
-        reads,
-        arguments.peaks,
-        arguments.nonpeaks,
-        arguments.blacklist_regions,
-        arguments.chr_fold_path,
-        chromosome_options(arguments),
+    output = {"results": arguments.output_dir} if arguments.output_dir else {}
+    return DatasetFiles(
+        reads=tuple(reads),
+        kind=kind,
+        read_whole=read_whole,
+        genome=arguments.genome,
+        chrom_sizes=arguments.chrom_sizes,
+        regions={"peaks": arguments.peaks, "nonpeaks": arguments.nonpeaks},
+        blacklist=arguments.blacklist_regions,
+        folds=tuple(arguments.chr_fold_path),
+        models={"bias model": arguments.bias_model_path},
+        input_length=arguments.inputlen,
+        places=output | {"store": store_of(arguments)},
+        chromosomes=chromosome_options(arguments),
+        motifs=arguments.motifs,
     )
-    print(with_flags("\n".join(lines), flags_of(arguments.parser)))
-    return 0 if fine else 2
 
 
 def doctor(arguments: argparse.Namespace) -> int:

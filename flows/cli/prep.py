@@ -99,7 +99,7 @@ def prep_nonpeaks(arguments: argparse.Namespace) -> None:
         DatasetFiles(
             genome=arguments.genome,
             chrom_sizes=arguments.chrom_sizes,
-            peaks=arguments.peaks,
+            regions={"peaks": arguments.peaks},
             blacklist=arguments.blacklist_regions,
             folds=(arguments.chr_fold_path,),
             input_length=arguments.inputlen,

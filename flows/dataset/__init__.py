@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from flows.dataset.failures import Failure, FoldsFailed, Job, Numbered
     from flows.dataset.fan_out import by_deployment, cancel_folds, end_with_parent, inherited_checks
     from flows.dataset.flows import bias_pipeline, dataset, fold, main_pipeline, quality_control
-    from flows.dataset.preparation import ModelKinds, check_dataset, model_kinds
+    from flows.dataset.preparation import ModelKinds, check_dataset, inspect_dataset, model_kinds
     from flows.dataset.run import Results, Run, call_here, submit
     from flows.dataset.step_outline import outline
 
@@ -35,6 +35,7 @@ __all__ = [
     "end_with_parent",
     "fold",
     "inherited_checks",
+    "inspect_dataset",
     "main_pipeline",
     "model_kinds",
     "outline",

@@ -4,14 +4,35 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import Fold
+from chrombpnet_core.reads import ReadFilters
 from flows.dataset.fold_steps import model_size
-from flows.dataset.run import Run, submit
+from flows.dataset.run import Run, call_here, submit
 from flows.spec import DatasetSpec, FoldChromosomes, make_spec
 from tasks.runner import Awaited
-from tasks.steps import CheckedInputs, DatasetFiles, ModelToTrain, balanced_folds, check_inputs, estimate_run, place_folds
+from tasks.steps import (
+    CheckedInputs,
+    DatasetFiles,
+    Inspection,
+    ModelToTrain,
+    balanced_folds,
+    check_inputs,
+    estimate_run,
+    inspect_inputs,
+    place_folds,
+)
 
-__all__ = ["ModelKinds", "begin", "check_dataset", "estimate", "model_kinds", "with_folds", "write_folds"]
+__all__ = [
+    "ModelKinds",
+    "begin",
+    "check_dataset",
+    "estimate",
+    "inspect_dataset",
+    "model_kinds",
+    "with_folds",
+    "write_folds",
+]
 
 ModelKinds: TypeAlias = tuple[Literal["bias", "main"], ...]
 """Models to train, one after the other."""
@@ -37,8 +58,50 @@ def check_dataset(spec: DatasetSpec, store: str) -> CheckedInputs:
     CheckedInputs
         What its flows need to know of the inputs, so that they need not be checked again.
     """
-    checked: CheckedInputs = check_inputs.fn(_files_of(with_folds(spec), store))
-    return checked
+    return _inspect(spec, store, 0).checked()
+
+
+def inspect_dataset(spec: DatasetSpec, store: str, read_whole: int) -> Inspection:
+    """Look at everything that a run of a data set looks at before its first step, and tell all of it.
+
+    Parameters
+    ----------
+    spec
+        The data set.
+    store
+        Where steps will keep their outputs.
+    read_whole
+        Files of reads up to this size in bytes are read to their end.
+
+    Returns
+    -------
+    Inspection
+        What was found.
+    """
+    inspection = _inspect(spec, store, read_whole)
+    if inspection.problems or inspection.faults:
+        inspection.unseen.append(("memory, disk, device", "they depend on what is not in order"))
+        return inspection
+    run = Run(with_folds(spec), store, inspection.naming, call_here)
+    checked = inspection.checked()
+    kinds = model_kinds(spec) * len(checked.folds)
+    inspection.look("memory, disk, device", lambda: str(estimate(run, kinds, checked, spec.training.device).result()))
+    return inspection
+
+
+def _inspect(spec: DatasetSpec, store: str, read_whole: int) -> Inspection:
+    """Look at the inputs; where the folds are still to be made, at those that would be made."""
+    try:
+        return inspect_inputs(_files_of(with_folds(spec), store, read_whole))
+    except InputError as error:  # no folds can be made: all else is looked at nevertheless
+        problem = error
+    inspection = inspect_inputs(_files_of(spec.model_copy(update={"folds": []}), store, read_whole))
+
+    def no_folds() -> str:
+        raise problem
+
+    inspection.look("folds", no_folds)
+    return inspection
 
 
 def begin(
@@ -73,23 +136,28 @@ def begin(
     return run, checked
 
 
-def _files_of(spec: DatasetSpec, store: str) -> DatasetFiles:
+def _files_of(spec: DatasetSpec, store: str, read_whole: int = 0) -> DatasetFiles:
     folds = [chromosomes_of(fold) if isinstance(fold, FoldChromosomes) else fold for fold in spec.fold_list]
     places = {"results": spec.output, "store": store} | ({"bundle": spec.publish} if spec.publish else {})
+    reads = spec.reads
     return DatasetFiles(
-        reads=tuple(spec.reads.files),
+        reads=tuple(reads.files),
+        kind=reads.kind,
+        filters=ReadFilters(reads.min_mapq, reads.exclude_flags, reads.dedup, reads.use_counts),
+        read_whole=read_whole,
         genome=spec.genome,
         chrom_sizes=spec.chrom_sizes,
-        peaks=spec.peaks,
-        nonpeaks=spec.nonpeaks,
+        regions={"peaks": spec.peaks, "nonpeaks": spec.nonpeaks},
         blacklist=spec.blacklist,
         folds=tuple(folds),
-        bias_model=spec.bias.model,
+        models={"bias model": spec.bias.model},
         architecture=spec.model.architecture,
         input_length=spec.input_length,
         places=places,
         chromosomes=spec.chromosomes.model_dump(),
         motifs=spec.explanation.motifs if spec.explanation.peaks else None,
+        matrices=reads.reference_matrices,
+        others={"truth": spec.truth},
     )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         ContributionsParameters,
         contribution_files,
     )
+    from tasks.steps.dataset_files import CheckedInputs, DatasetFiles
     from tasks.steps.ensemble import (
         AGREEMENT,
         AVERAGE_CONTRIBUTIONS,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from tasks.steps.folds import balanced_folds, place_folds
     from tasks.steps.footprints import FOOTPRINTS, FootprintsInputs, FootprintsParameters, footprint_files
     from tasks.steps.genome import GenomeInputs, GenomeParameters, naming_of, reference
-    from tasks.steps.input_checks import CheckedInputs, DatasetFiles, check_inputs, compare_names
+    from tasks.steps.input_checks import check_inputs, inspect_inputs
     from tasks.steps.insertions import (
         COVERAGE,
         INSERTION_LOGO,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         LogoParameters,
         ReadsParameters,
     )
+    from tasks.steps.inspection import Inspection
     from tasks.steps.motifs import (
         HITS,
         MOTIFS,
@@ -124,6 +126,7 @@ __all__ = [
     "GenomeParameters",
     "HitsInputs",
     "HitsParameters",
+    "Inspection",
     "LogoInputs",
     "LogoParameters",
     "MainModelParameters",
@@ -155,11 +158,11 @@ __all__ = [
     "balanced_folds",
     "check_inputs",
     "compare_factors",
-    "compare_names",
     "contribution_files",
     "estimate_run",
     "footprint_files",
     "hit_files",
+    "inspect_inputs",
     "known_motifs",
     "motif_files",
     "naming_of",

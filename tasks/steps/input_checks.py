@@ -1,104 +1,42 @@
-"""Look at everything the user gave before any work begins."""
+"""Look at everything the user gave before any work begins.
+
+:data:`CHECKS` is the one list of checks, for ``chrombpnet check``, for the beginning of every run, and for commands of one
+step. They call the functions that read the files later on, so that what is refused here and there is the same.
+"""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import h5py
 
 from chrombpnet_core.errors import InputError, ModelFileError
 from chrombpnet_core.genome import (
+    SPLITS,
     Fold,
-    NameMismatch,
-    Naming,
     make_fold,
-    name_mismatches,
     read_bed3,
+    read_enzyme_matrices,
     read_fold,
     read_fold_chromosomes,
     read_regions,
     windows_fit,
 )
 from chrombpnet_core.motifs import is_jaspar, read_database
-from chrombpnet_core.reads import read_chromosome_names
-from chrombpnet_core.tracks import Coverage
+from chrombpnet_core.reads import check_read_files, first_reads, read_chromosome_names, spill_reads
+from chrombpnet_core.tracks import Coverage, check_coverage_sizes
 from tasks.runner import prefect_task
+from tasks.steps.dataset_files import CheckedInputs, DatasetFiles
 from tasks.steps.genome import genome_at, naming_of, sizes_of
-from tasks.storage import cache_folder, require, require_place, stage
+from tasks.steps.inspection import Inspection
+from tasks.storage import cache_folder, is_local, is_staged, local_path, redact, require, require_place, stage
 
-__all__ = ["CheckedInputs", "DatasetFiles", "check_inputs", "compare_names"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatasetFiles:
-    """What a data set, or a part of it, is computed from.
-
-    Attributes
-    ----------
-    folds
-        Paths of fold files, or chromosomes.
-    places
-        What is written there → folder or address.
-    chromosomes
-        The section of that name of a DatasetSpec.
-    motifs
-        ``jaspar:<taxon>``, or the address of a MEME file.
-    """
-
-    reads: tuple[str, ...] = ()
-    genome: str
-    chrom_sizes: str | None = None
-    peaks: str
-    nonpeaks: str | None = None
-    blacklist: str | None = None
-    folds: tuple[str | Fold, ...]
-    bias_model: str | None = None
-    architecture: str | None = None
-    input_length: int
-    places: Mapping[str, str]
-    chromosomes: dict[str, Any] | None = None
-    motifs: str | None = None
-
-
-@dataclass(frozen=True)
-class CheckedInputs:
-    """What later steps need of inputs that are in order.
-
-    Attributes
-    ----------
-    folds
-        Chromosomes of every fold.
-    peaks, nonpeaks
-        Number of regions; nonpeaks 0 where they are still to be drawn.
-    genome_size
-        Bases of the chromosomes in use.
-    naming
-        How other files than the genome name chromosomes.
-    """
-
-    folds: tuple[Fold, ...]
-    peaks: int
-    nonpeaks: int
-    genome_size: int
-    naming: Naming = field(default_factory=Naming)
-
-    def to_json(self) -> str:
-        """Write it for another process."""
-        folds = [asdict(fold) for fold in self.folds]
-        numbers = {"peaks": self.peaks, "nonpeaks": self.nonpeaks, "genome_size": self.genome_size}
-        return json.dumps({"folds": folds, "naming": self.naming.to_json(), **numbers})
-
-    @classmethod
-    def from_json(cls, text: str) -> CheckedInputs:
-        """Read what :meth:`to_json` wrote."""
-        content = json.loads(text)
-        folds = tuple(Fold(**{part: tuple(names) for part, names in fold.items()}) for fold in content.pop("folds"))
-        return cls(folds=folds, naming=Naming.from_json(content.pop("naming")), **content)
+__all__ = ["CHECKS", "check_inputs", "inspect_inputs"]
 
 
 @prefect_task("Check inputs", retried=False)
@@ -118,66 +56,193 @@ def check_inputs(files: DatasetFiles) -> CheckedInputs:
     Raises
     ------
     InputError
-        At the first that is not in order.
+        Of everything that is not in order.
     """
-    naming = naming_of(files.chromosomes)
-    _check_places_and_files(files)
-    genome_path, artifact = stage(files.genome, "genome")
-    with genome_at(genome_path, artifact.sha256) as genome:
-        sizes_path = stage(files.chrom_sizes, "chromosome sizes")[0] if files.chrom_sizes else None
-        sizes = sizes_of(genome, sizes_path, naming)
-    folds = tuple(
-        read_fold(stage(fold, "fold")[0], sizes, naming)
-        if isinstance(fold, str)
-        else make_fold({part: list(names) for part, names in asdict(fold).items()}, sizes, f"fold {i}", naming)
-        for i, fold in enumerate(files.folds)
-    )
+    return inspect_inputs(files).checked()
 
-    def number(path: str | None, what: str) -> int:
-        return _check_regions(stage(path, what)[0], what, sizes, files.input_length, folds, naming) if path else 0
 
-    peaks, nonpeaks = number(files.peaks, "peaks"), number(files.nonpeaks, "nonpeaks")
+def inspect_inputs(files: DatasetFiles) -> Inspection:
+    """Go through :data:`CHECKS`; nothing is raised for what is wrong with the inputs.
+
+    Parameters
+    ----------
+    files
+        The inputs.
+
+    Returns
+    -------
+    Inspection
+        What was found.
+    """
+    inspection = Inspection()
+    for check in CHECKS:
+        check(files, inspection)
+    return inspection
+
+
+def _check_places(files: DatasetFiles, inspection: Inspection) -> None:
+    """Try to write where results, steps and scratch files will go."""
+    places = {**files.places, "cache": str(cache_folder()), "scratch": tempfile.gettempdir()}
+    for what, place in places.items():
+        inspection.look(what, partial(_look_at_place, place, what))
+
+
+def _look_at_place(place: str, what: str) -> str:
+    require_place(place, what)
+    return f"{redact(place)} can be written to"
+
+
+def _check_genome(files: DatasetFiles, inspection: Inspection) -> None:
+    """Open the genome: the chromosomes in use, and how other files name them."""
+
+    def look_at_names() -> str:
+        inspection.naming = naming_of(files.chromosomes)
+        return ""
+
+    def look_at_genome() -> str:
+        path, artifact = stage(files.genome, "genome")
+        with genome_at(path, artifact.sha256) as genome:
+            words = f"{_name(files.genome)}: {len(genome.sizes):,} chromosomes"
+            sizes_path = stage(files.chrom_sizes, "chromosome sizes")[0] if files.chrom_sizes else None
+            inspection.sizes = sizes_of(genome, sizes_path, inspection.naming)
+        return f"{words}, {len(inspection.sizes):,} in use, {sum(inspection.sizes.values()):,} bp"
+
+    inspection.look("chromosome names", look_at_names)
+    inspection.look("genome", look_at_genome)
+
+
+def _check_folds(files: DatasetFiles, inspection: Inspection) -> None:
+    """Form of the folds: every chromosome known and used once, no part empty."""
+    for number, fold in enumerate(files.folds):
+        name = f"fold {_name(fold) if isinstance(fold, str) else number}"
+        inspection.look(name, partial(_look_at_fold, fold, number, name, inspection))
+
+
+def _look_at_fold(fold: str | Fold, number: int, name: str, inspection: Inspection) -> str:
+    sizes, naming = inspection.sizes, inspection.naming
+    if isinstance(fold, str):
+        path = stage(fold, "fold")[0]
+        inspection.names[name] = dict.fromkeys(read_fold_chromosomes(path), 1)
+        made = read_fold(path, sizes, naming) if sizes else None
+    else:
+        parts = {part: list(names) for part, names in asdict(fold).items()}
+        made = make_fold(parts, sizes, f"fold {number}", naming) if sizes else None
+    if made is None:
+        return "not compared with the genome"
+    inspection.folds[f"{number} {name}"] = made
+    return ", ".join(f"{len(getattr(made, part)):,} {part}" for part in SPLITS)
+
+
+def _check_regions(files: DatasetFiles, inspection: Inspection) -> None:
+    """Contents of peaks and other regions; each part of each fold must have some; the blacklist."""
+    for what, path in files.regions.items():
+        if path:
+            inspection.look(what, partial(_look_at_regions, path, what, files.input_length, inspection))
+    for what in inspection.regions:
+        for fold in inspection.folds.values():
+            for part in SPLITS:
+                path = str(files.regions[what])
+                inspection.look(what, partial(_look_at_part, path, what, inspection, part, getattr(fold, part)))
     if files.blacklist:
-        read_bed3(stage(files.blacklist, "blacklist")[0])
-    return CheckedInputs(folds, peaks, nonpeaks, sum(sizes.values()), naming)
+        inspection.look("blacklist", partial(_look_at_blacklist, files.blacklist, inspection))
 
 
-def _check_places_and_files(files: DatasetFiles) -> None:
-    """Refuse places that cannot be written to, and files that are absent or of another kind; genome and regions apart."""
-    for what, place in {**files.places, "cache": str(cache_folder())}.items():
-        require_place(place, what)
-    for path in files.reads:
-        require(path, "reads")
-    if files.architecture:
-        require(files.architecture, "architecture")
-    if files.motifs:
-        read_database(files.motifs if is_jaspar(files.motifs) else str(stage(files.motifs, "motifs")[0]))
-    if files.bias_model:
-        _check_bias_model(stage(files.bias_model, "bias model")[0], files.input_length)
-
-
-def _check_regions(
-    path: Path, what: str, sizes: dict[str, int], input_length: int, folds: Sequence[Fold], naming: Naming
-) -> int:
-    """Count the regions whose window lies in its chromosome; every part of every fold must have some."""
-    table = read_regions(path, what, sizes, naming)
-    usable = table[windows_fit(table, sizes, input_length)]
+def _look_at_regions(address: str, what: str, input_length: int, inspection: Inspection) -> str:
+    """Read the regions and keep those whose window lies in its chromosome."""
+    path = stage(address, what)[0]
+    counts = read_bed3(path, what)["chrom"].value_counts()
+    inspection.names[what] = {str(chrom): int(number) for chrom, number in counts.items()}
+    table = read_regions(path, what, inspection.sizes, inspection.naming if inspection.sizes else None)
+    if inspection.sizes is None:
+        return f"{_name(address)}: {len(table):,}, not compared with the genome"
+    usable = table[windows_fit(table, inspection.sizes, input_length)]
     if usable.empty:
         raise InputError(
             f"{path}: all {len(table):,} {what} are too near a chromosome end for a window of {input_length:,} bp",
             remedy="give regions farther from the ends, or a smaller `input_length`",
         )
-    for fold in folds:
-        for part in ("train", "valid", "test"):
-            if not usable["chrom"].isin(getattr(fold, part)).any():
-                raise InputError(
-                    f"{path}: no {what} on the fold's {part} chromosomes ({', '.join(getattr(fold, part))})",
-                    remedy="give more regions, or another fold",
-                )
-    return len(usable)
+    inspection.regions[what] = usable
+    near = len(table) - len(usable)
+    return f"{_name(address)}: {len(table):,}" + (f", {near:,} too near a chromosome end" if near else "")
 
 
-def _check_bias_model(path: Path, input_length: int) -> None:
+def _look_at_part(path: str, what: str, inspection: Inspection, part: str, chroms: Sequence[str]) -> str:
+    if not inspection.regions[what]["chrom"].isin(chroms).any():
+        raise InputError(
+            f"{path}: no {what} on the fold's {part} chromosomes ({', '.join(chroms)})",
+            remedy="give more regions, or another fold",
+        )
+    return ""
+
+
+def _look_at_blacklist(address: str, inspection: Inspection) -> str:
+    table = read_bed3(stage(address, "blacklist")[0], "blacklist")
+    inspection.names["blacklist"] = {str(chrom): int(count) for chrom, count in table["chrom"].value_counts().items()}
+    return f"{_name(address)}: {len(table):,}"
+
+
+def _check_reads(files: DatasetFiles, inspection: Inspection) -> None:
+    """Kind, header and contents of the reads."""
+    here = [local_path(address) for address in files.reads if is_local(address) and local_path(address).is_file()]
+    if here and files.kind != "bigwig":
+        inspection.look("reads", partial(_look_at_filters, here, files))
+    for address in files.reads:
+        what = f"reads {_name(address)}"
+        if not is_local(address) and not is_staged(address) and not files.read_whole:
+            inspection.look(what, partial(_require_reads, address))
+            inspection.unseen.append((what, "not on this machine yet: a run copies it first"))
+        elif inspection.sizes is None:
+            inspection.look(what, partial(_require_reads, address))
+            inspection.unseen.append((what, "cannot be compared with the genome, which is not in order"))
+        else:
+            inspection.look(what, partial(_look_at_reads, address, what, files, inspection, inspection.sizes))
+
+
+def _look_at_filters(paths: list[Path], files: DatasetFiles) -> str:
+    check_read_files(paths, files.kind, files.filters)
+    return ""
+
+
+def _require_reads(address: str) -> str:
+    require(address, "reads")
+    return ""
+
+
+def _look_at_reads(address: str, what: str, files: DatasetFiles, inspection: Inspection, sizes: dict[str, int]) -> str:
+    require(address, "reads")
+    path = local_path(address) if is_local(address) else stage(address, "reads")[0]
+    if files.kind == "bigwig":
+        with Coverage(path, inspection.naming, sizes) as coverage:
+            check_coverage_sizes(coverage, sizes)
+            inspection.names[what] = dict.fromkeys(coverage.sizes, 0)
+        return f"{_name(address)}: lengths of its chromosomes"
+    if path.stat().st_size > files.read_whole:
+        counts = first_reads(path, files.kind, sizes, inspection.naming, files.filters)
+        amount = f"the first {sum(counts.values()):,} reads"
+    else:
+        with tempfile.TemporaryDirectory() as scratch:
+            spilled = spill_reads([path], files.kind, sizes, scratch, 0, naming=inspection.naming, filters=files.filters)
+        counts = {name: count for name, count in spilled.counts.items() if count} | spilled.lost
+        amount = f"all {sum(counts.values()):,} reads"
+    inspection.names[what] = read_chromosome_names(path, "bam") if files.kind == "bam" else counts
+    return f"{_name(address)}: {amount}"
+
+
+def _check_models(files: DatasetFiles, inspection: Inspection) -> None:
+    """Models of the kind that they are given as, and of one input length."""
+    for what, address in files.models.items():
+        if address:
+            inspection.look(what, partial(_look_at_model, address, what, files.input_length))
+
+
+def _look_at_model(address: str, what: str, input_length: int) -> str:
+    path = stage(address, what)[0]
+    if what == "bias model":
+        _look_at_bias_model(path, input_length)
+    return _name(address)
+
+
+def _look_at_bias_model(path: Path, input_length: int) -> None:
     """Tell early, without Keras, that a file is no bias model or one of another input length."""
     if not h5py.is_hdf5(path):
         raise ModelFileError(
@@ -195,7 +260,7 @@ def _check_bias_model(path: Path, input_length: int) -> None:
             remedy="give bias.h5, not chrombpnet.h5 or chrombpnet_nobias.h5",
         )
     found = re.search(r'"batch_(?:input_)?shape": \[null, (\d+), 4\]', config)
-    if found and int(found[1]) != input_length:
+    if found and input_length and int(found[1]) != input_length:
         raise InputError(
             f"{path}: input length of the bias model",
             expected=f"{input_length:,} bp",
@@ -204,71 +269,44 @@ def _check_bias_model(path: Path, input_length: int) -> None:
         )
 
 
-def compare_names(
-    genome: str,
-    chrom_sizes: str | None,
-    kind: str,
-    reads: list[str],
-    peaks: str | None,
-    nonpeaks: str | None,
-    blacklist: str | None,
-    folds: list[str],
-    chromosomes: dict[str, Any] | None,
-) -> tuple[list[str], bool]:
-    """Compare names: a table, line by line, of which input lacks which chromosomes, and whether a run could begin."""
-    naming = naming_of(chromosomes)
-    path, artifact = stage(genome, "genome")
-    with genome_at(path, artifact.sha256) as opened:
-        sizes = sizes_of(opened, stage(chrom_sizes, "chromosome sizes")[0] if chrom_sizes else None, naming)
-        lines = [f"genome: {len(opened.sizes):,} chromosomes, {len(sizes):,} in use, {sum(sizes.values()):,} bp"]
-    inputs: dict[str, dict[str, int]] = {}
-    for each in reads:
-        inputs[f"reads {Path(each).name}"] = _names_of_reads(stage(each, "reads")[0], kind)
-    tables = {"peaks": peaks, "nonpeaks": nonpeaks, "blacklist": blacklist}
-    for what, file in tables.items():
-        if file:
-            counts = read_bed3(stage(file, what)[0], what)["chrom"].value_counts()
-            inputs[what] = {str(chrom): int(number) for chrom, number in counts.items()}
-    for file in folds:
-        inputs[f"fold {Path(file).name}"] = dict.fromkeys(read_fold_chromosomes(stage(file, "fold")[0]), 1)
-    lacks = name_mismatches(sizes, inputs, naming)
-    width = max((len(lack.what) for lack in lacks), default=0)
-    for lack in lacks:
-        lines += _told(lack, width, len(sizes))
-    stopping = [
-        lack
-        for lack in lacks
-        if lack.what != "blacklist"
-        and lack.unknown
-        and (len(lack.missing) == len(sizes) or not lack.what.startswith("reads "))
-    ]
-    if any(lack.twins for lack in lacks) and not naming.auto:
-        lines.append('names differ by a rule: give `alias="auto"`')
-    lines.append(
-        "a run would stop at: " + ", ".join(lack.what for lack in stopping) if stopping else "chromosome names: in order"
-    )
-    return lines, not stopping
+def _check_others(files: DatasetFiles, inspection: Inspection) -> None:
+    """Known motifs, the user's architecture, and other files that must be there."""
+    if files.motifs:
+        inspection.look("motifs", partial(_look_at_motifs, files.motifs))
+    if files.matrices:
+        inspection.look("enzyme matrices", partial(_look_at_matrices, files.matrices))
+    for what, address in {"architecture": files.architecture, **files.others}.items():
+        if address:
+            inspection.look(what, partial(_look_at_other, address, what))
 
 
-def _names_of_reads(path: Path, kind: str) -> dict[str, int]:
-    """Name → number of reads, 0 where the file's header tells the names alone."""
-    if kind != "bigwig":
-        return read_chromosome_names(path, kind)
-    with Coverage(path) as coverage:
-        return dict.fromkeys(coverage.sizes, 0)
+def _look_at_motifs(motifs: str) -> str:
+    read_database(motifs if is_jaspar(motifs) else str(stage(motifs, "motifs")[0]))
+    return _name(motifs)
 
 
-def _told(lack: NameMismatch, width: int, chromosomes: int) -> list[str]:
-    """Say of one input what it lacks: a line, and one more for each kind of trouble."""
-    shared = chromosomes - len(lack.missing)
-    lines = [f"{lack.what:<{width}}  {shared:,} of {chromosomes:,} chromosomes"]
-    for words, names in (("not in the genome", list(lack.unknown)), ("missing", lack.missing if shared else [])):
-        if names:
-            shown = [
-                f"{name} (the genome's {lack.twins[name]})" if name in lack.twins and words != "missing" else name
-                for name in names[:6]
-            ]
-            lines.append(
-                f"{'':<{width}}  {words}: {', '.join(shown)}" + (f" and {len(names) - 6:,} more" if len(names) > 6 else "")
-            )
-    return lines
+def _look_at_matrices(address: str) -> str:
+    read_enzyme_matrices(stage(address, "enzyme matrices")[0])
+    return _name(address)
+
+
+def _look_at_other(address: str, what: str) -> str:
+    require(address, what)
+    return f"{_name(address)} is there"
+
+
+def _name(address: str) -> str:
+    """Last part of an address, as it may be shown."""
+    return redact(address).rstrip("/").rsplit("/", 1)[-1] or redact(address)
+
+
+CHECKS: tuple[Callable[[DatasetFiles, Inspection], None], ...] = (
+    _check_places,
+    _check_genome,
+    _check_folds,
+    _check_regions,
+    _check_reads,
+    _check_models,
+    _check_others,
+)
+"""All checks, in order: each adds to an :class:`Inspection`."""
