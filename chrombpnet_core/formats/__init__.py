@@ -11,7 +11,8 @@ from chrombpnet_core._doors import lazy_door
 if TYPE_CHECKING:
     from chrombpnet_core.formats.atomic import UNFINISHED, written_whole
     from chrombpnet_core.formats.bgzf import DamagedError, decompressed
-    from chrombpnet_core.formats.bigwig import Intervals, covered_bases, write_bigwig
+    from chrombpnet_core.formats.bigwig import Intervals, write_bigwig
+    from chrombpnet_core.formats.bigwig_reader import BigWigFile
     from chrombpnet_core.formats.cram import count_cram_records
     from chrombpnet_core.formats.hdf5 import open_hdf5
     from chrombpnet_core.formats.hdf5_table import GrowingTable, TableColumn
@@ -31,6 +32,7 @@ __all__ = [
     "RECORD_HEAD",
     "RECORD_TAIL",
     "UNFINISHED",
+    "BigWigFile",
     "DamagedError",
     "GrowingTable",
     "Intervals",
@@ -38,7 +40,6 @@ __all__ = [
     "as_tfrecord",
     "check_complete",
     "count_cram_records",
-    "covered_bases",
     "decompressed",
     "is_bgzip",
     "is_comment",

@@ -1,7 +1,7 @@
 """Sorted intervals → bigWig (Kent et al. 2010, supplementary tables), compressed on all cores, in bounded memory.
 
 pyBigWig and pybigtools write the same format, one of them on one core with several seconds a ten million intervals and
-the other from Python tuples; this is the part of a run that they would dominate. Readers are theirs. libdeflate compresses:
+the other from Python tuples; this is the part of a run that they would dominate. libdeflate compresses:
 ISA-L is as fast, but among threads one section in a hundred comes out in other bytes, and equal tracks must be equal files.
 """
 
@@ -30,12 +30,12 @@ from chrombpnet_core.formats._bigwig_sections import (
     section_jobs,
 )
 from chrombpnet_core.formats.atomic import written_whole
+from chrombpnet_core.formats.bigwig_reader import BigWigFile
 
-__all__ = ["Intervals", "covered_bases", "write_bigwig"]
+__all__ = ["Intervals", "write_bigwig"]
 
 _MAGIC = 0x888FFC26
 _HEADER = struct.Struct("<IHHQQQHHQQIQ")
-_SUMMARY_AT = 9  # its field in the header
 _ZOOM_ENTRY = 24  # bytes of a zoom level in the header
 _ZOOM_STEP, _ZOOM_LEVELS, _FINEST = 4, 10, 128
 
@@ -114,37 +114,12 @@ def _write(
     return summary.covered
 
 
-def covered_bases(path: str | os.PathLike[str]) -> int:
-    """Read from the header of a bigWig how many bases have a value.
-
-    pyBigWig's ``header()`` ends the process where values are not finite.
-
-    Parameters
-    ----------
-    path
-        A bigWig.
-
-    Returns
-    -------
-    int
-        Bases on all chromosomes; 0 where the file has no summary.
-    """
-    with open(path, "rb") as file:
-        fields = _HEADER.unpack(file.read(_HEADER.size))
-        if fields[0] != _MAGIC or not fields[_SUMMARY_AT]:
-            return 0
-        file.seek(fields[_SUMMARY_AT])
-        summary = file.read(SUMMARY.size)
-    return int(SUMMARY.unpack(summary)[0])
-
-
 def _check_written(written: Path, target: Path, sizes: dict[str, int], covered: int) -> None:
     """Read the file again: a full disk goes unnoticed otherwise."""
-    import pyBigWig
-
-    with pyBigWig.open(str(written)) as bigwig:
-        if covered_bases(written) != covered or bigwig.chroms() != sizes:
-            raise OSError(f"{target}: the bigWig was not written whole; is the disk full?")
+    file = BigWigFile(written)
+    file.close()
+    if file.covered != covered or file.sizes != sizes:
+        raise OSError(f"{target}: the bigWig was not written whole; is the disk full?")
 
 
 @dataclass

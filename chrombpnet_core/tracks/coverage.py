@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 
 from chrombpnet_core._types import Floats, Ints
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats import require_file
+from chrombpnet_core.formats import BigWigFile, DamagedError, require_file
 from chrombpnet_core.genome import Naming
 
 __all__ = ["Coverage"]
 
-_BLOCK = 1 << 20  # bases read at a time
 _ROWS = 4096  # windows summed at a time
 
 
@@ -38,11 +37,13 @@ class Coverage:
         The file.
     sizes
         Chromosome → length in bp, of those that the file has, by the genome's names.
+    covered
+        Bases with a value, as the file's header has them; 0 where it has no summary.
 
     Raises
     ------
     InputError
-        Where it is no bigWig.
+        Where it is no bigWig, or damaged; also when a chromosome is read.
 
     Examples
     --------
@@ -61,8 +62,9 @@ class Coverage:
         self, path: str | os.PathLike[str], naming: Naming | None = None, sizes: Mapping[str, int] | None = None
     ) -> None:
         self.path = str(require_file(path, "bigWig"))
-        self._bigwig = _open(self.path)
-        in_file: dict[str, int] = dict(self._bigwig.chroms())
+        with self._damage_named("cannot be read as bigWig"):
+            self._bigwig = BigWigFile(self.path)
+        in_file, self.covered = self._bigwig.sizes, self._bigwig.covered
         changed = (naming or Naming()).translate(in_file, sizes or {})
         self._names = {changed.get(name, name): name for name in in_file}
         self.sizes = {changed.get(name, name): size for name, size in in_file.items()}
@@ -72,12 +74,10 @@ class Coverage:
         """Read all values of a chromosome, float32 ``(size,)``, not to be changed; empty for one that the file lacks."""
         if self._loaded is None or self._loaded[0] != chrom:
             self._loaded = None  # let go of the one before first
-            values = np.zeros(self.sizes.get(chrom, 0), dtype=np.float32)
-            for start in range(0, len(values), _BLOCK):
-                # a bigWig without any entry gives an empty list here
-                end = min(start + _BLOCK, len(values))
-                block = np.asarray(self._bigwig.values(self._names[chrom], start, end, numpy=True))
-                values[start : start + len(block)] = np.where(np.isnan(block), 0, block)
+            values: Floats = np.zeros(0, dtype=np.float32)
+            if chrom in self.sizes:
+                with self._damage_named("the bigWig is damaged"):
+                    values = self._bigwig.values(self._names[chrom])
             self._loaded = chrom, values
         return self._loaded[1]
 
@@ -138,6 +138,16 @@ class Coverage:
                 rows = order[begin : min(begin + _ROWS, last)]
                 yield rows, _windows(dense, starts[rows], width)
 
+    @contextmanager
+    def _damage_named(self, what: str) -> Iterator[None]:
+        """Turn damage into an error that names the file."""
+        try:
+            yield
+        except DamagedError as error:
+            raise InputError(
+                f"{self.path}: {what}", found=str(error), remedy="copy or make it again, or give a bigWig"
+            ) from error
+
     def close(self) -> None:
         """Close the file."""
         self._loaded = None
@@ -148,19 +158,6 @@ class Coverage:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _open(path: str) -> Any:
-    """Open a bigWig."""
-    import pyBigWig
-
-    try:
-        bigwig = pyBigWig.open(path)
-        if bigwig.isBigWig():
-            return bigwig
-    except RuntimeError:
-        pass
-    raise InputError(f"{path}: cannot be read as bigWig")
 
 
 def _windows(dense: Floats, starts: Ints, width: int) -> Floats:

@@ -11,7 +11,7 @@ import numpy as np
 
 from chrombpnet_core._types import Floats
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats import Intervals, covered_bases, write_bigwig
+from chrombpnet_core.formats import Intervals, write_bigwig
 from chrombpnet_core.genome import Naming
 from chrombpnet_core.progress import track
 from chrombpnet_core.tracks.coverage import Coverage
@@ -110,7 +110,7 @@ def merge_bigwigs(
         inputs = [stack.enter_context(Coverage(bigwig, naming, sizes)) for bigwig in paths]
         for coverage in inputs:
             check_coverage_sizes(coverage, sizes)
-        expected = sum(covered_bases(coverage.path) for coverage in inputs)
+        expected = sum(min(coverage.covered, sum(sizes.values())) for coverage in inputs)
         covered = write_bigwig(path, sizes, _merged_intervals(inputs, sizes, totals), expected, threads)
     return {"insertions": sum(totals.values()), "positions": covered, "insertions_by_chromosome": totals}
 

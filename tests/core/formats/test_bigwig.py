@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chrombpnet_core.formats import Intervals, _bigwig_index, _bigwig_sections, covered_bases, write_bigwig
+from chrombpnet_core.formats import BigWigFile, Intervals, _bigwig_index, _bigwig_sections, write_bigwig
 from chrombpnet_core.formats import bigwig as bigwig_writing
 
 GAPS = st.lists(st.tuples(st.integers(0, 400), st.integers(1, 300), st.integers(-3, 9)), max_size=40)
@@ -50,7 +50,7 @@ def test_readers_find_what_was_written(tmp_path_factory, chromosomes, size, item
         )
     lengths = np.concatenate([each.ends - each.starts for each in written])
     values = np.concatenate([each.values for each in written]).astype(float)
-    assert covered == lengths.sum() == covered_bases(folder / "x.bw")
+    assert covered == lengths.sum() == BigWigFile(folder / "x.bw").covered
     with pyBigWig.open(str(folder / "x.bw")) as bigwig:
         assert bigwig.chroms() == sizes
         assert list(bigwig.chroms()) == list(sizes)

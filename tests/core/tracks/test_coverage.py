@@ -51,7 +51,6 @@ def test_windows_and_sums_agree_with_slices(tmp_path_factory, first, second, pla
 
 def test_many_windows_are_taken_part_by_part(tmp_path, monkeypatch):
     monkeypatch.setattr(coverage_module, "_ROWS", 3)
-    monkeypatch.setattr(coverage_module, "_BLOCK", 16)
     values = np.random.default_rng(0).integers(0, 5, 100)
     with Coverage(write_dense(tmp_path / "x.bw", {"a": values})) as coverage:
         starts = np.random.default_rng(1).permutation(90)

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from chrombpnet_core.genome import codes_of, open_genome, read_chrom_sizes
 from chrombpnet_core.reads import spill_reads
 from chrombpnet_core.tracks import Coverage, insertion_pfm, insertions, run_lengths, write_insertions
-from chrombpnet_core.tracks import coverage as coverage_module
 
 SIZES = {"chr1": 60, "chr2": 25, "chrEmpty": 40}
 
@@ -81,7 +80,6 @@ def test_run_lengths_are_sorted_longest_and_complete(sites):
 
 
 def test_bigwig_in_several_batches_of_intervals(tmp_path, monkeypatch):
-    monkeypatch.setattr(coverage_module, "_BLOCK", 3)
     monkeypatch.setattr(insertions, "_BLOCK", 3)
     monkeypatch.setattr(insertions, "_WINDOW", 16)
     counted(tmp_path, [("chr1", at, 9) for at in range(0, 45, 2)], (0, 0))
@@ -149,7 +147,7 @@ def test_insertion_pfm_weights_by_count(tmp_path, monkeypatch, block):
         Coverage(write_dense(tmp_path / "x.bw", {"c": values})) as coverage,
         open_genome(tmp_path / "g.fa", tmp_path) as genome,
     ):
-        monkeypatch.setattr(coverage_module, "_BLOCK", block)
+        monkeypatch.setattr(insertions, "_BLOCK", block)
         pfm = insertion_pfm(coverage, genome, "c")
     np.testing.assert_allclose(pfm, expected / expected.sum(axis=1, keepdims=True))
 
