@@ -18,6 +18,7 @@ from scipy.special import softmax
 from chrombpnet_core._types import AnyArray, Codes, Floats
 from chrombpnet_core.errors import DivergedError, InputError
 from chrombpnet_core.evaluation.footprint_motifs import CONTROL, motif_file_name
+from chrombpnet_core.formats import open_hdf5
 from chrombpnet_core.genome import Genome, centres, codes_of, on_chromosomes, reverse_complement, windows_fit
 from chrombpnet_core.models import counts_from_log
 from chrombpnet_core.progress import track
@@ -311,7 +312,7 @@ def read_footprints(path: str | os.PathLike[str]) -> dict[str, Footprint]:
     dict of str to Footprint
         By the name of the group, see :func:`motif_file_name`.
     """
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path, "footprints") as file:
         return {
             name: Footprint(
                 group["footprint"][()].astype(np.float64),

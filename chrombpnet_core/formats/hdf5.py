@@ -9,14 +9,18 @@ from collections.abc import Iterator
 import h5py
 
 from chrombpnet_core.errors import InputError
+from chrombpnet_core.formats._hdf5_checks import check_objects, check_signature
 from chrombpnet_core.formats.text import require_file
 
 __all__ = ["open_hdf5"]
 
 
 @contextlib.contextmanager
-def open_hdf5(path: str | os.PathLike[str], what: str) -> Iterator[h5py.File]:
+def open_hdf5(path: str | os.PathLike[str], what: str, plain: bool = False) -> Iterator[h5py.File]:
     """Open HDF5 for reading, blosc (the reference's compression) included; errors of reads within the block are told.
+
+    Before anything is read, all that the file holds is looked at: values in other files, links that lead elsewhere or in
+    circles, sizes far from what is stored, and compressions that nobody knows are refused.
 
     Parameters
     ----------
@@ -24,6 +28,8 @@ def open_hdf5(path: str | os.PathLike[str], what: str) -> Iterator[h5py.File]:
         An HDF5 file.
     what
         What it holds, for messages.
+    plain
+        Whether values must be stored as they are declared, without compressions of other programs, as Keras stores weights.
 
     Yields
     ------
@@ -33,13 +39,15 @@ def open_hdf5(path: str | os.PathLike[str], what: str) -> Iterator[h5py.File]:
     Raises
     ------
     InputError
-        Where it is no HDF5, or what is read of it is damaged.
+        Where it is no HDF5, holds what it may not, or what is read of it is damaged.
     """
-    import hdf5plugin  # noqa: F401  registers the compressions of other programs
+    if not plain:
+        import hdf5plugin  # noqa: F401  registers the compressions of other programs
 
-    require_file(path, what)
     try:
+        check_signature(require_file(path, what))
         with h5py.File(path, "r") as file:
+            check_objects(file, plain)
             yield file
     except (OSError, RuntimeError, KeyError) as error:
         raise InputError(

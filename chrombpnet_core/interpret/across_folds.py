@@ -9,11 +9,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 
 from chrombpnet_core._types import AnyArray
 from chrombpnet_core.errors import InputError
+from chrombpnet_core.formats import open_hdf5
 from chrombpnet_core.genome import OTHER_BASE
 
 _ROWS = 64  # regions of contributions in memory at a time, of every fold
@@ -90,7 +90,7 @@ def mean_contributions(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Mean
         Where a fold holds other sequences than the first, naming it.
     """
     with ExitStack() as stack:
-        files = [stack.enter_context(h5py.File(path, "r")) for path in paths]
+        files = [stack.enter_context(open_hdf5(path, "contributions")) for path in paths]
         shape = files[0]["raw/seq"].shape
         for i, file in enumerate(files):
             if file["raw/seq"].shape != shape:

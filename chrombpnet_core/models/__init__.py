@@ -10,8 +10,6 @@ from chrombpnet_core._doors import lazy_door
 
 if TYPE_CHECKING:
     from chrombpnet_core.models.architecture import (
-        ACCESSIBILITY_PREFIX,
-        BIAS_PREFIX,
         Architecture,
         kind_of,
         lengths_of,
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from chrombpnet_core.models.layers import ProfileConv
     from chrombpnet_core.models.losses import multinomial_nll
     from chrombpnet_core.models.model import Model, open_model
-    from chrombpnet_core.models.names import BIAS, CORRECTED, FULL, MODEL_LABELS
+    from chrombpnet_core.models.names import ACCESSIBILITY_PREFIX, BIAS, BIAS_PREFIX, CORRECTED, FULL, MODEL_LABELS
     from chrombpnet_core.models.networks import (
         accessibility_part,
         bias_part,
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
     )
     from chrombpnet_core.models.prediction import BothStrandsPredictor, Prediction, Predictor, predict
     from chrombpnet_core.models.saving import architecture_of, save_model
+    from chrombpnet_core.models.stored_model import StoredModel, read_stored_model
 
 __all__ = [
     "ACCESSIBILITY_PREFIX",
@@ -51,6 +50,7 @@ __all__ = [
     "Prediction",
     "Predictor",
     "ProfileConv",
+    "StoredModel",
     "accessibility_part",
     "architecture_of",
     "average_models",
@@ -70,6 +70,7 @@ __all__ = [
     "predict",
     "predict_folds",
     "predicted_track",
+    "read_stored_model",
     "reference_counts_from_log",
     "reference_track",
     "require_kind",

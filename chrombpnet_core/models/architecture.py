@@ -10,7 +10,7 @@ import keras
 
 from chrombpnet_core.errors import InputError, ModelFileError
 from chrombpnet_core.models.layers import LogSumExp
-from chrombpnet_core.models.names import BIAS, CORRECTED, FULL
+from chrombpnet_core.models.names import ACCESSIBILITY_PREFIX, BIAS, BIAS_PREFIX, CORRECTED, FULL
 
 __all__ = [
     "ACCESSIBILITY_NAME",
@@ -29,12 +29,6 @@ __all__ = [
     "require_kind",
     "require_lengths",
 ]
-
-
-BIAS_PREFIX = ""
-
-
-ACCESSIBILITY_PREFIX = "wo_bias_"
 
 
 ACCESSIBILITY_NAME = "model_wo_bias"

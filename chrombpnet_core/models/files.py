@@ -7,15 +7,10 @@ TensorFlow operation by name in its place, which Keras 2 loads without running c
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import zipfile
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
-import h5py
 import keras
 
 from chrombpnet_core._types import AnyArray
@@ -31,47 +26,16 @@ from chrombpnet_core.models.architecture import (
 from chrombpnet_core.models.ensemble import average_models
 from chrombpnet_core.models.keras2 import bpnet_config, layer_difference
 from chrombpnet_core.models.networks import bpnet, chrombpnet
+from chrombpnet_core.models.own_architecture import load_own_architecture
+from chrombpnet_core.models.stored_model import StoredModel, read_stored_model
 
 __all__ = ["load_model"]
 
-Weights = dict[str, dict[str, AnyArray]]
-"""Kernel and bias by layer name."""
+_LONGEST = 1_000_000
+"""Input length in bp beyond which a file is not believed."""
 
-
-@dataclass(frozen=True)
-class _Stored:
-    """Content of a model file: its configuration, all layers' own, weights by layer name, the writer's version."""
-
-    path: Path
-    config: dict[str, Any]
-    layers: list[dict[str, Any]]
-    weights: Weights
-    keras_version: str
-
-    @property
-    def nested(self) -> bool:
-        """Tell whether it is a model of models, as a main model is."""
-        return any("layers" in layer for layer in self.layers)
-
-    def holds(self, prefix: str) -> bool:
-        """Tell whether a convolution of this part is there."""
-        names = {*self.weights, *(layer.get("name", "") for layer in self.layers)}
-        return any(re.fullmatch(rf"{prefix}bpnet_(1st_|\d+)conv", name) for name in names)
-
-    def members(self) -> list[_Stored]:
-        """List the models that an ensemble averages, each as if it were a file of its own; none in another file."""
-        found: list[_Stored] = []
-        top = self.config.get("config", {})
-        for inner in top.get("layers", []) if isinstance(top, dict) else []:
-            match = re.match(r"fold_\d+_", inner["config"].get("name", ""))
-            if match and "layers" in inner["config"]:
-                prefix = match[0]
-                layers = [layer | {"name": layer["name"].removeprefix(prefix)} for layer in _layers_in(inner)]
-                weights = {
-                    name.removeprefix(prefix): arrays for name, arrays in self.weights.items() if name.startswith(prefix)
-                }
-                found.append(replace(self, config=inner, layers=layers, weights=weights))
-        return found
+_MOST_LAYERS = 30
+"""Dilated layers, of which each doubles what a prediction looks at."""
 
 
 def load_model(path: str | os.PathLike[str]) -> keras.Model:
@@ -92,15 +56,15 @@ def load_model(path: str | os.PathLike[str]) -> keras.Model:
     ModelFileError
         Where it is no HDF5 file, or a layer that ChromBPNet needs is missing or is not as it must be.
     """
-    stored = _read(require_file(path, "model"))
+    stored = read_stored_model(require_file(path, "model"))
     members = [] if stored.keras_version.startswith("3") else stored.members()
     return average_models([_assemble(member) for member in members]) if members else _assemble(stored)
 
 
-def _assemble(stored: _Stored) -> keras.Model:
+def _assemble(stored: StoredModel) -> keras.Model:
     parts = [prefix for prefix in (ACCESSIBILITY_PREFIX, BIAS_PREFIX) if stored.holds(prefix)]
     if stored.keras_version.startswith("3") or not parts:
-        return _load_custom(stored)
+        return load_own_architecture(stored)
     if stored.nested and len(parts) < 2:
         lacking = BIAS_PREFIX if parts == [ACCESSIBILITY_PREFIX] else ACCESSIBILITY_PREFIX
         raise _missing(stored, f"{lacking}bpnet_1st_conv")
@@ -108,65 +72,13 @@ def _assemble(stored: _Stored) -> keras.Model:
     return chrombpnet(*models) if len(models) == 2 else models[0]
 
 
-def _read(path: Path) -> _Stored:
-    try:
-        with h5py.File(path, "r") as file:
-            text, version = (
-                _text(file.attrs.get(name, default)) for name, default in (("model_config", "{}"), ("keras_version", ""))
-            )
-            config = json.loads(text)
-            layers = _layers_in(config)
-            weights = _weights(file.get("model_weights", file))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        remedy = "save it again as HDF5: model.save('model.h5')" if zipfile.is_zipfile(path) else ""
-        raise ModelFileError(
-            f"{path}: not a Keras HDF5 model",
-            expected="a .h5 file as ChromBPNet writes it",
-            found=str(error) or type(error).__name__,
-            remedy=remedy,
-        ) from error
-    return _Stored(path, config, layers, weights, version)
-
-
-def _text(attribute: str | bytes) -> str:
-    return attribute.decode() if isinstance(attribute, bytes) else str(attribute)
-
-
-def _weights(group: h5py.Group) -> Weights:
-    """Collect kernel and bias by layer name, wherever in the file the layer's group lies.
-
-    Keras 2 numbers the second layer of a name in one process: ``bpnet_1conv/bpnet_1conv_1/kernel:0``.
-    """
-    weights: Weights = {}
-
-    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
-        *groups, kind = name.split("/")
-        kind = kind.split(":")[0]
-        if isinstance(item, h5py.Dataset) and groups and kind in ("kernel", "bias"):
-            weights.setdefault(re.sub(r"_\d+$", "", groups[-1]), {})[kind] = item[()]
-
-    group.visititems(visit)
-    return weights
-
-
-def _layers_in(config: dict[str, Any]) -> list[dict[str, Any]]:
-    """List all layer configurations with their class names, those of sub-models included."""
-    inner = config.get("config", {})
-    found = []
-    for layer in inner.get("layers", []) if isinstance(inner, dict) else inner:
-        found.append(layer["config"] | {"class_name": layer["class_name"]})
-        if "layers" in layer["config"]:
-            found += _layers_in(layer)
-    return found
-
-
-def _missing(stored: _Stored, layer: str) -> ModelFileError:
+def _missing(stored: StoredModel, layer: str) -> ModelFileError:
     return ModelFileError(
         f"{stored.path}: layer {layer} is missing", remedy="give a complete bias.h5, chrombpnet.h5 or chrombpnet_nobias.h5"
     )
 
 
-def _build(stored: _Stored, prefix: str) -> keras.Model:
+def _build(stored: StoredModel, prefix: str) -> keras.Model:
     """Build one part, with the file's weights."""
     architecture = _infer(stored, prefix)
     name = ACCESSIBILITY_NAME if prefix else "model"
@@ -174,24 +86,35 @@ def _build(stored: _Stored, prefix: str) -> keras.Model:
     if wrong:
         layer, key, expected, found = wrong
         raise ModelFileError(f"{stored.path}: layer {layer} is not BPNet's", expected=f"{key} {expected}", found=f"{found}")
+    weights = _weights(stored, architecture, prefix)
     model = bpnet(architecture, prefix, name)
     for layer in model.layers:
-        if not layer.weights:
-            continue
-        arrays = stored.weights.get(layer.name, {})
-        if set(arrays) != {"kernel", "bias"}:
-            raise _missing(stored, layer.name)
-        wanted = [tuple(weight.shape) for weight in layer.weights]
-        found = [arrays["kernel"].shape, arrays["bias"].shape]
-        if found != wanted:
-            raise ModelFileError(
-                f"{stored.path}: layer {layer.name}", expected=f"weights of shapes {wanted}", found=str(found)
-            )
-        layer.set_weights([arrays["kernel"], arrays["bias"]])
+        if layer.weights:
+            layer.set_weights(weights[layer.name])
     return model
 
 
-def _infer(stored: _Stored, prefix: str) -> Architecture:
+def _weights(stored: StoredModel, architecture: Architecture, prefix: str) -> dict[str, list[AnyArray]]:
+    """Look up kernel and bias of each layer, of the shapes that the size asks for: nothing is built of what is not there."""
+    weights: dict[str, list[AnyArray]] = {}
+    for layer in bpnet_config(architecture, prefix, "")["config"]["layers"]:
+        name, config = layer["name"], layer["config"]
+        if layer["class_name"] not in ("Conv1D", "Dense"):
+            continue
+        arrays = stored.weights.get(name, {})
+        if set(arrays) != {"kernel", "bias"}:
+            raise _missing(stored, name)
+        channels = 4 if name.endswith("1st_conv") else architecture.filters
+        outputs = config.get("filters", config.get("units"))
+        wanted = [(*config.get("kernel_size", ()), channels, outputs), (outputs,)]
+        found = [arrays["kernel"].shape, arrays["bias"].shape]
+        if found != wanted:
+            raise ModelFileError(f"{stored.path}: layer {name}", expected=f"weights of shapes {wanted}", found=str(found))
+        weights[name] = [arrays["kernel"], arrays["bias"]]
+    return weights
+
+
+def _infer(stored: StoredModel, prefix: str) -> Architecture:
     """Infer the size of one part: of its kernels, its highest dilated layer, the input and the crop of the profile."""
     if not stored.layers:
         raise ModelFileError(
@@ -202,66 +125,33 @@ def _infer(stored: _Stored, prefix: str) -> Architecture:
     kernel = stored.weights.get(f"{prefix}bpnet_1st_conv", {}).get("kernel")
     if kernel is None:
         raise _missing(stored, f"{prefix}bpnet_1st_conv")
-    # A layer counts wherever it is named, so that one whose weights are lost is missed and not taken for a smaller model.
-    names = {*stored.weights, *(layer.get("name", "") for layer in stored.layers)}
-    dilated = [int(match[1]) for name in names if (match := re.fullmatch(rf"{prefix}bpnet_(\d+)conv", name))]
+    dilated = [int(match[1]) for name in stored.names if (match := re.fullmatch(rf"{prefix}bpnet_([0-9]{{1,9}})conv", name))]
     shapes = [
         layer.get("batch_input_shape") or layer.get("batch_shape") or [None, None]
         for layer in stored.layers
         if layer["class_name"] == "InputLayer"
     ]
-    crops = [layer["cropping"] for layer in stored.layers if layer.get("name") == preflatten_name(prefix)]
+    crops = [layer.get("cropping") for layer in stored.layers if layer["name"] == preflatten_name(prefix)]
     if not crops:
         raise _missing(stored, preflatten_name(prefix))
-    if not shapes or not shapes[0][1]:
+    shape = shapes[0] if shapes else None
+    if not isinstance(shape, list) or len(shape) < 2 or type(shape[1]) is not int or not 0 < shape[1] <= _LONGEST:
         raise ModelFileError(
             f"{stored.path}: layer sequence, the input",
-            expected="a fixed length in bp",
-            found=str(shapes[0] if shapes else None),
+            expected=f"a fixed length in bp, at most {_LONGEST:,}",
+            found=str(shape)[:80],
         )
-    whole = Architecture(kernel.shape[-1], max(dilated, default=0), int(shapes[0][1]))
-    crop = 2 * crops[0] if isinstance(crops[0], int) else sum(crops[0])
-    return Architecture(whole.filters, whole.layers, whole.input_length, whole.profile_length - crop)
-
-
-def _load_custom(stored: _Stored) -> keras.Model:
-    """Load a model of the user's own architecture, as Keras 3 saved it; stored code is refused, not run."""
-    nothing = f"{stored.path}: no layer bpnet_1st_conv or {ACCESSIBILITY_PREFIX}bpnet_1st_conv"
-    remedy = "give a bias.h5, chrombpnet.h5 or chrombpnet_nobias.h5"
-    if not stored.layers:
-        raise ModelFileError(nothing, found="no model_config: weights only, or no model", remedy=remedy)
-    if _is_code(stored.config):
+    layers, crop = max(dilated, default=0), [crops[0]] * 2 if isinstance(crops[0], int) else crops[0]
+    if layers > _MOST_LAYERS or not (isinstance(crop, list) and len(crop) == 2 and all(type(end) is int for end in crop)):
         raise ModelFileError(
-            f"{nothing}, and an architecture of your own may not hold code, as a Lambda layer does", remedy=remedy
+            f"{stored.path}: {layers:,} dilated layers, and the profile cropped by {str(crop)[:80]}",
+            expected=f"at most {_MOST_LAYERS} layers, and two numbers of positions",
         )
-    try:
-        model = keras.saving.load_model(stored.path, compile=False, safe_mode=True)
-        shapes = [tuple(tensor.shape) for tensor in model.outputs]
-    except (ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
+    whole = Architecture(kernel.shape[-1], layers, shape[1])
+    architecture = replace(whole, output_length=whole.profile_length - sum(crop))
+    if min(architecture.output_length, *crop) < 0 or architecture.output_length == 0:
         raise ModelFileError(
-            f"{nothing}, and Keras cannot load it as an architecture of your own",
-            remedy=remedy,
-            found=(str(error).splitlines() or [type(error).__name__])[0],
-        ) from error
-    if [len(shape) for shape in shapes] != [2, 2] or shapes[1][1] != 1 or len(model.input_shape) != 3:
-        raise ModelFileError(
-            f"{nothing}, nor has it the form of an architecture of your own",
-            found=f"outputs {shapes}",
-            expected="sequences (n, L, 4) in, profile logits (n, W) and log counts (n, 1) out",
-            remedy=remedy,
+            f"{stored.path}: {layers} dilated layers turn {shape[1]:,} bp into {whole.profile_length:,} positions",
+            expected=f"more than the profile is cropped by, {sum(crop):,}",
         )
-    return model
-
-
-def _is_code(config: object) -> bool:
-    """Tell whether a configuration names something outside Keras: a Lambda, a pickle, any importable thing."""
-    if isinstance(config, list):
-        return any(map(_is_code, config))
-    if not isinstance(config, dict):
-        return False
-    name, module = str(config.get("class_name", "")), str(config.get("module") or "keras")
-    return (
-        name.strip("_").lower() in ("lambda", "torchmodulewrapper")
-        or module.split(".")[0] != "keras"
-        or any(map(_is_code, config.values()))
-    )
+    return architecture

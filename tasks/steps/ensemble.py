@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic
 
-import h5py
 import numpy as np
 import pandas as pd
 import pyBigWig
@@ -20,6 +19,7 @@ from chrombpnet_core._types import AnyArray
 from chrombpnet_core.devices import find_device
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation import pearson
+from chrombpnet_core.formats import open_hdf5
 from chrombpnet_core.genome import Genome, centres, read_regions, write_regions
 from chrombpnet_core.progress import bar
 from chrombpnet_core.tracks import (
@@ -318,7 +318,7 @@ def _average_head(work: _MeanContributions, head: str, table: pd.DataFrame) -> d
     folders = work.inputs.contributions
     paths = [folder / scores_file(head) for folder in folders]
     sizes = _sizes_of_tracks([folder / f"{head}_scores.bw" for folder in folders])
-    with h5py.File(paths[0], "r") as first:
+    with open_hdf5(paths[0], "contributions") as first:
         length = first["raw/seq"].shape[2]
     similar: list[AnyArray] = []
     with ExitStack() as stack:

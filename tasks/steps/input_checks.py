@@ -6,7 +6,6 @@ step. They call the functions that read the files later on, so that what is refu
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -27,6 +26,7 @@ from chrombpnet_core.genome import (
     read_regions,
     windows_fit,
 )
+from chrombpnet_core.models import BIAS, read_stored_model
 from chrombpnet_core.motifs import is_jaspar, read_database
 from chrombpnet_core.reads import check_read_files, first_reads, read_chromosome_names, spill_reads
 from chrombpnet_core.tracks import Coverage, check_coverage_sizes
@@ -239,6 +239,8 @@ def _look_at_model(address: str, what: str, input_length: int) -> str:
     path = stage(address, what)[0]
     if what == "bias model":
         _look_at_bias_model(path, input_length)
+    else:
+        read_stored_model(path)
     return _name(address)
 
 
@@ -249,22 +251,19 @@ def _look_at_bias_model(path: Path, input_length: int) -> None:
             f"{path}: the bias model is no HDF5 file",
             expected="a bias.h5 made by 'chrombpnet bias pipeline' or by the reference program",
         )
-    names: set[str] = set()
-    with h5py.File(path, "r") as file:
-        file.visit(lambda name: names.update(name.split("/")))
-        config = str(file.attrs.get("model_config", ""))
-    if "bpnet_1st_conv" not in names or "wo_bias_bpnet_1st_conv" in names:
+    stored = read_stored_model(path)
+    if stored.kind != BIAS:
         raise ModelFileError(
             f"{path}: not a bias model",
             expected="a layer bpnet_1st_conv and no accessibility model",
             remedy="give bias.h5, not chrombpnet.h5 or chrombpnet_nobias.h5",
         )
-    found = re.search(r'"batch_(?:input_)?shape": \[null, (\d+), 4\]', config)
-    if found and input_length and int(found[1]) != input_length:
+    found = stored.input_length
+    if found and input_length and found != input_length:
         raise InputError(
             f"{path}: input length of the bias model",
             expected=f"{input_length:,} bp",
-            found=f"{int(found[1]):,} bp",
+            found=f"{found:,} bp",
             remedy="give `input_length` and `output_length` of the bias model",
         )
 
