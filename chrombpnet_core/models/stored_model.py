@@ -174,19 +174,18 @@ def _weights(file: h5py.File) -> Weights:
         if not isinstance(item, h5py.Dataset) or not groups or kind not in ("kernel", "bias"):
             return
         name = re.sub(r"_[0-9]+$", "", groups[-1])
+        layer = f"{file.filename}: layer {ascii(name)[1:-1][:80]}"
         if item.dtype.kind != "f" or item.dtype.itemsize > 8:
-            raise ModelFileError(
-                f"{file.filename}: layer {ascii(name)[1:-1][:80]}", expected="weights of type float32", found=str(item.dtype)
-            )
+            raise ModelFileError(f"{layer}", expected="weights of type float32", found=str(item.dtype))
         if kind in weights.get(name, {}) and re.search(r"bpnet_(1st_|[0-9]+)conv$", name):
-            raise ModelFileError(f"{file.filename}: layer {ascii(name)[1:-1][:80]} has two sets of weights")
+            raise ModelFileError(f"{layer} has two sets of weights")
         with np.errstate(over="ignore"):
             values = item[()].astype(np.float32)
         if item.dtype.itemsize != 4:
             converted[str(item.dtype)] = converted.get(str(item.dtype), 0) + values.size
         if lost := values.size - int(np.isfinite(values).sum()):
             raise ModelFileError(
-                f"{file.filename}: layer {ascii(name)[1:-1][:80]}: {lost:,} of {values.size:,} weights are not finite",
+                f"{layer}: {lost:,} of {values.size:,} weights have values that are not finite",
                 remedy="the model's training diverged, or the file is damaged: train it again, or copy it again",
             )
         weights.setdefault(name, {})[kind] = values

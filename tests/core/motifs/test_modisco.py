@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import types
 from dataclasses import replace
 
 import h5py
@@ -245,11 +246,17 @@ def test_arguments_that_cannot_be_are_refused(source, tmp_path, changes, message
         find_patterns(source, tmp_path / "out.h5", **{"window": WINDOW, **changes})
 
 
-def test_more_than_the_memory_holds_is_refused_before_it_is_asked_for(tmp_path):
+def test_more_than_the_memory_holds_is_refused_before_it_is_asked_for(source, tmp_path, monkeypatch):
+    monkeypatch.setattr("psutil.virtual_memory", lambda: types.SimpleNamespace(available=1 << 20))
+    with pytest.raises(InputError, match=r"GiB; found .* GiB free"):
+        find_patterns(source, tmp_path / "out.h5", window=WINDOW)
+
+
+def test_regions_that_are_declared_alone_are_refused(tmp_path):
     with h5py.File(tmp_path / "huge.h5", "w") as file:
         for name in ("raw/seq", "shap/seq"):
             file.create_dataset(name, (1 << 32, 4, 2114), "i1", chunks=(8, 4, 2114))
-    with pytest.raises(InputError, match=r"GiB; found .* GiB free"):
+    with pytest.raises(InputError, match="values of 1 bytes are declared, 0 bytes are stored"):
         find_patterns(tmp_path / "huge.h5", tmp_path / "out.h5")
 
 
