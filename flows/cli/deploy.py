@@ -14,10 +14,13 @@ from flows.cli.common import Subcommands, add_command, read_mapping
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-__all__ = ["TOKEN", "add_bridge", "add_commands", "add_deploy", "job_variables", "prefect_client"]
+__all__ = ["ACCOUNT", "AUDIENCE", "TOKEN", "add_bridge", "add_commands", "add_deploy", "job_variables", "prefect_client"]
 
 TOKEN = "CHROMBPNET_BRIDGE_TOKEN"
-"""Environment variable of the secret that notifications must carry."""
+"""Environment variable of the secret that notifications may carry."""
+
+ACCOUNT, AUDIENCE = "CHROMBPNET_BRIDGE_ACCOUNT", "CHROMBPNET_BRIDGE_AUDIENCE"
+"""Environment variables of the service account that pushes notifications, and of its tokens' audience."""
 
 
 def add_commands(commands: Subcommands) -> None:
@@ -160,25 +163,60 @@ def add_bridge(parser: argparse.ArgumentParser) -> None:
         "--port", type=int, default=8080, metavar="N", help="port to listen on (default 8080; 0: any free one)"
     )
     parser.add_argument(
+        "--service-account",
+        metavar="EMAIL",
+        default=os.environ.get(ACCOUNT),
+        help="accept what Google's Pub/Sub pushes as this service account, whose identity token is verified "
+        f"(default: ${ACCOUNT}); needs --audience",
+    )
+    parser.add_argument(
+        "--audience",
+        metavar="URL",
+        default=os.environ.get(AUDIENCE),
+        help="audience of these tokens: the address that the subscription pushes to, unless it names another "
+        f"(default: ${AUDIENCE})",
+    )
+    parser.add_argument(
         "--token-file",
         metavar="FILE",
-        help="file with the secret that notifications must carry (default: $CHROMBPNET_BRIDGE_TOKEN)",
+        help="accept notifications with the secret in this file as bearer token, as S3's EventBridge sends it "
+        "(default: $CHROMBPNET_BRIDGE_TOKEN)",
     )
 
 
 def bridge(arguments: argparse.Namespace) -> None:
     """Forward notifications until the process is stopped."""
-    from pathlib import Path
+    from flows.deployment import Bridge, GoogleTokens, serve
 
-    from flows.deployment import Bridge, serve
-
-    token = Path(arguments.token_file).read_text().strip() if arguments.token_file else os.environ.get(TOKEN, "")
-    if len(token) < 16:
+    token = _token(arguments.token_file)
+    if bool(arguments.service_account) != bool(arguments.audience):
+        raise InputError("only one of --service-account and --audience is given", expected="both, or neither")
+    google = GoogleTokens(arguments.audience, arguments.service_account) if arguments.service_account else None
+    if token is None and google is None:
         raise InputError(
-            "no token that notifications must carry", expected=f"16 characters or more in ${TOKEN} or --token-file"
+            "nothing says whose notifications are accepted",
+            expected=f"--service-account and --audience (Google), or a secret in ${TOKEN} or --token-file (S3)",
         )
     with prefect_client(arguments.api) as client:
-        serve(Bridge(client, arguments.address, token), arguments.host, arguments.port)
+        serve(Bridge(client, arguments.address, token, google), arguments.host, arguments.port)
+
+
+def _token(file: str | None) -> str | None:
+    """Read the secret that notifications may carry."""
+    from pathlib import Path
+
+    try:
+        token = Path(file).read_text().strip() if file else os.environ.get(TOKEN, "")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--token-file {file} cannot be read", found=type(error).__name__) from None
+    if not token and not file:
+        return None
+    if len(token) < 16 or not token.isascii() or len(token.split()) > 1:
+        raise InputError(
+            "the token that notifications carry is too weak",
+            expected=f"16 characters or more without spaces in ${TOKEN} or --token-file, such as of openssl rand -hex 24",
+        )
+    return token
 
 
 @contextlib.contextmanager

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from chrombpnet_core._doors import lazy_door
 
 if TYPE_CHECKING:
-    from flows.deployment.bridge import (
+    from flows.deployment.bridge import Bridge, serve
+    from flows.deployment.desired_state import CPU_POOL, GPU_POOL, OURS, Change, Desired, Settings, desired
+    from flows.deployment.google_tokens import GOOGLE_CERTIFICATES, GoogleTokens
+    from flows.deployment.notifications import (
         FINALIZED_GCS,
         FINALIZED_S3,
-        Bridge,
         Malformed,
         Written,
         event_of,
         read_notification,
-        serve,
     )
-    from flows.deployment.desired_state import CPU_POOL, GPU_POOL, OURS, Change, Desired, Settings, desired
     from flows.deployment.publishing import publish
     from flows.deployment.server import apply
     from flows.deployment.watched_folder import drop, read_dropped
@@ -28,11 +28,13 @@ __all__ = [
     "CPU_POOL",
     "FINALIZED_GCS",
     "FINALIZED_S3",
+    "GOOGLE_CERTIFICATES",
     "GPU_POOL",
     "OURS",
     "Bridge",
     "Change",
     "Desired",
+    "GoogleTokens",
     "Malformed",
     "Settings",
     "Written",

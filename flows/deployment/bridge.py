@@ -1,150 +1,36 @@
 """From bucket notifications to Prefect events: a small HTTP service.
 
 Google's Pub/Sub pushes what a bucket notifies; Amazon's EventBridge does so through an API destination. Prefect's server
-takes events, but neither of these forms, and not from everybody. So this service checks a shared token, makes an event of
-each object below its address that was written, and forwards it once for every generation. It remembers nothing itself: the
-event's id follows from the generation; the server is asked whether it has it, and takes no second one within minutes.
+takes events, but neither of these forms, and not from everybody. So this service checks who calls, makes an event of each
+object below its address that was written, and forwards it once for every generation: the event's id follows from the
+generation. What was forwarded lately is remembered here, and the server is asked about all else.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
+import contextlib
 import hmac
-import json
+import http.client
 import logging
-import time
-import uuid
-from dataclasses import dataclass
+import socket
+import sys
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-__all__ = ["FINALIZED_GCS", "FINALIZED_S3", "Bridge", "Malformed", "Written", "event_of", "read_notification", "serve"]
+from flows.deployment.google_tokens import GoogleTokens, Unverifiable
+from flows.deployment.notifications import Malformed, Written, event_of, read_notification
+
+__all__ = ["Bridge", "serve"]
 
 log = logging.getLogger(__name__)
 
-FINALIZED_GCS, FINALIZED_S3 = "gcs.object.finalized", "s3.object.created"
-_LARGEST = 1 << 20  # bytes of a notification
-_NAMES = uuid.UUID("8f1d3c0a-53b7-4a3e-9c57-1f0e0a3f5d11")  # of event ids, which follow from the object's generation
-
-
-class Malformed(Exception):
-    """No notification of a kind that is known."""
-
-
-@dataclass(frozen=True)
-class Written:
-    """An object that was written: event, bucket, name, generation (S3: version or sequencer), size in bytes."""
-
-    event: str
-    bucket: str
-    name: str
-    generation: str
-    size: int | None = None
-
-    @property
-    def uri(self) -> str:
-        """Its address."""
-        return f"{'gs' if self.event == FINALIZED_GCS else 's3'}://{self.bucket}/{self.name}"
-
-
-def read_notification(body: bytes) -> Written | None:
-    """Read a notification.
-
-    Parameters
-    ----------
-    body
-        As it was sent: JSON.
-
-    Returns
-    -------
-    Written or None
-        The object that was written; None where it tells of something else, such as a deletion.
-
-    Raises
-    ------
-    Malformed
-        Where it is neither a Pub/Sub push of a Cloud Storage notification nor an EventBridge event of S3.
-    """
-    try:
-        content = json.loads(body)
-        if "message" in content:
-            return _of_gcs(content["message"])
-        if content["source"] == "aws.s3":
-            return _of_s3(content)
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
-        raise Malformed(f"{type(error).__name__}: {error}") from None
-    raise Malformed("neither a Pub/Sub push nor an event of S3")
-
-
-def _of_gcs(message: dict[str, Any]) -> Written | None:
-    """Attributes of the notification; the object's metadata, which it may carry, tells the size."""
-    told = message["attributes"]
-    if told["eventType"] != "OBJECT_FINALIZE":
-        return None
-    data = json.loads(base64.b64decode(message["data"], validate=True)) if message.get("data") else {}
-    size = data.get("size")
-    return Written(
-        FINALIZED_GCS,
-        _name(told["bucketId"]),
-        _name(told["objectId"]),
-        _name(told["objectGeneration"]),
-        None if size is None else int(size),
-    )
-
-
-def _of_s3(content: dict[str, Any]) -> Written | None:
-    if content["detail-type"] != "Object Created":
-        return None
-    told = content["detail"]["object"]
-    return Written(
-        FINALIZED_S3,
-        _name(content["detail"]["bucket"]["name"]),
-        _name(told["key"]),
-        _name(told.get("version-id") or told["sequencer"]),
-        told.get("size"),
-    )
-
-
-def _name(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError(f"expected a name, found {value!r}")
-    return value
-
-
-def event_of(written: Written) -> dict[str, Any]:
-    """Make the Prefect event: the resource is the object's address, ``suffix`` and ``bucket`` are labels to match.
-
-    Parameters
-    ----------
-    written
-        The object that was written.
-
-    Returns
-    -------
-    dict
-        The event as Prefect's API takes it.
-    """
-    return {
-        "id": str(uuid.uuid5(_NAMES, f"{written.uri}#{written.generation}")),
-        "event": written.event,
-        "occurred": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "resource": {
-            "prefect.resource.id": written.uri,
-            "prefect.resource.name": written.name,
-            "bucket": written.bucket,
-            "suffix": PurePosixPath(written.name).suffix,
-        },
-        "payload": {
-            "uri": written.uri,
-            "bucket": written.bucket,
-            "name": written.name,
-            "generation": written.generation,
-            "size": written.size,
-        },
-    }
+_LARGEST = 1 << 18  # bytes of a notification; Cloud Storage's and S3's are of some kilobytes
+_HEAD = 1 << 15  # bytes of a request before that
+_PATIENCE = 10.0  # seconds in which a request must have arrived
+_CONNECTIONS = 32  # at a time
+_REMEMBERED = 10_000  # events
 
 
 class Bridge:
@@ -157,17 +43,26 @@ class Bridge:
     address
         Such as ``gs://bucket/datasets/``; objects elsewhere are none of our business.
     token
-        What a notification must bring along, as ``?token=…`` or as a bearer token.
+        A secret that lets a notification in as bearer token: for S3, whose EventBridge sends one.
+    google
+        Which of Google's identity tokens let a notification in: for Cloud Storage, whose Pub/Sub signs what it pushes.
     """
 
-    def __init__(self, client: Any, address: str, token: str) -> None:
-        self._client, self._address, self._token = client, address.rstrip("/") + "/", token
+    def __init__(self, client: Any, address: str, token: str | None = None, google: GoogleTokens | None = None) -> None:
+        self._client, self._address, self._token, self._google = client, address.rstrip("/") + "/", token, google
+        self._forwarded: dict[str, None] = {}
+        self._memory = threading.Lock()
+        self._locks = [threading.Lock() for _ in range(64)]
 
     def answer(self, path: str, authorization: str, body: bytes) -> tuple[int, str]:
         """HTTP status and words for one notification: 2xx is never sent again, anything else may be."""
-        given = parse_qs(urlsplit(path).query).get("token", [authorization.removeprefix("Bearer ")])[0]
-        if not hmac.compare_digest(given.encode(), self._token.encode()):
-            return 403, "no or another token"
+        try:
+            refusal = self._refusal(path, authorization)
+        except Unverifiable:
+            return 503, "Google's certificates are out of reach"
+        if refusal is not None:
+            log.warning("a notification was refused: %s", refusal)
+            return 403, refusal
         try:
             written = read_notification(body)
         except Malformed as error:
@@ -175,19 +70,45 @@ class Bridge:
             return 400, str(error)
         if written is None or not written.uri.startswith(self._address):
             return 200, "nothing to do"
+        if not written.printable:
+            log.warning("%s: not forwarded, as its name has characters that cannot be shown", _shown(written.uri))
+            return 200, "not forwarded: its name has characters that cannot be shown"
         return self._forward(written)
+
+    def _refusal(self, path: str, authorization: str) -> str | None:
+        """Why the caller is not heard; None where it is."""
+        if "token" in parse_qs(urlsplit(path).query, keep_blank_values=True):
+            return "a token in the address, where proxies write it down: it belongs into the header Authorization"
+        scheme, _, given = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not given:
+            return "no token"
+        if self._token and hmac.compare_digest(given.encode(), self._token.encode()):
+            return None
+        return self._google.refusal(given) if self._google else "another token"
 
     def _forward(self, written: Written) -> tuple[int, str]:
         event = event_of(written)
-        try:
-            if self._ask("/events/filter", {"filter": {"id": {"id": [event["id"]]}}, "limit": 1}).json()["events"]:
+        with self._locks[hash(event["id"]) % len(self._locks)]:  # copies that arrive together wait for the first
+            if event["id"] in self._forwarded:
                 return 200, "known already"
-            self._ask("/events", [event])
-        except Exception as error:  # whatever it was, the sender keeps the notification and sends it again
-            log.error("%s: not forwarded: %s", written.uri, type(error).__name__)
-            return 502, "Prefect's server did not take it"
-        log.info("%s, generation %s: %s", written.uri, written.generation, written.event)
+            try:
+                known = self._ask("/events/filter", {"filter": {"id": {"id": [event["id"]]}}, "limit": 1}).json()["events"]
+                if not known:
+                    self._ask("/events", [event])
+            except Exception as error:  # whatever it was, the sender keeps the notification and sends it again
+                log.error("%s: not forwarded: %s", _shown(written.uri), type(error).__name__)
+                return 502, "Prefect's server did not take it"
+            self._remember(event["id"])
+        if known:
+            return 200, "known already"
+        log.info("%s, generation %s: %s", _shown(written.uri), _shown(written.generation), written.event)
         return 200, "forwarded"
+
+    def _remember(self, event: str) -> None:
+        with self._memory:
+            self._forwarded[event] = None
+            if len(self._forwarded) > _REMEMBERED:
+                del self._forwarded[next(iter(self._forwarded))]  # the oldest
 
     def _ask(self, path: str, content: Any) -> Any:
         answer = self._client.request("POST", path, json=content)
@@ -195,26 +116,63 @@ class Bridge:
         return answer
 
 
+def _shown(text: str) -> str:
+    """Someone else's text as a log line may hold it: on one line, no longer than that, and without commands to terminals."""
+    return ascii(text)[1:-1][:300]
+
+
+class _Head:
+    """The lines before a request's body, which must not be longer than ``_HEAD`` bytes together."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self._left = stream, _HEAD
+
+    def readline(self, limit: int = -1) -> bytes:
+        line: bytes = self._stream.readline(min(limit, self._left + 1) if limit >= 0 else self._left + 1)
+        self._left -= len(line)
+        if self._left < 0:
+            raise http.client.LineTooLong("head")  # answered with 431
+        return line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 class _Handler(BaseHTTPRequestHandler):
     """POST anywhere is a notification; GET /health tells that this service lives."""
 
     bridge: Bridge
-    timeout = 30
+    patience: float
+    timeout = _PATIENCE  # of each read and write; the whole request has a deadline, too
     server_version, sys_version = "chrombpnet", ""
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile = _Head(self.rfile)  # type: ignore[assignment]  # it has all that is asked of the stream
+        self._deadline = threading.Timer(self.patience, _cut, [self.connection])
+        self._deadline.daemon = True
+        self._deadline.start()
+
+    def finish(self) -> None:
+        self._deadline.cancel()
+        super().finish()
 
     def do_GET(self) -> None:
         self._say(*((200, "ok") if urlsplit(self.path).path == "/health" else (404, "no such page")))
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal():
+        if self.headers.get("Transfer-Encoding") or not (length.isascii() and length.isdecimal()):
             return self._say(411, "how long is it?")
-        if int(length) > _LARGEST:
+        if len(length) > 9 or int(length) > _LARGEST:
             return self._say(413, "too large for a notification")
-        return self._say(*self.bridge.answer(self.path, self.headers.get("Authorization", ""), self.rfile.read(int(length))))
+        body = self.rfile.read(int(length))
+        self._deadline.cancel()
+        if len(body) < int(length):
+            return self._say(400, "it ended early")
+        self._say(*self.bridge.answer(self.path, self.headers.get("Authorization", ""), body))
 
     def _say(self, status: int, words: str) -> None:
-        self.close_connection = self.close_connection or status in (411, 413)  # what was sent has not been read
         body = f"{words}\n".encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/plain; charset=utf-8")
@@ -223,10 +181,49 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Log nothing: the token is part of the request line."""
+        """Log nothing: the request line is anybody's text."""
 
 
-def serve(bridge: Bridge, host: str, port: int) -> None:
+def _cut(connection: socket.socket) -> None:
+    """End a connection that did not deliver in time; who waits for its next byte gets none."""
+    with contextlib.suppress(OSError):  # it may have ended by itself
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Server(ThreadingHTTPServer):
+    """A thread for each connection, and only so many; whoever comes then is told to come again."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, address: tuple[str, int], handler: type[_Handler], connections: int) -> None:
+        self._places = threading.BoundedSemaphore(connections)
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._places.acquire(blocking=False):
+            try:
+                return super().process_request(request, client_address)
+            except BaseException:
+                self._places.release()
+                raise
+        with contextlib.suppress(OSError):
+            request.setblocking(False)
+            request.send(b"HTTP/1.0 503 Service Unavailable\r\nRetry-After: 10\r\nContent-Length: 0\r\n\r\n")
+        self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log one line: a connection that breaks is no news."""
+        log.info("a connection ended early: %s", type(sys.exception()).__name__)
+
+
+def serve(bridge: Bridge, host: str, port: int, connections: int = _CONNECTIONS, patience: float = _PATIENCE) -> None:
     """Answer until the process is told to stop; the first line that is printed is the address.
 
     Parameters
@@ -237,7 +234,12 @@ def serve(bridge: Bridge, host: str, port: int) -> None:
         Address of this machine to listen at.
     port
         0 takes a free one.
+    connections
+        How many are heard at a time; further ones are answered 503.
+    patience
+        Seconds in which a request must have arrived whole.
     """
-    with ThreadingHTTPServer((host, port), type("Handler", (_Handler,), {"bridge": bridge})) as service:
+    handler = type("Handler", (_Handler,), {"bridge": bridge, "patience": patience})
+    with _Server((host, port), handler, connections) as service:
         print(f"http://{host}:{service.server_address[1]}", flush=True)
         service.serve_forever()

@@ -4,7 +4,8 @@ resource "google_service_account" "this" {
   for_each = {
     nodes  = "what Kubernetes itself does on nodes"
     job    = "flow runs: bucket"
-    server = "Prefect server and bridge: nothing but the database, by password"
+    server = "Prefect server: nothing but the database, by password"
+    bridge = "bridge from bucket to events: nothing"
     worker = "workers: start jobs in the cluster or on Vertex AI"
     push   = "Pub/Sub, as it calls the bridge"
   }
@@ -55,7 +56,7 @@ resource "google_service_account_iam_member" "vertex_as_job" {
 
 # Workload identity: the Kubernetes account chrombpnet/chrombpnet-NAME is the Google account chrombpnet-NAME.
 resource "google_service_account_iam_member" "workload_identity" {
-  for_each           = toset(["job", "server", "worker"])
+  for_each           = toset(["job", "server", "bridge", "worker"])
   service_account_id = google_service_account.this[each.key].name
   role               = "roles/iam.workloadIdentityUser"
   member             = "serviceAccount:${var.project}.svc.id.goog[chrombpnet/chrombpnet-${each.key}]"

@@ -30,6 +30,7 @@ resource "google_pubsub_subscription" "drops" {
     push_endpoint = var.bridge_url
     oidc_token {
       service_account_email = google_service_account.this["push"].email
+      audience              = var.bridge_url
     }
   }
   retry_policy {

@@ -21,14 +21,11 @@ output "manifests" {
     image        = local.image
     database_url = "postgresql+asyncpg://prefect:${random_password.database.result}@${google_sql_database_instance.this.private_ip_address}:5432/prefect?ssl=require"
     api_auth     = "prefect:${random_password.api.result}"
-    bridge_token = random_password.bridge.result
     drops        = "gs://${google_storage_bucket.data.name}/datasets/"
+    push_account = google_service_account.this["push"].email
+    # No token has this one, so that nobody is heard before there is an address.
+    push_audience = var.bridge_url == "" ? "https://bridge.invalid/" : var.bridge_url
   })
-}
-
-resource "random_password" "bridge" {
-  length  = 32
-  special = false
 }
 
 locals {

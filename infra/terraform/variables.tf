@@ -74,8 +74,11 @@ variable "image_tag" {
 }
 
 variable "bridge_url" {
-  description = "https:// address at which the bridge takes notifications, its token in the query; empty: none are sent"
+  description = "https:// address at which the bridge takes notifications; empty: none are sent"
   type        = string
   default     = ""
-  sensitive   = true
+  validation {
+    condition     = var.bridge_url == "" || can(regex("^https://[^?#@]+$", var.bridge_url))
+    error_message = "An https:// address without query, fragment or user: secrets in addresses are written into logs."
+  }
 }

@@ -12,18 +12,18 @@ import string
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from infra.job_templates import pool_template
 from tests.emulators.postgres import postgres_server
-from tests.infra.rendering import INFRA
+from tests.infra.rendering import INFRA, environment, read_unit
 
 ROOT = INFRA.parent
 BIN = Path(sys.executable).parent
@@ -165,24 +165,30 @@ def _free_port() -> int:
         return free.getsockname()[1]
 
 
-def _unit(name: str) -> str:
-    return (INFRA / "systemd" / name).read_text()
+def _unit(name: str) -> dict[str, list[str]]:
+    return read_unit(INFRA / "systemd" / name)
 
 
 def _command(name: str, **placeholders: str) -> list[str]:
     """What a unit starts, of this environment in place of /opt/chrombpnet."""
-    (text,) = re.findall(r"^ExecStart=(.*)$", _unit(name), re.MULTILINE)
+    (text,) = _unit(name)["ExecStart"]
     for placeholder, value in placeholders.items():
         text = text.replace(f"%{placeholder}", value)
     return shlex.split(text.replace("/opt/chrombpnet/bin", str(BIN)))
 
 
 def _environment(name: str, home: Path, **more: str) -> dict[str, str]:
-    """What a unit's processes see: its own lines, and ``more`` in place of its EnvironmentFile."""
-    lines = re.findall(r"^Environment=(.*)$", _unit(name), re.MULTILINE)
-    own = dict(word.split("=", 1) for line in lines for word in shlex.split(line))
-    own["PREFECT_HOME"] = str(home)
-    return {"PATH": os.environ["PATH"], "HOME": str(home)} | own | more
+    """What a unit's processes see: its own lines, the password's file, and ``more`` in place of its other one."""
+    own = environment(INFRA / "systemd" / name) | {"PREFECT_HOME": str(home)}
+    path = {name: os.environ.get(name, "") for name in ("PATH", "PYTHONPATH")}
+    return path | {"HOME": str(home)} | own | _password(home.parent) | more
+
+
+def _password(folder: Path) -> dict[str, str]:
+    """What infra/systemd/make-password writes."""
+    subprocess.run([str(INFRA / "systemd" / "make-password"), str(folder / "etc")], check=True, capture_output=True)
+    lines = (folder / "etc" / "password.env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines)
 
 
 def _until(told: Callable[[], bool], seconds: float = 120) -> None:
@@ -199,86 +205,140 @@ def postgresql() -> Iterator[str]:
         yield address
 
 
-def test_the_units_of_one_host_work_together(tmp_path, postgresql):
-    """The server on PostgreSQL, asking for a password; ``chrombpnet deploy`` on it; a worker that is seen there."""
-    import base64
+class _Host:
+    """Processes of the units, started in one folder, and what their server answers."""
 
-    port, secret = _free_port(), "admin:only-here"
-    api = f"http://127.0.0.1:{port}/api"
-    started = []
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port, self._started = folder, _free_port(), []
+        self.origin = f"http://127.0.0.1:{self.port}"
+        self.client = {"PREFECT_API_URL": f"{self.origin}/api", "PREFECT_WORKER_QUERY_SECONDS": "2"}
+        self.password = tuple(_password(folder)["PREFECT_API_AUTH_STRING"].split(":"))
 
-    def start(name: str, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        with open(tmp_path / f"{name}.log", "wb") as log:
-            started.append(
+    def start(self, name: str, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        with open(self.folder / f"{name}.log", "wb") as log:
+            self._started.append(
                 subprocess.Popen(
-                    command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=tmp_path, start_new_session=True
+                    command,
+                    env=environment,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    cwd=self.folder,
+                    start_new_session=True,
                 )
             )
-        return started[-1]
+        return self._started[-1]
 
-    def asked(path: str, body: bytes | None = None, authorized: bool = True) -> Any:
-        headers = {"Content-Type": "application/json"}
-        if authorized:
-            headers["Authorization"] = "Basic " + base64.b64encode(secret.encode()).decode()
-        with urllib.request.urlopen(urllib.request.Request(api + path, body, headers), timeout=10) as answer:
-            return json.loads(answer.read())
-
-    def healthy() -> bool:
-        try:
-            return asked("/health", authorized=False) is True
-        except OSError:
-            return False
-
-    server = _command("chrombpnet-server.service")
-    server[server.index("--port") + 1] = str(port)
-    try:
-        start(
-            "server",
-            server,
-            _environment(
-                "chrombpnet-server.service",
-                tmp_path / "server",
-                **{"PREFECT_SERVER_DATABASE_CONNECTION_URL": postgresql, "PREFECT_SERVER_API_AUTH_STRING": secret},
-            ),
-        )
-        _until(healthy)
-        with pytest.raises(OSError, match="401"):
-            asked("/work_pools/filter", b"{}", authorized=False)
-        client = {"PREFECT_API_URL": api, "PREFECT_API_AUTH_STRING": secret, "PREFECT_WORKER_QUERY_SECONDS": "2"}
-        deployed = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                "import argparse\nfrom flows import deploy_commands, deploy_flags\n"
-                "parser = argparse.ArgumentParser()\ndeploy_flags.add_deploy(parser)\n"
-                f"deploy_commands.deploy(parser.parse_args(['--store', {str(tmp_path / 'store')!r}]))",
-            ],
-            env=os.environ | client | {"PREFECT_HOME": str(tmp_path / "deploy")},
+    def run(self, *command: str) -> str:
+        """Output of a command of ours, by someone who has the password."""
+        environment = os.environ | self.client | _password(self.folder) | {"PREFECT_HOME": str(self.folder / "person")}
+        run = subprocess.run(
+            [sys.executable, "-m", "flows.cli", *command],
+            env=environment,
             cwd=ROOT,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert deployed.returncode == 0, deployed.stderr
-        worker = start(
-            "worker",
-            _command("chrombpnet-worker@.service", i="gpu", H="host"),
-            _environment("chrombpnet-worker@.service", tmp_path / "worker") | client,
-        )
+        assert run.returncode == 0, run.stderr
+        return run.stdout
 
-        def online() -> bool:
-            found = asked("/work_pools/chrombpnet-gpu/workers/filter", b"{}")
-            return [(each["name"], each["status"]) for each in found] == [("host-gpu", "ONLINE")]
+    def ask(self, path: str, **options: Any) -> Any:
+        """What the server answers to a caller with password and CSRF token."""
+        with httpx.Client(base_url=f"{self.origin}/api", auth=self.password, timeout=20) as caller:
+            answer = caller.request("POST" if options else "GET", path, headers=self.token(), **options)
+        answer.raise_for_status()
+        return answer.json()
 
-        _until(online)
-        worker.send_signal(signal.SIGTERM)
-        assert worker.wait(60) is not None
-        pool = asked("/work_pools/chrombpnet-gpu")
-        assert pool["concurrency_limit"] == 1
-        assert secret.partition(":")[2] not in (tmp_path / "worker.log").read_text()
-    finally:
-        for process in reversed(started):
+    def token(self) -> dict[str, str]:
+        """A CSRF token as the web interface and Prefect's client fetch it."""
+        answer = httpx.get(f"{self.origin}/api/csrf-token", params={"client": "test"}, auth=self.password)
+        return {"Prefect-Csrf-Token": answer.json()["token"], "Prefect-Csrf-Client": "test"}
+
+    def healthy(self) -> bool:
+        try:
+            return httpx.get(f"{self.origin}/api/health").json() is True
+        except httpx.HTTPError:
+            return False
+
+    def end(self) -> None:
+        for process in reversed(self._started):
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
-        for process in started:
+        for process in self._started:
             process.wait(60)
+
+
+@pytest.fixture
+def host(tmp_path, postgresql) -> Iterator[_Host]:
+    """The server's unit on PostgreSQL, with the password that the installation makes."""
+    found = _Host(tmp_path)
+    server = _command("chrombpnet-server.service")
+    server[server.index("--port") + 1] = str(found.port)
+    more = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": postgresql}
+    try:
+        found.start("server", server, _environment("chrombpnet-server.service", tmp_path / "server", **more))
+        _until(found.healthy)
+        yield found
+    finally:
+        found.end()
+
+
+def _others_are_refused(host: _Host) -> None:
+    """Without the password nothing; with it nothing from another page's address, and no change without a CSRF token."""
+    api = f"{host.origin}/api"
+    filters = f"{api}/work_pools/filter"
+    for auth in (None, ("admin", ""), ("admin", "wrong"), ("", host.password[1]), (host.password[1], "admin")):
+        assert httpx.post(filters, json={}, auth=auth).status_code == 403, auth
+        assert httpx.post(filters, json={}, auth=auth, headers=host.token()).status_code == 401, auth
+        assert httpx.get(f"{api}/admin/version", auth=auth).status_code == 401, auth
+        assert httpx.get(f"{api}/csrf-token?client=b", auth=auth).status_code == 401, auth
+    for origin in (
+        "https://evil.example.org",
+        "null",
+        f"http://127.0.0.1:{host.port + 1}",
+        "http://127.0.0.1:4200.evil.org",
+    ):
+        asks = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        assert httpx.options(filters, headers=asks).status_code == 400, origin
+        page = {"Origin": origin}
+        assert httpx.post(filters, json={}, auth=host.password, headers=page).status_code == 403, "no CSRF token"
+        answer = httpx.get(f"{api}/admin/version", auth=host.password, headers=page)
+        assert "access-control-allow-origin" not in answer.headers, "a browser gives it to no other page"
+    forged = {"Prefect-Csrf-Token": "0" * 64, "Prefect-Csrf-Client": "test"}
+    assert httpx.post(filters, json={}, auth=host.password, headers=forged).status_code == 403
+    assert httpx.delete(f"{api}/work_pools/chrombpnet-gpu", auth=host.password).status_code == 403
+
+
+def test_the_units_of_one_host_work_together(tmp_path, host):
+    """The server lets in who has the password; ``chrombpnet deploy``, a worker and the bridge have it."""
+    _others_are_refused(host)
+    host.run("deploy", "--store", str(tmp_path / "store"), "--drops", "s3://lab/datasets")
+    assert "unchanged" in host.run("deploy", "--store", str(tmp_path / "store"), "--drops", "s3://lab/datasets")
+    worker = host.start(
+        "worker",
+        _command("chrombpnet-worker@.service", i="gpu", H="host"),
+        _environment("chrombpnet-worker@.service", tmp_path / "worker") | host.client,
+    )
+    bridge = _command("chrombpnet-bridge.service")
+    bridge[bridge.index("${CHROMBPNET_DROPS}")], bridge[bridge.index("8080")] = "s3://lab/datasets", "0"
+    token = {"CHROMBPNET_BRIDGE_TOKEN": "sixteen-letters-!"}
+    host.start("bridge", bridge, _environment("chrombpnet-bridge.service", tmp_path / "bridge") | host.client | token)
+
+    def online() -> bool:
+        found = host.ask("/work_pools/chrombpnet-gpu/workers/filter", json={})
+        return [(each["name"], each["status"]) for each in found] == [("host-gpu", "ONLINE")]
+
+    _until(online)
+    _until(lambda: "http://" in (tmp_path / "bridge.log").read_text())
+    (address,) = re.findall(r"^http://\S+", (tmp_path / "bridge.log").read_text(), re.MULTILINE)
+    written = {"bucket": {"name": "lab"}, "object": {"key": "datasets/a.txt", "size": 5, "sequencer": "0055"}}
+    notification = {"source": "aws.s3", "detail-type": "Object Created", "detail": written}
+    heard = {"Authorization": "Bearer sixteen-letters-!"}
+    assert httpx.post(address, json=notification).status_code == 403
+    assert httpx.post(address, json=notification, headers=heard, timeout=60).text == "forwarded\n"
+    assert httpx.post(address, json=notification, headers=heard, timeout=60).text == "known already\n"
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(60) is not None
+    assert host.ask("/work_pools/chrombpnet-gpu")["concurrency_limit"] == 1
+    for log in tmp_path.glob("*.log"):
+        assert host.password[1] not in log.read_text(), log.name

@@ -1,4 +1,4 @@
-"""What a worker makes of a job template; shared by the tests of both clouds' templates."""
+"""What a worker makes of a job template, and what a systemd unit says; shared by tests of infra/."""
 
 from __future__ import annotations
 
@@ -32,3 +32,18 @@ def configuration(kind: Any, template: dict[str, Any], values: dict[str, Any]) -
     made = asyncio.run(kind.from_template_and_values(template, values, client=AsyncMock()))
     made.prepare_for_flow_run(FlowRun(id=uuid4(), flow_id=uuid4(), name="k562-fold-0"))
     return made
+
+
+def read_unit(file: Path) -> dict[str, list[str]]:
+    """Settings of a unit: a setting may come more than once."""
+    found: dict[str, list[str]] = {}
+    for line in file.read_text().splitlines():
+        if line and line[0] not in "#[":
+            name, value = line.split("=", 1)
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def environment(file: Path) -> dict[str, str]:
+    """What a unit's own lines put into the environment."""
+    return dict(word.split("=", 1) for line in read_unit(file)["Environment"] for word in line.split())

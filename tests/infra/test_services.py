@@ -19,7 +19,7 @@ import yaml
 from flows.cli.deploy import add_bridge
 from flows.deployment import CPU_POOL, GPU_POOL
 from tasks.runs import GRACE
-from tests.infra.rendering import INFRA
+from tests.infra.rendering import INFRA, read_unit
 
 BIN = Path(sys.executable).parent
 UNITS = sorted((INFRA / "systemd").glob("*.service"))
@@ -27,20 +27,11 @@ VALUES = {
     "project": "p",
     "image": "r/chrombpnet:0.1.0",
     "api_auth": "prefect:a",
-    "bridge_token": "b",
+    "push_account": "chrombpnet-push@p.iam.gserviceaccount.com",
+    "push_audience": "https://bridge.example.org/",
     "database_url": "postgresql+asyncpg://prefect:c@10.0.0.2:5432/prefect",
     "drops": "gs://b/datasets/",
 }
-
-
-def _unit(file: Path) -> dict[str, list[str]]:
-    """Settings of a unit: a setting may come more than once."""
-    found: dict[str, list[str]] = {}
-    for line in file.read_text().splitlines():
-        if line and line[0] not in "#[":
-            name, value = line.split("=", 1)
-            found.setdefault(name, []).append(value)
-    return found
 
 
 @functools.cache
@@ -60,7 +51,7 @@ def _containers() -> list[dict[str, Any]]:
 
 
 def _commands() -> list[list[str]]:
-    units = [shlex.split(_unit(file)["ExecStart"][0]) for file in UNITS]
+    units = [shlex.split(read_unit(file)["ExecStart"][0]) for file in UNITS]
     assert {str(Path(command[0]).parent) for command in units} == {"/opt/chrombpnet/bin"}
     return [[Path(command[0]).name, *command[1:]] for command in units] + [each["args"] for each in _containers()]
 
@@ -96,17 +87,8 @@ def test_both_pools_have_a_worker_with_the_names_that_deploy_gives():
     assert {each.replace("%i", kind) for each in pools for kind in ("cpu", "gpu")} == {CPU_POOL, GPU_POOL}
 
 
-@pytest.mark.parametrize("file", UNITS, ids=lambda file: file.name)
-def test_units_hold_no_secret_and_run_as_nobody_in_particular(file):
-    unit = _unit(file)
-    assert unit["User"] == ["chrombpnet"]
-    assert unit["EnvironmentFile"][0].startswith("/etc/chrombpnet/")
-    assert not re.search(r"(PASSWORD|AUTH_STRING|TOKEN|CONNECTION_URL)=", " ".join(unit["Environment"]))
-    assert unit["WantedBy"] == ["multi-user.target"]
-
-
 def test_a_worker_that_stops_leaves_time_for_checkpoints():
-    unit = _unit(INFRA / "systemd" / "chrombpnet-worker@.service")
+    unit = read_unit(INFRA / "systemd" / "chrombpnet-worker@.service")
     assert float(unit["TimeoutStopSec"][0]) > GRACE
     assert unit["KillMode"] == ["control-group"], "trainings are told, too"
 
@@ -156,6 +138,16 @@ def test_a_worker_may_do_no_more_than_run_jobs():
     }
     assert writable == {"jobs"}
     assert not any(each["kind"].startswith("ClusterRole") for each in objects())
+
+
+def test_the_server_is_closed_to_pages_of_other_addresses_and_parts_are_different_accounts():
+    (server,) = [each for each in _containers() if each["name"] == "server"]
+    own = {each["name"]: each.get("value") for each in server["env"]}
+    assert own["PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED"] == "true"
+    assert "*" not in own["PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS"]
+    accounts = {each["metadata"]["name"]: each["spec"]["template"]["spec"]["serviceAccountName"] for each in _deployments()}
+    assert len({accounts["server"], accounts["bridge"], accounts["worker-gpu"]}) == 3
+    assert accounts["worker-gpu"] == accounts["worker-cpu"]
 
 
 def test_objects_of_one_namespace_with_accounts_that_exist():

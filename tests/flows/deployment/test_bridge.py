@@ -9,6 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -27,12 +28,17 @@ class _Server:
     def __init__(self) -> None:
         self.events: list[dict] = []
         self.status = 204
+        self.pause, self.failures = 0.0, 0
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 known = []
+                time.sleep(outer.pause)
+                if outer.failures:
+                    outer.failures -= 1
+                    return self.send_error(500)
                 if self.path == "/api/events/filter":
                     asked = body["filter"]["id"]["id"]
                     known = [each for each in outer.events if each["id"] in asked]
@@ -48,7 +54,7 @@ class _Server:
 
         self.service = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.service.server_address[1]}/api"
-        threading.Thread(target=self.service.serve_forever, daemon=True).start()
+        threading.Thread(target=self.service.serve_forever, args=(0.02,), daemon=True).start()
 
 
 @pytest.fixture
@@ -63,11 +69,15 @@ def server() -> Iterator[_Server]:
 def bridge(server, capsys) -> Iterator[tuple[str, int]]:
     """Host and port of a bridge below gs://lab/datasets."""
     with httpx.Client(base_url=server.url) as client:
-        found = Bridge(client, "gs://lab/datasets", TOKEN)
-        threading.Thread(target=serve, args=(found, "127.0.0.1", 0), daemon=True).start()
-        while not (printed := capsys.readouterr().out):
-            time.sleep(0.01)
-        yield "127.0.0.1", int(printed.strip().rsplit(":", 1)[1])
+        yield started(capsys, Bridge(client, "gs://lab/datasets", TOKEN))
+
+
+def started(capsys, bridge: Bridge, **limits: float) -> tuple[str, int]:
+    """Host and port of a bridge that answers from now on."""
+    threading.Thread(target=serve, args=(bridge, "127.0.0.1", 0), kwargs=limits, daemon=True).start()
+    while not (printed := capsys.readouterr().out):
+        time.sleep(0.01)
+    return "127.0.0.1", int(printed.strip().rsplit(":", 1)[1])
 
 
 def _gcs(name: str, generation: str = "17", kind: str = "OBJECT_FINALIZE", data: bytes | None = b'{"size": "5"}') -> bytes:
@@ -85,9 +95,9 @@ def _s3(name: str, kind: str = "Object Created") -> bytes:
     ).encode()
 
 
-def _post(where: tuple[str, int], body: bytes, path: str = f"/?token={TOKEN}", **headers: str) -> int:
+def _post(where: tuple[str, int], body: bytes, path: str = "/", token: str = TOKEN, **headers: str) -> int:
     connection = http.client.HTTPConnection(*where, timeout=10)
-    connection.request("POST", path, body, headers)
+    connection.request("POST", path, body, {"Authorization": f"Bearer {token}"} | headers)
     status = connection.getresponse().status
     connection.close()
     return status
@@ -129,12 +139,18 @@ def test_what_is_elsewhere_or_was_deleted_is_none_of_its_business(bridge, server
 
 
 def test_nobody_without_the_token_is_heard(bridge, server):
-    assert _post(bridge, _gcs("datasets/a.yaml"), "/") == 403
-    assert _post(bridge, _gcs("datasets/a.yaml"), "/?token=other") == 403
-    assert _post(bridge, _gcs("datasets/a.yaml"), "/?token=%ff%e4") == 403
+    for authorization in ("", TOKEN, "Bearer", "Bearer ", "Bearer other", "Bearer \xff\xe4", f"Basic {TOKEN}"):
+        assert _post(bridge, _gcs("datasets/a.yaml"), Authorization=authorization) == 403, authorization
     assert server.events == []
-    assert _post(bridge, _gcs("datasets/a.yaml"), "/", Authorization=f"Bearer {TOKEN}") == 200
+    assert _post(bridge, _gcs("datasets/a.yaml"), Authorization=f"bearer {TOKEN}") == 200
     assert len(server.events) == 1
+
+
+@pytest.mark.parametrize("path", [f"/?token={TOKEN}", "/?token=", f"/push?a=b&token={TOKEN}"])
+def test_a_token_in_the_address_is_refused_whatever_else_comes_along(path, bridge, server):
+    assert _post(bridge, _gcs("datasets/a.yaml"), path) == 403
+    assert _post(bridge, _gcs("datasets/a.yaml"), path, token="other") == 403
+    assert server.events == []
 
 
 def test_what_the_server_did_not_take_is_asked_for_again(bridge, server):
@@ -157,15 +173,54 @@ def test_nonsense_is_refused_and_too_much_is_not_read(bridge, server):
         _gcs("datasets/a.yaml", data=b"no JSON"),
         b'{"source": "aws.s3", "detail-type": "Object Created"}',
         b'{"source": "aws.ec2"}',
+        _gcs("datasets/a.yaml", data=b'{"size": -1}'),
+        _gcs("datasets/a.yaml", data=b'{"size": [5]}'),
+        b'{"message": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b"\xff\xfe",
     ):
         assert _post(bridge, body) == 400, body
-    assert _post(bridge, b"{}", **{"Content-Length": str(1 << 30)}) == 413
+    for length, status in ((str(1 << 30), 413), ("9" * 5000, 413), ("-1", 411), ("٢", 411), ("2, 2", 411), ("", 411)):
+        assert _post(bridge, b"{}", **{"Content-Length": length.encode().decode("latin-1")}) == status, length
+    assert _post(bridge, b"2\r\n{}\r\n0\r\n\r\n", **{"Transfer-Encoding": "chunked"}) == 411
     assert server.events == []
     for path, status in (("/health", 200), ("/other", 404)):
         connection = http.client.HTTPConnection(*bridge, timeout=10)
         connection.request("GET", path)
         assert connection.getresponse().status == status
         connection.close()
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b]0;b\x07", "a\u202eb", "a\u2028b", "a\x85b", "\ud800"], ids=ascii)
+def test_a_name_that_cannot_be_shown_is_not_forwarded_and_escaped_in_the_log(name, bridge, server, caplog):
+    assert _post(bridge, _gcs(f"datasets/{name}.yaml")) == 200
+    assert server.events == []
+    (line,) = [record.getMessage() for record in caplog.records if "not forwarded" in record.getMessage()]
+    assert line.isprintable()
+    assert line.isascii()
+    assert "gs://lab/datasets/" in line
+
+
+def test_names_that_look_like_templates_or_markup_are_forwarded_as_they_are(bridge, server):
+    names = ["datasets/{{ event.id }}.yaml", "datasets/<b>.yaml", "datasets/ä b%41.yaml", "datasets/a'\";--.yaml"]
+    for name in names:
+        assert _post(bridge, _gcs(name)) == 200
+    assert [each["payload"]["name"] for each in server.events] == names
+
+
+def test_copies_that_arrive_together_become_one_event(bridge, server):
+    server.pause = 0.2
+    with ThreadPoolExecutor(16) as pool:
+        statuses = list(pool.map(lambda copy: _post(bridge, _gcs(f"datasets/{copy % 2}.yaml")), range(16)))
+    assert statuses == [200] * 16
+    assert sorted(each["payload"]["name"] for each in server.events) == ["datasets/0.yaml", "datasets/1.yaml"]
+
+
+def test_a_copy_of_what_the_server_did_not_take_is_forwarded(bridge, server):
+    server.pause, server.failures = 0.2, 1
+    with ThreadPoolExecutor(4) as pool:
+        statuses = sorted(pool.map(lambda _: _post(bridge, _gcs("datasets/a.yaml")), range(4)))
+    assert statuses == [200, 200, 200, 502]
+    assert len(server.events) == 1
 
 
 def test_s3_tells_too():
@@ -192,7 +247,7 @@ def test_a_bridge_that_starts_anew_forwards_nothing_again(capsys):
 
     def tell(client, generation: str) -> tuple[int, str]:
         body = _gcs(uri.removeprefix("gs://lab/"), generation)
-        return Bridge(client, "gs://lab/datasets", TOKEN).answer(f"/?token={TOKEN}", "", body)
+        return Bridge(client, "gs://lab/datasets", TOKEN).answer("/", f"Bearer {TOKEN}", body)
 
     def known(client) -> list[str]:
         asked = {"filter": {"resource": {"id": [uri]}}}

@@ -242,8 +242,23 @@ def test_a_server_that_does_not_answer_and_none_at_all_are_told(capsys):
     assert "no store given" in capsys.readouterr().err
     assert main(["deploy", "--store", "s", "--encode", "pyproject.toml"]) == 2
     assert "pyproject.toml" in capsys.readouterr().err
-    assert main(["bridge", "gs://lab/datasets", "--api", "http://127.0.0.1:9/api"]) == 2
-    assert "CHROMBPNET_BRIDGE_TOKEN" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "token", "told"),
+    [
+        ([], "", "CHROMBPNET_BRIDGE_TOKEN"),
+        ([], "short", "16 characters"),
+        ([], "two words of a phrase", "without spaces"),
+        (["--token-file", "absent"], "", "--token-file absent cannot be read"),
+        (["--audience", "https://b.example.org/"], "", "only one of --service-account and --audience"),
+        (["--service-account", "a@p.iam.gserviceaccount.com"], "sixteen-letters-!", "only one of"),
+    ],
+)
+def test_a_bridge_that_anybody_could_call_does_not_start(flags, token, told, capsys, monkeypatch):
+    monkeypatch.setenv("CHROMBPNET_BRIDGE_TOKEN", token)
+    assert main(["bridge", "gs://lab/datasets", "--api", "http://127.0.0.1:9/api", *flags]) == 2
+    assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
