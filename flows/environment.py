@@ -6,7 +6,6 @@ import contextlib
 import functools
 import logging
 import os
-import platform
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -37,7 +36,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _OWNER = "CHROMBPNET_OWNER"
-"""Environment variable that tells a server which command it belongs to: process@host."""
+"""Environment variable that tells a server which command it belongs to: an ``Owner`` of the storage room, as text."""
 
 
 def prepare(backend: str | None = None, device: str = "auto", threads: int | None = None) -> None:
@@ -48,19 +47,25 @@ def prepare(backend: str | None = None, device: str = "auto", threads: int | Non
 
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
-    os.environ[_OWNER] = f"{os.getpid()}@{platform.node()}"
+    from tasks.storage import Owner
+
+    os.environ[_OWNER] = str(Owner.here())
     configure(backend, device)
 
 
 def end_orphans() -> None:
-    """End in-process servers whose command was killed outright: they outlive it, and nobody would ever stop them."""
+    """End in-process servers whose command was killed outright: they outlive it, and nobody would ever stop them.
+
+    Only this user's own, of commands that are known to be dead: of the same boot of the machine and the same PID namespace.
+    """
+    from tasks.storage import Owner
+
     for process in psutil.process_iter(["cmdline"]):
         if not any("prefect.server" in word for word in process.info["cmdline"] or ()):
             continue
         with contextlib.suppress(psutil.Error):
-            pid, _, host = process.environ().get(_OWNER, "").partition("@")
-            parent = process.parent()
-            if host == platform.node() and (parent is None or str(parent.pid) != pid):
+            owner = Owner.parse(process.environ().get(_OWNER, ""))
+            if owner and owner.user == os.getuid() and owner.is_near and not owner.lives(0, 0):
                 process.terminate()
 
 

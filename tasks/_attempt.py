@@ -1,4 +1,4 @@
-"""One attempt at a step: its lock, scratch folder, checkpoint folder, and what is measured of it."""
+"""One attempt at a step: its lock, its scratch folder, and what is measured of it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from tasks.storage import StorageError, Store, cache_folder, digest_of_file, locked
+from tasks.storage import DEAD, Store, beating, cache_folder, digest_of_file, is_owned, locked, make_folder
 
 log = logging.getLogger("tasks.runner")
 
@@ -27,7 +27,8 @@ log = logging.getLogger("tasks.runner")
 def alone(store: Store, step: str, key: str) -> Iterator[None]:
     """Hold the step's lock in a local store: of two runs one works and the other waits, then finds the result.
 
-    In an object store both work, and the later one finds the other's result when it is done: it loses harmlessly.
+    In an object store, and where file locks do not work, both work, and the later one finds the other's result when it is
+    done: it loses harmlessly.
     """
     if not store.local:
         yield
@@ -37,55 +38,33 @@ def alone(store: Store, step: str, key: str) -> Iterator[None]:
         yield
 
 
-def scratch_folder(store: Store) -> Path:
-    """Make a new folder, named after this process; those of processes that were killed are removed."""
-    root = Path(store.path("scratch")) if store.local else cache_folder() / "scratch"
-    for other in root.glob(f"{platform.node()}-*-*"):
-        pid = other.name.rsplit("-", 2)[1]
-        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(other, ignore_errors=True)
+OWNER = ".owner"
+"""File of a folder that says whose it is, and is touched as long as that process lives."""
+
+
+@contextlib.contextmanager
+def scratch_folder(store: Store) -> Iterator[Path]:
+    """Make a new folder that is removed in the end, and remove those that dead processes left."""
+    root = scratch_root(store)
+    for left in dead_folders(root):
+        shutil.rmtree(left, ignore_errors=True)
     folder = root / f"{platform.node()}-{os.getpid()}-{uuid.uuid4().hex}"
-    folder.mkdir(parents=True)
-    return folder
+    make_folder(folder)
+    try:
+        with beating(folder / OWNER):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def checkpoint_folder(store: Store, scratch: Path, step: str, key: str) -> tuple[Path, Callable[[], None]]:
-    """Make a folder that outlives this attempt, and a function that copies to a remote store whatever has changed in it.
-
-    Of a remote store's it is a copy in ``scratch``, fetched anew: another machine may have gone on in between.
-    """
-    parts = ("checkpoints", step, key)
-    if store.local:
-        folder = Path(store.path(*parts))
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder, lambda: None
-    folder = scratch / "checkpoint"
-    folder.mkdir()
-    for name, size in store.sizes(*parts).items():
-        store.fetch(folder / name, size, *parts, name)
-    kept = _states(folder)
-
-    def keep() -> None:
-        for name, state in _states(folder).items():
-            if kept.get(name) != state:
-                try:
-                    store.upload(folder / name, *parts, name)
-                except StorageError as error:  # what is under way need not end with it: the next call tries again
-                    log.warning("checkpoint not copied: %s", error)
-                    return
-                kept[name] = state
-
-    return folder, keep
+def scratch_root(store: Store) -> Path:
+    """Name the folder of scratch folders: of a remote store in this machine's cache."""
+    return Path(store.path("scratch")) if store.local else cache_folder() / "scratch"
 
 
-def _states(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Tell what changes when a file is written or replaced, by path; hidden files are half-written ones."""
-    return {
-        path.relative_to(folder).as_posix(): (status.st_ino, status.st_size, status.st_mtime_ns)
-        for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith(".")
-        for status in [path.stat()]
-    }
+def dead_folders(root: Path) -> list[Path]:
+    """List scratch folders whose process is known to be dead, or gave no sign of life for a day."""
+    return sorted(folder for folder in root.glob("*-*-*") if not is_owned(folder / OWNER, DEAD))
 
 
 def files_of(folder: Path) -> dict[str, dict[str, Any]]:

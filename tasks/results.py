@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from chrombpnet_core.errors import InputError
-from tasks.storage import Store, cache_folder, is_staged, redact, stage
+from tasks.storage import Mismatch, StorageError, Store, cache_folder, digest_once, is_staged, redact, stage
 
 __all__ = ["At", "Awaited", "FileOf", "ManifestOf", "Result", "Source"]
+
+log = logging.getLogger("tasks.runner")
 
 At = TypeVar("At", covariant=True)
 """Of a step's inputs: :data:`Source` where they are given, ``Path`` where its body sees them."""
@@ -30,6 +33,8 @@ class Result:
         Its manifest: files, inputs, parameters, versions, timings, facts.
     cached
         Whether it was found rather than run.
+    again
+        Makes the step anew where its outputs turn out damaged; absent where that is not known.
     """
 
     store: str
@@ -37,6 +42,7 @@ class Result:
     key: str
     manifest: dict[str, Any]
     cached: bool
+    again: Callable[[], Result] | None = field(default=None, compare=False, repr=False)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -51,23 +57,42 @@ class Result:
         return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
     def folder(self) -> Path:
-        """Return the local folder with all its files, fetched where they are remote."""
+        """Return the local folder with all its files, fetched where they are remote, each with the right checksum."""
+        whole = self._whole(list(self.manifest["files"]))
         store = Store(self.store)
-        if store.local:
-            return Path(store.path(self.step, self.key))
-        for name in self.manifest["files"]:
-            self.file(name)
-        return self.copies()
+        return Path(store.path(self.step, self.key, whole.manifest.get("place", ""))) if store.local else whole.copies()
 
     def file(self, name: str) -> Path:
-        """Return the local path of one file."""
-        store = Store(self.store)
-        if store.local:
-            return Path(store.path(self.step, self.key, name))
-        entry = self.manifest["files"][name]
-        place = self.manifest.get("place", "")
-        target = self.copies() / name
-        return store.fetch(target, entry["size"], self.step, self.key, place, name, sha256=entry["sha256"])
+        """Return the local path of one file, whose checksum is right."""
+        return self._whole([name])._whole_file(name)
+
+    def _whole(self, names: list[str]) -> Result:
+        """Return the result whose files are on this machine and right: this one, or where one is damaged, made again."""
+        try:
+            for name in names:
+                self._whole_file(name)
+        except (Mismatch, FileNotFoundError) as error:
+            if self.again is None:
+                raise
+            log.warning("%s: %s; the step runs again", self.step, error)
+        else:
+            return self
+        made = self.again()
+        for name in names:
+            if made.manifest["files"].get(name, {}).get("sha256") != self.manifest["files"][name]["sha256"]:
+                raise StorageError(f"{self.step}: {name} was damaged, and made again it has other content; start again")
+            made._whole_file(name)
+        return made
+
+    def _whole_file(self, name: str) -> Path:
+        store, entry = Store(self.store), self.manifest["files"][name]
+        parts = (self.step, self.key, self.manifest.get("place", ""), name)
+        if not store.local:
+            return store.fetch(self.copies() / name, entry["size"], *parts, sha256=entry["sha256"])
+        path = Path(store.path(*parts))
+        if digest_once(path) != entry["sha256"]:
+            raise Mismatch(f"{path} has another checksum (SHA-256) than its manifest tells")
+        return path
 
     def copies(self) -> Path:
         """Return the folder of this machine's copies of files in a remote store."""

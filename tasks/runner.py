@@ -2,8 +2,8 @@
 
 A step is a pure function ``(inputs, parameters) → a folder of outputs``, declared once as a :class:`Step`. Its key is the
 SHA-256 over its name, version, inputs' digests and parameters. Outputs lie under ``<store>/<step>/<key>/``, where
-``manifest.json`` is written last, so a step without one never happened. A step whose manifest is there and whose files have
-the right sizes is not run again.
+``manifest.json`` is written last, so a step without one never happened. A step whose manifest is there and whose files are
+what the manifest says, by their SHA-256, is not run again.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ import json
 import logging
 import os
 import platform
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_origin
 
@@ -28,7 +27,8 @@ from prefect.context import TaskRunContext
 from prefect.states import Completed
 from pydantic_core import to_jsonable_python
 
-from tasks._attempt import alone, checkpoint_folder, files_of, measured, scratch_folder, versions
+from tasks._attempt import alone, files_of, measured, scratch_folder, versions
+from tasks._checkpoints import checkpoint_folder
 from tasks.results import (
     At,
     Awaited,
@@ -43,7 +43,7 @@ from tasks.results import (
     localised,
     sources_of,
 )
-from tasks.storage import TASK_RETRIES, Store
+from tasks.storage import MANIFEST, TASK_RETRIES, Store, redact
 
 __all__ = [
     "MANIFEST",
@@ -62,8 +62,6 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
-
-MANIFEST = "manifest.json"
 
 RunKind: TypeAlias = Literal["bias", "main", "dataset", "ensemble"]
 """Of a results folder: a bias model's, a main model's, a fold's of a data set, all folds' together."""
@@ -239,7 +237,7 @@ def _planned(
     key, manifest = "", None
     if all(map(is_known, flat(sources))):
         key = _key(step, identify(sources)[0], parameters)
-        manifest = _valid_manifest(store, step.name, key)
+        manifest = _valid_manifest(store, step.name, key, content=False)
     cached = manifest is not None
     result = Result(store.url, step.name, key if cached else "", manifest or {"files": {}, "facts": {}}, cached)
     planned.append(result)
@@ -256,18 +254,20 @@ def _run(step: Step[Any, Any, Any], store: Store, inputs: Any, parameters: Any) 
         return _planned(planned, step, store, sources, as_json(parameters))
     digests, origins = identify(sources)
     key = _key(step, digests, as_json(parameters))
+    again = functools.partial(_run_again, step, store, inputs, parameters, key)
+    found = _found(step, store, key, again)  # without the lock, which needs a right to write
+    if found is not None:
+        return found
     with alone(store, step.name, key):
-        manifest = _valid_manifest(store, step.name, key)
-        if manifest is not None:
-            log.info("%s: found in the store, nothing to do", step.name)
-            return Result(store.url, step.name, key, manifest, cached=True)
+        found = _found(step, store, key, again, told=True)
+        if found is not None:
+            return found
         log.info("%s: started", step.name)
-        scratch = scratch_folder(store)
-        out = scratch / "out"
-        out.mkdir()
-        try:
+        with scratch_folder(store) as scratch, checkpoint_folder(store, scratch, step.name, key) as checkpoint:
+            out = scratch / "out"
+            out.mkdir()
             local = localised(inputs, sources, scratch)
-            work = Work(out, local, parameters, *checkpoint_folder(store, scratch, step.name, key))
+            work = Work(out, local, parameters, *checkpoint)
             with measured() as measurements:
                 step.body(work)
             manifest = {
@@ -283,19 +283,32 @@ def _run(step: Step[Any, Any, Any], store: Store, inputs: Any, parameters: Any) 
                 "host": platform.node(),
                 **measurements,
             }
-            result = _publish(store, out, manifest, step.name, key)
-            store.remove("checkpoints", step.name, key)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            result = replace(_publish(store, out, manifest, step.name, key), again=again)
     log.info("%s: done in %.1f s, peak memory %.2f GiB", step.name, manifest["seconds"], manifest["peak_memory"] / 2**30)
     return result
+
+
+def _found(
+    step: Step[Any, Any, Any], store: Store, key: str, again: Callable[[], Result], told: bool = False
+) -> Result | None:
+    manifest = _valid_manifest(store, step.name, key, told=told)
+    if manifest is None:
+        return None
+    log.info("%s: found in the store, nothing to do", step.name)
+    return Result(store.url, step.name, key, manifest, cached=True, again=again)
+
+
+def _run_again(step: Step[Any, Any, Any], store: Store, inputs: Any, parameters: Any, key: str) -> Result:
+    """Make what turned out damaged anew: without its manifest the step never happened."""
+    store.remove(step.name, key, MANIFEST)
+    return _run(step, store, inputs, parameters)
 
 
 def _publish(store: Store, out: Path, manifest: dict[str, Any], step: str, key: str) -> Result:
     """Publish this attempt's outputs, or take those of another run that was faster."""
     manifest = json.loads(json.dumps(manifest, default=str))
     before = store.mark(step, key, MANIFEST)
-    other = _valid_manifest(store, step, key)  # looked at after its mark: a later one is not replaced
+    other = _valid_manifest(store, step, key, told=True)  # looked at after its mark: a later one is not replaced
     if other is not None:
         return Result(store.url, step, key, other, cached=True)
     stands, ours = store.publish(out, manifest, MANIFEST, before, step, key)
@@ -307,16 +320,16 @@ def _publish(store: Store, out: Path, manifest: dict[str, Any], step: str, key: 
     return result
 
 
-def _valid_manifest(store: Store, step: str, key: str) -> dict[str, Any] | None:
-    manifest: dict[str, Any] | None = store.read_json(step, key, MANIFEST)
+def _valid_manifest(store: Store, step: str, key: str, content: bool = True, told: bool = False) -> dict[str, Any] | None:
+    """Read a manifest whose files are what it says; what is damaged is told, unless it was ``told`` already."""
+    manifest = store.read_manifest(step, key, quiet=told)
     if manifest is None:
         return None
-    present = store.sizes(step, key, manifest.get("place", ""))
-    wrong = [name for name, entry in manifest["files"].items() if present.get(name) != entry["size"]]
-    if wrong:
-        log.warning("%s: %s is missing or has another size in the store; the step runs again", step, wrong[0])
-        return None
-    return manifest
+    parts = list(filter(None, [step, key, manifest.get("place", "")]))
+    wrong = store.faults(manifest["files"], *parts, content=content)
+    for name, fault in ({} if told else wrong).items():
+        log.warning("%s: %s %s; the step runs again", step, redact(store.uri(*parts, name)), fault)
+    return None if wrong else manifest
 
 
 # --- keys, inputs, parameters --------------------------------------------------------------------------------------

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from chrombpnet_core._doors import lazy_door
 
 if TYPE_CHECKING:
-    from chrombpnet_core.formats.atomic import UNFINISHED, written_whole
+    from chrombpnet_core.formats.atomic import UNFINISHED, flush, written_whole
     from chrombpnet_core.formats.bgzf import DamagedError, decompressed
     from chrombpnet_core.formats.bigwig import Intervals, write_bigwig
     from chrombpnet_core.formats.bigwig_reader import BigWigFile
     from chrombpnet_core.formats.cram import count_cram_records
     from chrombpnet_core.formats.hdf5 import open_hdf5
     from chrombpnet_core.formats.hdf5_table import GrowingTable, TableColumn
+    from chrombpnet_core.formats.sealed_arrays import check_seal, load_sealed, save_sealed
     from chrombpnet_core.formats.tensorboard import write_scalars
     from chrombpnet_core.formats.text import (
         check_complete,
@@ -39,16 +40,20 @@ __all__ = [
     "TableColumn",
     "as_tfrecord",
     "check_complete",
+    "check_seal",
     "count_cram_records",
     "decompressed",
+    "flush",
     "is_bgzip",
     "is_comment",
     "is_gzip",
+    "load_sealed",
     "masked_crc32c",
     "numbered_lines",
     "open_binary",
     "open_hdf5",
     "require_file",
+    "save_sealed",
     "write_bigwig",
     "write_scalars",
     "written_whole",

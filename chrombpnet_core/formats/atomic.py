@@ -1,14 +1,14 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and stay so when the power fails."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["UNFINISHED", "written_whole"]
+__all__ = ["UNFINISHED", "flush", "written_whole"]
 
 UNFINISHED = ".*.partial*"
 """Pattern of the names of files that a killed process leaves behind."""
@@ -18,7 +18,8 @@ UNFINISHED = ".*.partial*"
 def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a path to write to, in the same folder, that takes the place of ``path`` when the block ends without error.
 
-    After an error the file that was there before stays, and nothing else does.
+    After an error the file that was there before stays, and nothing else does. What was written is on the disk before it
+    takes its name, and the name before the block is left: a crash of the machine leaves the old file or the new one.
 
     Parameters
     ----------
@@ -28,7 +29,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     Yields
     ------
     Path
-        A hidden name with the suffix of ``path``, told apart by process and thread.
+        A hidden name with the suffix of ``path``, which nobody else uses.
 
     Examples
     --------
@@ -40,9 +41,29 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     ['numbers.txt']
     """
     target = Path(path)
-    partial = target.with_name(f".{target.stem}.{os.getpid()}-{threading.get_ident()}.partial{target.suffix}")
+    partial = target.with_name(f".{target.stem}.{uuid.uuid4().hex}.partial{target.suffix}")
     try:
         yield partial
+        flush(partial)
         os.replace(partial, target)
+        flush(target.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def flush(path: str | os.PathLike[str]) -> None:
+    """Wait until a file's content, or the names in a folder, are on the disk.
+
+    Parameters
+    ----------
+    path
+        File or folder. A folder that the file system cannot flush is passed over.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        if not os.path.isdir(path):
+            raise
+    finally:
+        os.close(descriptor)

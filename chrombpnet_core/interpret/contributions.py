@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from chrombpnet_core._types import AnyArray, Floats
 from chrombpnet_core.devices import in_fitting_batches
 from chrombpnet_core.errors import DivergedError
-from chrombpnet_core.formats import GrowingTable, TableColumn, written_whole
+from chrombpnet_core.formats import GrowingTable, TableColumn, load_sealed, save_sealed
 from chrombpnet_core.genome import dinucleotide_shuffles, one_hot
 from chrombpnet_core.interpret.across_folds import row_correlations
 from chrombpnet_core.interpret.deepshap import Explainer
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from chrombpnet_core.genome import Genome
 
 __all__ = ["ContributionsFile", "ExplainedRegions", "explain_codes", "explain_regions", "noise_floor"]
+
+log = logging.getLogger(__name__)
 
 _ROWS_OF_PART = 256
 _CHUNK = 8  # regions: what a reader of some takes in at least
@@ -121,24 +124,21 @@ def explain_regions(
                     for head, values in batch_scores.items():
                         scores[head][batch] = values
                     progress.update(batch.stop - batch.start)
-                _write_part(path, scores)
+                save_sealed(path, scores)
                 keep()
             else:
                 progress.update(len(codes))
             yield ExplainedRegions(rows, codes, scores)
 
 
-def _write_part(path: Path, scores: dict[str, AnyArray]) -> None:
-    with written_whole(path) as partial:
-        arrays: dict[str, Any] = scores
-        np.savez(partial, **arrays)
-
-
 def _read_part(path: Path, explainer: Explainer, regions: int) -> dict[str, AnyArray] | None:
-    if not path.exists():
+    try:
+        scores = load_sealed(path)
+    except FileNotFoundError:
         return None
-    with np.load(path, allow_pickle=False) as file:
-        scores = dict(file)
+    except ValueError as error:
+        log.warning("damaged part of the contributions, not used, computed again: %s", error)
+        return None
     fits = set(scores) == set(explainer.heads) and all(
         values.shape == (regions, explainer.length, 4) for values in scores.values()
     )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from chrombpnet_core._types import AnyArray
-from chrombpnet_core.formats import written_whole
+from chrombpnet_core.formats import load_sealed, save_sealed
 
 __all__ = ["Checkpoint"]
+
+log = logging.getLogger(__name__)
 
 
 class Checkpoint:
@@ -31,14 +31,15 @@ class Checkpoint:
 
     def save(self, state: dict[str, AnyArray]) -> None:
         """Replace the file; where that fails, the one before stays."""
-        with written_whole(self.path) as partial:
-            arrays: dict[str, Any] = state
-            np.savez(partial, **arrays)
+        save_sealed(self.path, state)
         self._saved()
 
     def load(self) -> dict[str, AnyArray] | None:
-        """Read what was saved last; None where nothing was."""
-        if not self.path.exists():
+        """Read what was saved last; None where nothing was, or where the file is damaged, which the log tells."""
+        try:
+            return load_sealed(self.path)
+        except FileNotFoundError:
             return None
-        with np.load(self.path, allow_pickle=False) as file:
-            return dict(file)
+        except ValueError as error:
+            log.warning("damaged checkpoint, not used, the training begins anew: %s", error)
+            return None

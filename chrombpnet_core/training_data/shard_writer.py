@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import multiprocessing
 import os
 import shutil
 import signal
 import threading
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -26,11 +26,21 @@ import numpy as np
 import pyBigWig
 
 from chrombpnet_core._types import AnyArray
-from chrombpnet_core.formats import RECORD_HEAD, RECORD_TAIL, UNFINISHED, as_tfrecord, written_whole
+from chrombpnet_core.formats import (
+    RECORD_HEAD,
+    RECORD_TAIL,
+    UNFINISHED,
+    as_tfrecord,
+    load_sealed,
+    save_sealed,
+    written_whole,
+)
 from chrombpnet_core.genome import Genome, open_genome
 from chrombpnet_core.training_data.example_format import VERSION, ShardLayout, encode_records
 
 __all__ = ["ShardContent", "ShardSources", "WrittenShard", "write_shard_files"]
+
+log = logging.getLogger(__name__)
 
 _SPAN = 1 << 21  # bp read at a time
 _GAP = 1 << 15  # bp without regions that are not read
@@ -77,11 +87,6 @@ class WrittenShard:
     offsets: AnyArray
     lengths: AnyArray
     counts: AnyArray
-
-    @property
-    def size(self) -> int:
-        """Bytes of the shard."""
-        return int(self.offsets[-1] + self.lengths[-1]) + RECORD_TAIL
 
 
 @dataclass(frozen=True)
@@ -202,10 +207,12 @@ def _open_and_write(content: ShardContent, sources: ShardSources, folder: Path, 
 
 def _write(content: ShardContent, genome: Genome, bigwig: Any, folder: Path, resume: Path | None) -> WrittenShard:
     """Write one shard, and keep it in ``resume``."""
-    lengths, counts = [], []
+    lengths, counts, digest = [], [], hashlib.sha256()
     with written_whole(folder / content.name) as path, open(path, "wb") as file:
         for records, sums in _records(content, genome, bigwig):
-            file.write(b"".join(map(as_tfrecord, records)))
+            data = b"".join(map(as_tfrecord, records))
+            file.write(data)
+            digest.update(data)
             lengths += [len(record) for record in records]
             counts.append(sums)
     sizes = np.array(lengths, dtype=np.int64)
@@ -213,9 +220,8 @@ def _write(content: ShardContent, genome: Genome, bigwig: Any, folder: Path, res
     written = WrittenShard(ends - sizes - RECORD_TAIL, sizes, np.concatenate(counts))
     if resume:
         _link(folder / content.name, resume / content.name)
-        # last: its presence says that all is there
-        with written_whole(resume / f"{content.name}.npz") as path, open(path, "wb") as file:
-            np.savez(file, fingerprint=np.array(content.fingerprint()), **vars(written))
+        words = {"fingerprint": np.array(content.fingerprint()), "sha256": np.array(digest.hexdigest())}
+        save_sealed(resume / f"{content.name}.npz", words | vars(written))  # last: its presence says that all is there
     return written
 
 
@@ -224,15 +230,21 @@ def _of_earlier_attempt(content: ShardContent, folder: Path, resume: Path | None
     if resume is None:
         return None
     try:
-        with np.load(resume / f"{content.name}.npz", allow_pickle=False) as file:
-            written = WrittenShard(file["offsets"], file["lengths"], file["counts"])
-            known = str(file["fingerprint"]) == content.fingerprint()
-        if not known or (resume / content.name).stat().st_size != written.size:
-            return None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        kept = load_sealed(resume / f"{content.name}.npz")
+        with open(resume / content.name, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        log.warning("damaged shard of an earlier attempt, not used, written again: %s", error)
+        return None
+    if str(kept.get("fingerprint")) != content.fingerprint() or "sha256" not in kept:  # other regions, earlier version
+        return None
+    if str(kept["sha256"]) != digest:
+        log.warning("damaged shard of an earlier attempt, not used, written again: %s", resume / content.name)
         return None
     _link(resume / content.name, folder / content.name)
-    return written
+    return WrittenShard(kept["offsets"], kept["lengths"], kept["counts"])
 
 
 def _link(source: Path, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""The commands about whole runs: ``run``, ``status``, ``resume``, ``clean`` and ``index``."""
+"""The commands about whole runs: ``run``, ``status``, ``resume``, ``clean``, ``verify`` and ``index``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["add_commands", "check_inputs_of", "say_plan", "say_result"]
 
 
 def add_commands(commands: Subcommands) -> None:
-    """Add ``run``, ``status``, ``resume``, ``clean`` and ``index``."""
+    """Add ``run``, ``status``, ``resume``, ``clean``, ``verify`` and ``index``."""
     add_run(add_command(commands, "run", run, "run a whole data set described in a YAML file"))
     add_status(add_command(commands, "status", status, "show which steps of a run are done, running or failed, and why"))
     add_resume(add_command(commands, "resume", resume, "continue a run with its recorded settings"))
@@ -28,6 +28,7 @@ def add_commands(commands: Subcommands) -> None:
             commands, "clean", clean, "list files of a run in the store that can be deleted; with --yes, delete them"
         )
     )
+    add_verify(add_command(commands, "verify", verify, "read a whole store and list what is damaged in it"))
     add_index(add_command(commands, "index", index, "write a page listing all data sets below a folder or address"))
 
 
@@ -155,6 +156,32 @@ def clean(arguments: argparse.Namespace) -> None:
         print(f"{total} freed; the results in {spec.output} are untouched")
     else:
         print(f"{total} would be freed; the same command with --yes deletes it")
+
+
+def add_verify(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of ``verify``."""
+    parser.add_argument("folder", nargs="?", metavar="STORE", help="folder or address of the store; the same as --store")
+    add_store_flag(parser)
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Compare every file in a store with its checksum; 2 where something is damaged."""
+    from tasks.runs import verify_store
+    from tasks.storage import Store, redact
+
+    store = arguments.folder or store_of(arguments)
+    found = verify_store(store)
+    for damage in found.damages:
+        print(f"damaged: {damage.path} ({damage.step}) {damage.fault}; {damage.remedy}")
+    seen = {"files": f"{found.seen.pop('files', 0):,} files of {found.seen.pop('steps', 0):,} steps"}
+    seen |= {what: f"{number:,} {what}" for what, number in found.seen.items()}
+    print(f"{redact(Store(store).url)}: looked at {', '.join(seen.values())}; {_readable_size(found.size)} were read")
+    for what, number in found.passed_over.items():
+        if number:
+            print(f"not looked at: {number:,} {what}")
+    print("not looked at: inputs, results folders and bundles, and this machine's copies")
+    print(f"{len(found.damages):,} damaged" if found.damages else "nothing is damaged")
+    return 2 if found.damages else 0
 
 
 def add_index(parser: argparse.ArgumentParser) -> None:

@@ -239,7 +239,7 @@ def outcome(entry: Entry, store: str, run_state: str = "", message: str = "", pr
 
     active = run_state not in ("", "COMPLETED", "FAILED", "CRASHED", "CANCELLED")
     run = run_id(entry.output)
-    if active or (not run_state and any(is_running(run, part, record) for part, record in parts_of(store, run).items())):
+    if active or (not run_state and any(map(is_running, parts_of(store, run).values()))):
         return entry
     place = Store(entry.output)
     found = place.read_json(FOLDS_JSON)

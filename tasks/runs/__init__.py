@@ -24,13 +24,16 @@ if TYPE_CHECKING:
         status_lines,
     )
     from tasks.runs.stopping import GRACE, Interruption, interruption
+    from tasks.runs.verifying import Damage, Verification, verify_store
 
 __all__ = [
     "GRACE",
     "RUN",
+    "Damage",
     "Interruption",
     "Record",
     "Removable",
+    "Verification",
     "examine",
     "find_removable",
     "interruption",
@@ -43,5 +46,6 @@ __all__ = [
     "remove",
     "run_id",
     "status_lines",
+    "verify_store",
 ]
 __getattr__, __dir__ = lazy_door(__name__, __file__)

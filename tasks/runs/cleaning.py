@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from chrombpnet_core.errors import InputError
+from tasks._attempt import OWNER, dead_folders, scratch_root
 from tasks.runs.run_record import is_running, parts_of, run_id
-from tasks.storage import Store, cache_folder, is_locked, redact
+from tasks.storage import SILENT, Store, cache_folder, is_locked, is_owned, redact
 
 __all__ = ["Removable", "find_removable", "remove"]
 
@@ -74,21 +72,18 @@ def find_removable(store: str, output: str, everything: bool = False) -> list[Re
     run, place = run_id(output), Store(store)
     records = {each: parts_of(store, each) for each in sorted({name.split("/")[0] for name in place.sizes("runs")})}
     for part, record in records.get(run, {}).items():
-        if is_running(run, part, record):
+        if is_running(record):
             raise InputError(
                 f"{redact(output)}: {part} is running on {record['host']}, process {record['pid']}",
-                remedy="wait until it has ended; one that died on another machine: resume it first",
+                remedy="wait until it has ended; one that died on another machine counts as ended an hour later",
             )
     found = [*_scratch(place), *_checkpoints(place, records, run)]
     return found + list(_outputs(place, records, run)) if everything else found
 
 
 def _scratch(place: Store) -> Iterator[Removable]:
-    for root in {Path(place.path("scratch")) if place.local else cache_folder() / "scratch"}:
-        for folder in sorted(root.glob(f"{platform.node()}-*-*")):
-            pid = folder.name.rsplit("-", 2)[1]
-            if pid.isdecimal() and not psutil.pid_exists(int(pid)):
-                yield Removable("scratch of a process that was killed", str(folder), (), _size(folder))
+    for folder in dead_folders(scratch_root(place)):
+        yield Removable("scratch of a process that was killed", str(folder), (), _size(folder))
 
 
 def _checkpoints(place: Store, records: dict[str, dict[str, Any]], run: str) -> Iterator[Removable]:
@@ -112,7 +107,9 @@ def _unfinished(record: dict[str, Any]) -> set[str]:
 
 
 def _outputs(place: Store, records: dict[str, dict[str, Any]], run: str) -> Iterator[Removable]:
-    used = {each: {entry for record in parts.values() for entry in record["used"]} for each, parts in records.items()}
+    used = {
+        each: {entry for record in parts.values() for entry in record.get("used", [])} for each, parts in records.items()
+    }
     others = {entry for each, entries in used.items() if each != run for entry in entries}
     for entry in sorted(used.get(run, set()) - others):
         step, key = entry.split("/")
@@ -126,12 +123,16 @@ def _outputs(place: Store, records: dict[str, dict[str, Any]], run: str) -> Iter
 
 
 def _is_free(place: Store, step: str, key: str) -> bool:
-    """Whether no process of this machine holds the step's lock."""
-    return not (place.local and is_locked(place.path("locks", f"{step}-{key}")))
+    """Whether no process is known to work at the step."""
+    if not place.local:
+        return True
+    owner = Path(place.path("checkpoints", step, key, OWNER))
+    key = key.split(".")[0]  # of an attempt that had a folder of its own
+    return not is_locked(place.path("locks", f"{step}-{key}")) and not (owner.exists() and is_owned(owner, SILENT))
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name != OWNER)
 
 
 def remove(items: list[Removable]) -> None:

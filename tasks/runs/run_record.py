@@ -17,12 +17,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from chrombpnet_core.errors import InputError, Stopped
 from tasks.runner import MANIFEST, Result
-from tasks.storage import StorageError, Store, cache_folder, is_locked, locked, redact, redact_all
+from tasks.storage import Owner, StorageError, Store, redact, redact_all, sealed
 
 __all__ = [
     "RUN",
@@ -42,6 +41,8 @@ log = logging.getLogger(__name__)
 RUN = "run.json"
 _RUNS = "runs"  # folder of the store
 _GONE = "no longer in the store: runs again"
+_SIGN = 600.0  # seconds between two signs of life in a record
+_LOST = 3600.0  # seconds without one after which a part counts as interrupted
 _TIME = "%Y-%m-%dT%H:%M:%S%z"
 
 
@@ -144,35 +145,59 @@ def parts_of(store: str, run: str) -> dict[str, dict[str, Any]]:
     place = Store(store)
     names = sorted(name for name in place.sizes(_RUNS, run) if name.endswith(".json") and name != RUN)
     read = {name.removesuffix(".json"): place.read_json(_RUNS, run, name) for name in names}
-    return {name: content for name, content in read.items() if content}
+    return {name: content for name, content in read.items() if content and _is_record(content, place.uri(_RUNS, run, name))}
 
 
-def _lock(run: str, part: str) -> Path:
-    return cache_folder() / _RUNS / f"{run}-{part}"
+def _is_record(content: dict[str, Any], address: str) -> bool:
+    """Tell whether a record is whole, and log where it is not."""
+    whole = is_whole(content)
+    if not whole:
+        log.warning("%s: damaged record of a run, not used", redact(address))
+    return whole
 
 
-def is_running(run: str, part: str, record: dict[str, Any]) -> bool:
-    """Tell whether a process runs this part: on this machine one that holds its lock, on others as far as the record says.
+def is_whole(record: dict[str, Any]) -> bool:
+    """Tell whether a part's record has what is read of it, and the right checksum.
 
     Parameters
     ----------
-    run
-        Name of the run.
-    part
-        Name of the part.
     record
-        Its record.
+        The record; those of earlier versions have no checksum.
+
+    Returns
+    -------
+    bool
+        Whether it can be used.
+    """
+    steps = record.get("steps")
+    return (
+        isinstance(record.get("host"), str)
+        and isinstance(steps, dict)
+        and all(isinstance(step, dict) and isinstance(step.get("state"), str) for step in steps.values())
+        and isinstance(record.get("used", []), list)
+        and isinstance(record.get("alive", 0), int)
+        and (sealed(record) == record or not {"alive", "sha256"} & record.keys())
+    )
+
+
+def is_running(record: dict[str, Any]) -> bool:
+    """Tell whether a process runs a part: exactly where it is one of this machine, of others by their last sign of life.
+
+    Parameters
+    ----------
+    record
+        The part's record.
 
     Returns
     -------
     bool
         Whether it is running.
     """
-    if record.get("ended"):
+    if record.get("ended") or record.get("left"):
         return False
-    if record["host"] != platform.node():
-        return True
-    return is_locked(_lock(run, part))
+    owner = Owner.parse(str(record.get("owner")))
+    silence = time.time() - float(record.get("alive", 0))
+    return owner.lives(silence, _LOST) if owner else silence < _LOST
 
 
 class Record:
@@ -190,11 +215,20 @@ class Record:
             "asked": told,
             "host": platform.node(),
             "pid": os.getpid(),
+            "owner": str(Owner.here()),
             "started": time.strftime(_TIME),
             "steps": {name: step for name, step in kept.items() if step["state"] == "done"},
             "used": before.get("used", []),
         }
+        self._over = threading.Event()
         self._write()
+        threading.Thread(target=self._live, daemon=True, name="record").start()
+
+    def _live(self) -> None:
+        """Give signs of life."""
+        while not self._over.wait(_SIGN):
+            with self._changing:
+                self._write()
 
     def follow(self, name: str, future: Any, step: str = "", title: str = "") -> None:
         """Note that a step has begun, and, when the Prefect future is done, what became of it.
@@ -241,15 +275,17 @@ class Record:
 
     def close(self, error: BaseException | None = None) -> None:
         """Note that the part has ended, well or not; one that was told to stop has not."""
-        if isinstance(error, Stopped) or not isinstance(error, Exception | None):
-            return
+        self._over.set()
         with self._changing:
-            self._content |= {"ended": time.strftime(_TIME)} | ({"error": reason_of(error)} if error else {})
+            if isinstance(error, Stopped) or not isinstance(error, Exception | None):
+                self._content |= {"left": time.strftime(_TIME)}
+            else:
+                self._content |= {"ended": time.strftime(_TIME)} | ({"error": reason_of(error)} if error else {})
             self._write()
 
     def _write(self) -> None:
         try:
-            self._store.write_json(self._content, *self._place)
+            self._store.write_json(sealed(self._content | {"alive": round(time.time())}), *self._place)
         except StorageError as error:  # what is done need not end for want of a note of it
             log.warning("what became of the steps is not recorded: %s", error)
 
@@ -273,18 +309,17 @@ def reason_of(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def recording(store: str, output: str, part: str, asked: dict[str, Any]) -> Iterator[Record]:
-    """Keep a :class:`Record` of what happens within, under a lock that tells others on this machine of it.
+    """Keep a :class:`Record` of what happens within.
 
     ``asked`` is what the part computes: the steps of an earlier attempt at the same are still known.
     """
-    with locked(_lock(run_id(output), part), shared=True):
-        record = Record(store, output, part, asked)
-        try:
-            yield record
-        except BaseException as error:
-            record.close(error)
-            raise
-        record.close()
+    record = Record(store, output, part, asked)
+    try:
+        yield record
+    except BaseException as error:
+        record.close(error)
+        raise
+    record.close()
 
 
 def status_lines(store: str, output: str, expected: Mapping[str, Mapping[str, str]]) -> list[str]:
@@ -311,7 +346,7 @@ def status_lines(store: str, output: str, expected: Mapping[str, Mapping[str, st
         if record is None:
             lines.append(f"{part:<10} not begun")
             continue
-        running = is_running(run, part, record)
+        running = is_running(record)
         steps = [_told(place, name, record["steps"].get(name), running) for name in names]
         lines.append(f"{part:<10} {_state_of(record, running, [words for _, words in steps])}")
         width, wide = (max(map(len, words), default=0) for words in (names, names.values()))
@@ -321,11 +356,11 @@ def status_lines(store: str, output: str, expected: Mapping[str, Mapping[str, st
 
 def _state_of(record: dict[str, Any], running: bool, steps: list[str]) -> str:
     if running:
-        return f"running since {record['started']} on {record['host']}, process {record['pid']}"
+        return f"running since {record.get('started')} on {record['host']}, process {record.get('pid')}"
     if record.get("error"):
         return f"failed at {record['ended']}: {record['error']}"
     if not record.get("ended"):
-        return f"interrupted; begun at {record['started']} on {record['host']}"
+        return f"interrupted; begun at {record.get('started')} on {record['host']}"
     if any(words == _GONE for words in steps):
         return f"ended at {record['ended']}, but not everything is in the store any more"
     return f"done at {record['ended']}"
@@ -335,10 +370,10 @@ def _told(place: Store, name: str, step: dict[str, Any] | None, running: bool) -
     if step is None:
         return name, "not begun"
     if step["state"] == "running":
-        return name, f"{'running' if running else 'interrupted, goes on from there;'} since {step['at']}"
+        return name, f"{'running' if running else 'interrupted, goes on from there;'} since {step.get('at')}"
     if step["state"] == "failed":
-        return name, f"failed at {step['at']}: {step['error']}"
-    if "key" in step and place.read_json(step["step"], step["key"], MANIFEST) is None:
+        return name, f"failed at {step.get('at')}: {step.get('error')}"
+    if "key" in step and place.read_json(str(step.get("step")), str(step["key"]), MANIFEST) is None:
         return name, _GONE
     seconds = f", took {step['seconds']:,.1f} s" if step.get("seconds") is not None else ""
-    return name, f"done at {step['at']}{seconds}"
+    return name, f"done at {step.get('at')}{seconds}"

@@ -10,7 +10,7 @@ from chrombpnet_core._doors import lazy_door
 
 if TYPE_CHECKING:
     from tasks.storage.addresses import is_local, local_path, redact, redact_all, redact_text, split_prefix
-    from tasks.storage.digests import checksums, digest_of_file
+    from tasks.storage.digests import checksums, digest_of_file, digest_once
     from tasks.storage.faults import (
         TASK_RETRIES,
         Damaged,
@@ -21,30 +21,41 @@ if TYPE_CHECKING:
         persistently,
         should_retry,
     )
-    from tasks.storage.folders import cache_folder, default_store
+    from tasks.storage.folders import cache_folder, default_store, make_folder
     from tasks.storage.locks import is_locked, locked
+    from tasks.storage.manifests import MANIFEST, manifest_fault, sealed
+    from tasks.storage.owners import DEAD, SILENT, Owner, beating, is_owned
     from tasks.storage.placing import place_files, prefixed_path
     from tasks.storage.staging import Artifact, is_staged, require, require_place, stage
     from tasks.storage.store import Store
 
 __all__ = [
+    "DEAD",
+    "MANIFEST",
+    "SILENT",
     "TASK_RETRIES",
     "Artifact",
     "Damaged",
     "Mismatch",
     "Overtaken",
+    "Owner",
     "StorageError",
     "Store",
+    "beating",
     "cache_folder",
     "checksums",
     "default_store",
     "digest_of_file",
+    "digest_once",
     "is_local",
     "is_locked",
+    "is_owned",
     "is_staged",
     "is_transient",
     "local_path",
     "locked",
+    "make_folder",
+    "manifest_fault",
     "persistently",
     "place_files",
     "prefixed_path",
@@ -53,6 +64,7 @@ __all__ = [
     "redact_text",
     "require",
     "require_place",
+    "sealed",
     "should_retry",
     "split_prefix",
     "stage",

@@ -1,21 +1,24 @@
 """Inputs, wherever they lie, as local files with a SHA-256.
 
-Local files are used where they are; remote ones are copied once into the cache. Digests are memoised by address, size and
-the store's own change mark, so a 100 GB file is never hashed twice. A remote address may end with ``#md5=…``: what arrives
-must have that MD5; and with ``#hosts=…``: no other host is contacted, wherever one redirects.
+Local files are used where they are; remote ones are copied once into the cache. Digests are memoised by address and all that
+changes with a file: size, times of content and entry, device and inode, and the remote store's own mark. So a 100 GB file is
+hashed once, and one that was replaced is seen even where size and time are the same. A remote address may end with
+``#md5=…``: what arrives must have that MD5; and with ``#hosts=…``: no other host is contacted, wherever one redirects.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import require_file
 from tasks.storage.addresses import is_local, local_path, redact, split_conditions
-from tasks.storage.digests import digest_of_file
+from tasks.storage.digests import digest_of_file, state_of
 from tasks.storage.faults import Mismatch, persistently
 from tasks.storage.folders import cache_folder, write_whole
 from tasks.storage.objects import Information
@@ -23,6 +26,8 @@ from tasks.storage.opening import objects_of
 from tasks.storage.transfer import Copy, download
 
 __all__ = ["Artifact", "is_staged", "require", "require_place", "stage"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,8 @@ class Artifact:
 def _information(uri: str) -> Information:
     """Ask the size and mark of a local file or remote object; a remote one that cannot be read is a user's error."""
     if is_local(uri):
-        status = local_path(uri).stat()
-        return Information(status.st_size, str(status.st_mtime_ns))
+        state = state_of(local_path(uri))
+        return Information(state[2], str(state))
     address, md5, hosts = split_conditions(uri)
     objects, path = objects_of(address, hosts)
     try:
@@ -134,7 +139,7 @@ def stage(uri: str, what: str = "input") -> tuple[Path, Artifact]:
         information = _information(uri)
         path = _staged_path(uri, information)
         if not path.exists() or not information.mark:
-            _note_digest(uri, information, _download(uri, information, path))
+            _note_digest(uri, information, path, _download(uri, information, path))
     return path, Artifact(uri, _memoised_digest(uri, information, path), path.stat().st_size)
 
 
@@ -184,16 +189,50 @@ def _note(uri: str) -> Path:
 
 
 def _memoised_digest(uri: str, information: Information, path: Path) -> str:
-    note = _note(uri)
-    if information.mark and note.exists():
-        known = note.read_text().split()
-        if known[:2] == [str(information.size), hashlib.sha256(information.mark.encode()).hexdigest()]:
-            return known[2]
-    return _note_digest(uri, information, digest_of_file(path))
+    known = _noted(uri) if information.mark else []
+    if known[:2] == _marks(information, path):
+        return known[2]
+    _let_the_clock_tick(path)
+    before = state_of(path)
+    digest = digest_of_file(path)
+    if state_of(path) != before:
+        raise InputError(f"{redact(uri)}: changed while it was read", remedy="start again when the file is complete")
+    if not is_local(uri) and known[:1] == _marks(information, path)[:1] and known[2] != digest:
+        log.warning("%s: this machine's copy is damaged, not used, copied again", redact(uri))
+        path.unlink()
+        digest = _download(uri, information, path)
+    return _note_digest(uri, information if not is_local(uri) else _information(uri), path, digest)
 
 
-def _note_digest(uri: str, information: Information, digest: str) -> str:
-    write_whole(
-        _note(uri), f"{information.size} {hashlib.sha256(information.mark.encode()).hexdigest()} {digest}\n".encode()
-    )
+def _noted(uri: str) -> list[str]:
+    """Read the note of an address: two marks and the digest; nothing where there is none, or a damaged one."""
+    try:
+        *words, check = _note(uri).read_text(errors="replace").split()
+    except (FileNotFoundError, ValueError):
+        return []
+    return words if len(words) == 3 and check == _check(words) else []
+
+
+def _check(words: list[str]) -> str:
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()[:16]
+
+
+def _marks(information: Information, path: Path) -> list[str]:
+    """Sum up what must be as it was when the digest was noted: of the address, and of this machine's copy."""
+    told = f"{information.size} {information.mark}"
+    return [hashlib.sha256(words.encode()).hexdigest() for words in (told, str(state_of(path)))]
+
+
+def _note_digest(uri: str, information: Information, path: Path, digest: str) -> str:
+    words = [*_marks(information, path), digest]
+    write_whole(_note(uri), f"{' '.join([*words, _check(words)])}\n".encode())
     return digest
+
+
+def _let_the_clock_tick(path: Path) -> None:
+    """Wait until a change after this one would have another time: file systems count in ticks of some ms, old ones in s."""
+    _, _, _, content, entry = state_of(path)
+    tick = 0.02 if (content % 10**9 or entry % 10**9) else 2.0
+    age = time.time() - max(content, entry) / 1e9
+    if 0 <= age < tick:
+        time.sleep(tick - age)

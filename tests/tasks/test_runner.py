@@ -17,6 +17,7 @@ import pytest
 
 from chrombpnet_core.errors import InputError
 from tasks.runner import MANIFEST, At, FileOf, ManifestOf, Source, Step, Work, planning
+from tasks.storage import Owner
 from tests.tasks.declaring import run_step
 
 _PROCESSES = multiprocessing.get_context("spawn")
@@ -57,7 +58,7 @@ def test_a_step_runs_once(place):
     assert (first.cached, second.cached, body.runs) == (False, True, 1)
     assert second.file("out.txt").read_text() == "ABC"
     assert second.facts == {"letters": 3}
-    assert second.folder() == place / "store" / "upper" / second.key
+    assert second.folder() == place / "store" / "upper" / second.key / second.manifest["place"]
     assert set(second.manifest["files"]) == {"out.txt", "sub/more.txt"}
 
 
@@ -101,9 +102,10 @@ def test_a_damaged_result_is_made_again(place, damage):
     elif damage == "truncate":
         path.write_text("A")
     else:
-        (result.folder() / MANIFEST).write_text('{"files"')
-    assert not _run(place, body).cached
-    assert path.read_text() == "ABC"
+        (result.folder().parent / MANIFEST).write_text('{"files"')
+    again = _run(place, body)
+    assert not again.cached
+    assert again.file("out.txt").read_text() == "ABC"
     assert body.runs == 2
 
 
@@ -121,7 +123,7 @@ def test_an_error_leaves_nothing_behind(place):
 
 def test_manifests_tell_where_things_came_from_but_no_secrets(place):
     result = _run(place, Counter())
-    manifest = json.loads((result.folder() / MANIFEST).read_text())
+    manifest = json.loads((result.folder().parent / MANIFEST).read_text())
     assert manifest["inputs"]["text"]["uri"] == str(place / "in.txt")
     assert len(manifest["inputs"]["text"]["sha256"]) == 64
     assert {"python", "keras", "prefect"} <= set(manifest["versions"])
@@ -184,13 +186,32 @@ def test_a_killed_run_never_happened(place):
 
 
 def test_scratch_of_a_killed_run_is_removed(place):
-    scratch = place / "store" / "scratch"
-    import platform
-
-    (scratch / f"{platform.node()}-999999999-abc").mkdir(parents=True)
-    (scratch / "otherhost-999999999-abc").mkdir()
+    scratch, here = place / "store" / "scratch", Owner.here()
+    owners = {
+        "dead": here._replace(pid=999_999_999),
+        "number given again": here._replace(start=here.start - 1),
+        "live": here,
+        "of another namespace": here._replace(pid=999_999_999, namespace="1"),
+        "of another boot": here._replace(pid=999_999_999, boot="1"),
+        "of another host": here._replace(pid=999_999_999, host="other"),
+        "silent for two days": here._replace(namespace="1"),
+    }
+    for name, owner in owners.items():
+        folder = scratch / f"{owner.host}-{owner.pid}-{name}"
+        folder.mkdir(parents=True)
+        (folder / ".owner").write_text(f"{owner}\n")
+    _age(folder / ".owner", days=2)
+    (scratch / "host-1-just-made").mkdir()  # its owner's file comes next
+    (scratch / "host-1-of-an-earlier-version").mkdir()
+    _age(scratch / "host-1-of-an-earlier-version", days=2)
     _run(place, Counter())
-    assert [path.name for path in scratch.iterdir()] == ["otherhost-999999999-abc"]
+    left = {path.name.split("-", 2)[-1] for path in scratch.iterdir()}
+    assert left == {"live", "of another namespace", "of another boot", "of another host", "just-made"}
+
+
+def _age(path, days):
+    moment = time.time() - days * 86400
+    os.utime(path, (moment, moment))
 
 
 def test_of_two_runs_on_a_remote_store_the_slower_takes_the_others_result(place, tmp_path):

@@ -180,6 +180,12 @@ def _replace(path, content):
     path.write_bytes(content)
 
 
+def _flip(path, position):
+    data = bytearray(path.read_bytes())
+    data[position % len(data)] ^= 16
+    _replace(path, bytes(data))
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -187,6 +193,8 @@ def _replace(path, content):
         lambda folder: _replace(folder / "shard-00001.tfrecord", b""),
         lambda folder: _replace(folder / "shard-00001.tfrecord.npz", b"PK"),
         lambda folder: (folder / "shard-00001.tfrecord.npz").rename(folder / "shard-00000.tfrecord.npz"),
+        lambda folder: _flip(folder / "shard-00001.tfrecord", 5000),
+        lambda folder: _flip(folder / "shard-00001.tfrecord.npz", 700),
     ],
 )
 def test_what_a_resumed_writer_cannot_trust_it_writes_again(small_data, tmp_path, spoil):

@@ -12,6 +12,7 @@ from prefect.states import Failed
 
 from chrombpnet_core.errors import InputError
 from tasks.runs import find_removable, parts_of, recording, remove, run_id
+from tasks.storage import Owner
 from tests.tasks.runs.futures import Over, done, fail
 
 
@@ -61,19 +62,18 @@ def test_clean_all_keeps_what_another_run_uses(place):
 
 
 def test_clean_takes_scratch_of_the_dead_and_refuses_while_the_run_is_at_work(place):
-    import os
-    import platform
-
     store, output = place
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    for pid in (ended.pid, os.getpid()):
-        folder = Path(store) / "scratch" / f"{platform.node()}-{pid}-ab"
+    here = Owner.here()
+    for owner in (here._replace(pid=ended.pid), here):
+        folder = Path(store) / "scratch" / f"{owner.host}-{owner.pid}-ab"
         folder.mkdir(parents=True)
         (folder / "x").write_text("123")
+        (folder / ".owner").write_text(str(owner))
     with recording(store, output, "fold_0", {}), pytest.raises(InputError, match="fold_0 is running on"):
         find_removable(*place)
     (item,) = find_removable(*place)
     assert (item.size, f"-{ended.pid}-" in item.shown) == (3, True)
     remove([item])
-    assert [path.name.split("-")[-2] for path in (Path(store) / "scratch").iterdir()] == [str(os.getpid())]
+    assert [path.name.split("-")[-2] for path in (Path(store) / "scratch").iterdir()] == [str(here.pid)]

@@ -52,6 +52,58 @@ def test_digests_are_taken_once(tmp_path, monkeypatch):
     assert len(calls) == 2
 
 
+def _replace_in_place(path):
+    path.write_bytes(b"y" * 1000)
+
+
+def _replace_by_renaming(path):
+    path.with_name("new").write_bytes(b"y" * 1000)
+    os.replace(path.with_name("new"), path)
+
+
+def _write_one_byte(path):
+    with open(path, "r+b") as file:
+        file.seek(500)
+        file.write(b"y")
+
+
+@pytest.mark.parametrize("change", [_replace_in_place, _replace_by_renaming, _write_one_byte])
+def test_an_input_that_changed_with_the_same_size_and_time_is_seen(tmp_path, change):
+    path = tmp_path / "reads.bin"
+    path.write_bytes(b"x" * 1000)
+    status = path.stat()
+    before = stage(str(path))[1].sha256
+    change(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    assert stage(str(path))[1].sha256 == digest_of_file(path) != before
+
+
+def test_an_input_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "reads.bin"
+    path.write_bytes(b"x" * 1000)
+
+    def read(name):
+        path.write_bytes(b"x" * 2000)
+        return digest_of_file(name)
+
+    monkeypatch.setattr(staging, "digest_of_file", read)
+    with pytest.raises(InputError, match=r"reads\.bin: changed while it was read; start again when the file is complete"):
+        stage(str(path))
+
+
+@pytest.mark.parametrize("position", [0, 70, 140, 200])
+def test_a_damaged_note_of_a_digest_is_not_believed(tmp_path, position):
+    path = tmp_path / "reads.bin"
+    path.write_bytes(b"x" * 1000)
+    stage(str(path))
+    note = staging._note(str(path.resolve()))
+    data = bytearray(note.read_bytes())
+    data[position] ^= 1
+    note.write_bytes(data)
+    assert stage(str(path))[1].sha256 == digest_of_file(path)
+
+
 class _Server(http.server.SimpleHTTPRequestHandler):
     failures, gets = 0, 0
 
@@ -102,6 +154,17 @@ def test_a_remote_input_is_copied_once_and_faults_are_retried(tmp_path, served):
     (tmp_path / "other.bed").write_text("chr2\t1\t2\n")
     handler.failures = 5
     assert stage(f"{address}/other.bed", "peaks")[0].read_text() == "chr2\t1\t2\n"
+
+
+def test_a_copy_of_a_remote_input_that_was_changed_here_is_copied_again(tmp_path, served, caplog):
+    (tmp_path / "peaks.bed").write_text("chr1\t1\t2\n")
+    path, artifact = stage(f"{served[1]}/peaks.bed", "peaks")
+    status = path.stat()
+    path.write_text("chr1\t1\t3\n")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    again, same = stage(f"{served[1]}/peaks.bed", "peaks")
+    assert (again.read_text(), same) == ("chr1\t1\t2\n", artifact)
+    assert caplog.text.count("this machine's copy is damaged, not used, copied again") == 1
 
 
 def test_a_server_without_ranges_is_read_in_one_go(tmp_path, served, monkeypatch):
