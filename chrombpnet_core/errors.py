@@ -2,13 +2,61 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-__all__ = ["DivergedError", "InputError", "InputErrors", "ModelFileError", "ShiftError", "Stopped"]
+__all__ = ["DivergedError", "InputError", "InputErrors", "ModelFileError", "ShiftError", "Stopped", "printable"]
+
+_LONGEST = {"what": 1500, "expected": 1000, "found": 400, "remedy": 1000}
+_LONGEST_WORD = 500
+
+
+def printable(text: str) -> str:
+    r"""Escape what a terminal or a reader could take for something else than text.
+
+    Parameters
+    ----------
+    text
+        Anything, such as a name out of a file.
+
+    Returns
+    -------
+    str
+        The same with control characters (those of terminals too), marks of writing direction, invisible letters and
+        undecodable bytes written as ``\x1b`` or ``\u202e``; line ends and tabs stay.
+
+    Examples
+    --------
+    >>> printable("chr1\x1b[2J")
+    'chr1\\x1b[2J'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() or letter in "\n\t" else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
+
+
+def _cut(text: str, longest: int) -> str:
+    text = re.sub(rf"\S{{{_LONGEST_WORD + 1},}}", lambda word: _cut_at(word[0], _LONGEST_WORD // 4), text)
+    return _cut_at(text, longest) if len(text) > longest else text
+
+
+def _cut_at(text: str, longest: int) -> str:
+    return f"{text[:longest]}… ({len(text):,} letters)"
+
+
+def _as_it_was(kind: type[InputError], message: str) -> InputError:
+    error = kind.__new__(kind)
+    error.args = (message,)
+    return error
 
 
 class InputError(Exception):
     """An error in the user's input; the message says where, what was expected and found, and what to do.
+
+    It is one line: megabytes out of a file are cut, control characters are escaped.
 
     Parameters
     ----------
@@ -23,6 +71,10 @@ class InputError(Exception):
     """
 
     def __init__(self, what: str, *, expected: str = "", found: str = "", remedy: str = "") -> None:
+        what, expected, found, remedy = (
+            _cut(text, _LONGEST[part])
+            for part, text in (("what", what), ("expected", expected), ("found", found), ("remedy", remedy))
+        )
         parts = [what.rstrip(".")]
         if expected:
             parts.append(f"expected {expected}" + (f", found {found}" if found else ""))
@@ -30,7 +82,11 @@ class InputError(Exception):
             parts.append(f"found {found}")
         if remedy:
             parts.append(remedy.rstrip("."))
-        super().__init__(" ".join("; ".join(parts).split()))
+        super().__init__(printable(" ".join("; ".join(parts).split())))
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        """Let the message pass to another process as it is."""
+        return _as_it_was, (type(self), str(self))
 
 
 class InputErrors(InputError):
@@ -45,6 +101,10 @@ class InputErrors(InputError):
     def __init__(self, problems: Sequence[InputError]) -> None:
         Exception.__init__(self, problems)
         self.problems = tuple(problems)
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        """Let the errors pass to another process."""
+        return type(self), (self.problems,)
 
     def __str__(self) -> str:
         """Put them below each other."""

@@ -15,6 +15,7 @@ import psutil
 from tqdm import tqdm
 
 from chrombpnet_core.concurrency import set_threads
+from chrombpnet_core.errors import printable
 
 __all__ = ["end_orphans", "interruptible", "prepare", "show_log", "stoppable"]
 
@@ -144,4 +145,4 @@ class _Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
-        return f"{self.formatTime(record, '%H:%M:%S')}  {level}{self._reword(record.getMessage())}"
+        return f"{self.formatTime(record, '%H:%M:%S')}  {level}{printable(self._reword(record.getMessage()))}"

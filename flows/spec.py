@@ -10,7 +10,6 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -24,7 +23,7 @@ from pydantic import (
 )
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats import require_file
+from chrombpnet_core.formats import read_yaml
 
 __all__ = [
     "Background",
@@ -299,10 +298,7 @@ def read_spec(path: str) -> DatasetSpec:
     InputError
         Naming the file, the key, what was expected and found.
     """
-    try:
-        content = yaml.safe_load(require_file(path, "data set").read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not YAML", found=str(error)) from error
+    content = read_yaml(path, "data set")
     if not isinstance(content, dict):
         raise InputError(f"{path}: not a data set", expected="keys such as assay, reads, genome, peaks, folds, output")
     return make_spec(resolve_paths(content, Path(path).resolve().parent), str(path))

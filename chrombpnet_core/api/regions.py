@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from chrombpnet_core._types import Ints
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome import REGION_COLUMNS, same_chromosome
+from chrombpnet_core.genome import (
+    REGION_COLUMNS,
+    RowFaults,
+    clip_to_chromosomes,
+    same_chromosome,
+    summits_of,
+    whole_numbers,
+)
 
 __all__ = ["Regions", "locate", "output_windows", "region_text"]
 
 Regions: TypeAlias = str | Sequence[str] | pd.DataFrame
 """One place, several, or a table with the columns ``chrom``, ``start``, ``end`` and, where it has one, ``summit``."""
 
-
-_LARGEST = 2**53
-"""Up to here, float64 holds every whole number."""
+log = logging.getLogger(__name__)
 
 
 def locate(regions: Regions, sizes: Mapping[str, int] | None = None) -> pd.DataFrame:
@@ -29,9 +36,11 @@ def locate(regions: Regions, sizes: Mapping[str, int] | None = None) -> pd.DataF
     regions
         One of: a base, ``"chrI:50,000"``, counted from 1; an interval, ``"chrI:1-2,000"``, counted from 1 with both ends
         included, as in genome browsers; a list of these; or a table with columns ``chrom``, ``start``, ``end`` (0-based,
-        half-open) and optionally ``summit`` (relative to ``start``; by default the middle).
+        half-open) and optionally ``summit``, relative to ``start`` and within the region. Without it, or where it is -1,
+        ``.`` or missing, the middle is taken.
     sizes
-        Chromosome → length in bp, to check that the regions are within their chromosomes; by default not checked.
+        Chromosome → length in bp, to check that the regions are within their chromosomes; by default not checked. Regions
+        of a table that hang over the end are clipped to it, with a warning.
 
     Returns
     -------
@@ -42,7 +51,8 @@ def locate(regions: Regions, sizes: Mapping[str, int] | None = None) -> pd.DataF
     Raises
     ------
     InputError
-        If a region cannot be parsed, its chromosome is unknown, or it extends beyond its chromosome.
+        If a region cannot be parsed, its chromosome is unknown, its summit lies outside it, or it is not on its
+        chromosome.
 
     Examples
     --------
@@ -57,8 +67,13 @@ def locate(regions: Regions, sizes: Mapping[str, int] | None = None) -> pd.DataF
         table = _complete(pd.DataFrame(parsed, columns=REGION_COLUMNS[:3]))
     if not len(table):
         raise InputError("no regions", expected="at least one place such as 'chrI:50,000'")
-    if sizes is not None:
-        _require_inside(table, sizes)
+    if sizes is None:
+        return table
+    _require_inside(table, sizes, may_hang_over=isinstance(regions, pd.DataFrame))
+    number = len(table)
+    table, clipped = clip_to_chromosomes(table, sizes)
+    if clipped:
+        log.warning("%s of %s regions hang over the end of their chromosome and are clipped to it", clipped, number)
     return table
 
 
@@ -122,30 +137,29 @@ def _complete(regions: pd.DataFrame) -> pd.DataFrame:
         twice = regions.columns[regions.columns.duplicated()][0]
         raise InputError(f"the table of regions has column {twice!r} twice", expected="chrom, start, end")
     table = regions.reset_index(drop=True)
-    _refuse(table["chrom"].isna(), table, "no chromosome")
-    start, end = (_whole_numbers(table, name) for name in REGION_COLUMNS[1:3])
-    _refuse(end <= start, table, "end is not greater than start")
-    middle = (end - start) // 2
-    summit = _whole_numbers(table.fillna({"summit": -1}), "summit") if "summit" in table else middle
+    faults = RowFaults("the regions", "row", range(len(table)))
+
+    def place(row: int) -> str:
+        return ", ".join(str(value) for value in table[REGION_COLUMNS[:3]].iloc[row])
+
+    def positions(name: str) -> Ints:
+        values, bad = whole_numbers(table[name])
+        faults.refuse(bad, f"{name} is not a position", place)
+        return values
+
+    faults.refuse(table["chrom"].isna().to_numpy(), "no chromosome", place)
+    start, end = positions("start"), positions("end")
+    faults.refuse(end <= start, "end is not greater than start", place)
+    summit: Ints = (end - start) // 2
+    if "summit" in table:
+        summit, unknown = summits_of(table["summit"], start, end, faults)
+        if unknown.any():
+            log.warning("%s of %s regions have no summit; the middle is taken", f"{unknown.sum():,}", f"{len(table):,}")
     others = {name: "." for name in REGION_COLUMNS[3:9] if name not in table}
-    return table.assign(**others, start=start, end=end, summit=summit.where(summit >= 0, middle))[REGION_COLUMNS]
+    return table.assign(**others, start=start, end=end, summit=summit)[REGION_COLUMNS]
 
 
-def _whole_numbers(table: pd.DataFrame, name: str) -> pd.Series:
-    """Read a column as int64; letters of numbers count, fractions do not."""
-    values = pd.to_numeric(table[name], errors="coerce")
-    _refuse(values.isna() | (values % 1 != 0) | (values.abs() > _LARGEST), table, f"{name} is not a position")
-    return values.astype(np.int64)
-
-
-def _refuse(bad: pd.Series, table: pd.DataFrame, why: str) -> None:
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        found = ", ".join(str(value) for value in table[REGION_COLUMNS[:3]].iloc[row])
-        raise InputError(f"row {row} of the regions: {why}", found=found)
-
-
-def _require_inside(table: pd.DataFrame, sizes: Mapping[str, int]) -> None:
+def _require_inside(table: pd.DataFrame, sizes: Mapping[str, int], may_hang_over: bool) -> None:
     for chrom, part in table.groupby("chrom", sort=False):
         name = str(chrom)
         if name not in sizes:
@@ -156,7 +170,8 @@ def _require_inside(table: pd.DataFrame, sizes: Mapping[str, int]) -> None:
                 expected=f"one of {known}",
                 remedy=f"the genome calls it {other}" if other else "",
             )
-        wrong = part[(part["start"] < 0) | (part["end"] > sizes[name])]
+        last = part["start"] + 1 if may_hang_over else part["end"]
+        wrong = part[(part["start"] < 0) | (last > sizes[name])]
         if len(wrong):
             row = wrong.iloc[0]
             raise InputError(

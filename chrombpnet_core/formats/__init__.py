@@ -14,22 +14,27 @@ if TYPE_CHECKING:
     from chrombpnet_core.formats.bigwig import Intervals, write_bigwig
     from chrombpnet_core.formats.bigwig_reader import BigWigFile
     from chrombpnet_core.formats.cram import count_cram_records
+    from chrombpnet_core.formats.documents import read_json, read_yaml
     from chrombpnet_core.formats.hdf5 import open_hdf5
     from chrombpnet_core.formats.hdf5_table import GrowingTable, TableColumn
     from chrombpnet_core.formats.sealed_arrays import check_seal, load_sealed, save_sealed
     from chrombpnet_core.formats.tensorboard import write_scalars
     from chrombpnet_core.formats.text import (
+        LARGEST_POSITION,
         check_complete,
         is_bgzip,
         is_comment,
         is_gzip,
         numbered_lines,
         open_binary,
+        refuse_other_text,
         require_file,
+        whole_number,
     )
     from chrombpnet_core.formats.tfrecord import RECORD_HEAD, RECORD_TAIL, as_tfrecord, masked_crc32c
 
 __all__ = [
+    "LARGEST_POSITION",
     "RECORD_HEAD",
     "RECORD_TAIL",
     "UNFINISHED",
@@ -52,8 +57,12 @@ __all__ = [
     "numbered_lines",
     "open_binary",
     "open_hdf5",
+    "read_json",
+    "read_yaml",
+    "refuse_other_text",
     "require_file",
     "save_sealed",
+    "whole_number",
     "write_bigwig",
     "write_scalars",
     "written_whole",

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     )
     from chrombpnet_core.genome.fasta import Genome, index_folder, open_genome
     from chrombpnet_core.genome.folds import SPLITS, Fold, make_fold, make_folds, read_fold, read_fold_chromosomes
+    from chrombpnet_core.genome.region_files import read_bed3, read_regions
     from chrombpnet_core.genome.regions import (
         REGION_COLUMNS,
         centres,
+        clip_to_chromosomes,
         on_chromosomes,
         overlapping,
-        read_bed3,
-        read_regions,
         regions_at,
         windows_fit,
         without_blacklisted,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     )
     from chrombpnet_core.genome.sequence import OTHER_BASE, codes_of, one_hot, reverse_complement
     from chrombpnet_core.genome.shuffles import dinucleotide_shuffles
+    from chrombpnet_core.genome.summits import RowFaults, summits_of, whole_numbers
 
 __all__ = [
     "ASSAYS",
@@ -56,7 +57,9 @@ __all__ = [
     "Genome",
     "NameMismatch",
     "Naming",
+    "RowFaults",
     "centres",
+    "clip_to_chromosomes",
     "codes_of",
     "dinucleotide_shuffles",
     "enzyme_matrices",
@@ -80,6 +83,8 @@ __all__ = [
     "require_assay",
     "reverse_complement",
     "same_chromosome",
+    "summits_of",
+    "whole_numbers",
     "windows_fit",
     "without_blacklisted",
     "write_regions",

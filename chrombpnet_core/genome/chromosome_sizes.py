@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats import numbered_lines
+from chrombpnet_core.formats import numbered_lines, whole_number
 
 __all__ = ["read_chrom_sizes"]
 
@@ -43,12 +43,12 @@ def read_chrom_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
         where = f"{path}, line {number}"
         if len(fields) < 2:
             raise InputError(where, expected="a chromosome name and its length", found=repr(line))
-        name, length = fields[0], fields[1].strip()
-        if not length.isdecimal() or int(length) == 0:
-            raise InputError(where, expected="a length in bp", found=repr(length))
+        name, length = fields[0], whole_number(fields[1].strip())
+        if not length:
+            raise InputError(where, expected="a length in bp", found=repr(fields[1]))
         if name in sizes:
             raise InputError(f"{where}: chromosome {name} is given twice", remedy="keep one line for it")
-        sizes[name] = int(length)
+        sizes[name] = length
     if not sizes:
         raise InputError(f"{path}: no chromosomes", expected="lines of name and length")
     return sizes

@@ -13,7 +13,7 @@ import numpy as np
 
 from chrombpnet_core._types import AnyArray
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats import require_file
+from chrombpnet_core.formats import read_json
 from chrombpnet_core.genome._even_groups import divide_evenly, even_half
 from chrombpnet_core.genome.chromosome_names import ALIAS_ADVICE, Naming, same_chromosome
 
@@ -70,7 +70,7 @@ def read_fold(path: str | os.PathLike[str], sizes: dict[str, int], naming: Namin
     InputError
         Where it is no such JSON, a split is missing or empty, a chromosome is unknown or given twice.
     """
-    return make_fold(_content(path), sizes, str(path), naming)
+    return make_fold(read_json(path, "fold"), sizes, str(path), naming)
 
 
 def read_fold_chromosomes(path: str | os.PathLike[str]) -> list[str]:
@@ -86,14 +86,7 @@ def read_fold_chromosomes(path: str | os.PathLike[str]) -> list[str]:
     list of str
         Names of train, valid and test.
     """
-    return [name for names in _named_splits(_content(path), str(path)).values() for name in names]
-
-
-def _content(path: str | os.PathLike[str]) -> object:
-    try:
-        return json.loads(require_file(path, "fold").read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not JSON", found=str(error)) from error
+    return [name for names in _named_splits(read_json(path, "fold"), str(path)).values() for name in names]
 
 
 def _named_splits(content: object, where: str) -> dict[str, list[str]]:
@@ -160,9 +153,8 @@ def make_fold(content: object, sizes: dict[str, int], where: str, naming: Naming
                 )
                 raise InputError(f"{where}: chromosome {name} of '{split}' is not in the chromosome sizes", remedy=advice)
             if name in split_of:
-                raise InputError(
-                    f"{where}: chromosome {name} is in '{split_of[name]}' and in '{split}'", remedy="keep it in one of them"
-                )
+                both = f"'{split_of[name]}' and in '{split}'" if split_of[name] != split else f"'{split}' twice"
+                raise InputError(f"{where}: chromosome {name} is in {both}", remedy="keep it in one place")
             split_of[name] = split
     return Fold(*(tuple(splits[split]) for split in SPLITS))
 

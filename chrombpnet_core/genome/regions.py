@@ -1,4 +1,4 @@
-"""Region tables (narrowPeak): columns, reading, checks, centres, edges, overlaps.
+"""Region tables (narrowPeak): columns, centres, edges, overlaps.
 
 A region table is a :class:`pandas.DataFrame` with the ten narrowPeak columns of :data:`REGION_COLUMNS`; coordinates
 are 0-based, half-open. Columns 4 to 9 are text, carried through unchanged. The centre of a region is ``start + summit``.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import bioframe
 import numpy as np
@@ -17,16 +17,13 @@ import pandas as pd
 
 from chrombpnet_core._types import Bools, Ints
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats import numbered_lines
-from chrombpnet_core.genome.chromosome_names import ALIAS_ADVICE, Naming, same_chromosome
 
 __all__ = [
     "REGION_COLUMNS",
     "centres",
+    "clip_to_chromosomes",
     "on_chromosomes",
     "overlapping",
-    "read_bed3",
-    "read_regions",
     "regions_at",
     "windows_fit",
     "without_blacklisted",
@@ -39,174 +36,28 @@ REGION_COLUMNS = ["chrom", "start", "end", "name", "score", "strand", "signal", 
 """Columns of a region table, those of narrowPeak."""
 
 
-def read_regions(
-    path: str | os.PathLike[str], what: str = "peaks", sizes: dict[str, int] | None = None, naming: Naming | None = None
-) -> pd.DataFrame:
-    r"""Read regions from a narrowPeak or BED file.
-
-    Without a summit (a BED file of fewer than ten columns, or a summit of -1) the middle of the interval is taken, with a
-    warning in the log.
+def clip_to_chromosomes(table: pd.DataFrame, sizes: Mapping[str, int]) -> tuple[pd.DataFrame, int]:
+    """Cut off what hangs over the end of a chromosome, as peak callers that extend reads write it.
 
     Parameters
     ----------
-    path
-        narrowPeak or BED of three or more columns, plain or gzip.
-    what
-        What error messages call the regions.
+    table
+        Region table, all on chromosomes of ``sizes``, none beginning beyond their ends.
     sizes
-        Chromosome → length in bp, to check that the regions are within their chromosomes; by default not checked.
-    naming
-        Aliases of chromosome names, and chromosomes to leave out with their regions; needs ``sizes``.
+        Chromosome → length in bp.
 
     Returns
     -------
-    DataFrame
-        Table with the ten narrowPeak columns, :data:`REGION_COLUMNS`, in file order; its index starts at 0.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, with its name and the line.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> from chrombpnet_core.genome import centres, read_regions
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "peaks.narrowPeak")
-    ...     _ = path.write_text("chrI\t100\t300\tpeak1\t7\t.\t2.5\t3.1\t1.9\t80\n")
-    ...     peaks = read_regions(path)
-    >>> peaks[["chrom", "start", "end", "summit"]].values.tolist(), centres(peaks).tolist()
-    ([['chrI', 100, 300, 80]], [180])
+    tuple
+        The table, and how many regions were clipped. A summit beyond the end becomes the last base; any other stays, and
+        with it the window around it.
     """
-    table, line_of = _read_table(path, what)
-    absent = (table["summit"] < 0).to_numpy()
-    if absent.any():
-        log.warning(
-            "%s: %s of %s %s have no summit (column 10); the middle of the interval is taken",
-            path,
-            f"{absent.sum():,}",
-            f"{len(table):,}",
-            what,
-        )
-        table.loc[absent, "summit"] = ((table["end"] - table["start"]) // 2)[absent]
-    if sizes is not None:
-        in_use = _rename(table, sizes, naming or Naming(), path, what)
-        table, line_of = table[in_use].reset_index(drop=True), line_of[in_use]
-        _check_chromosomes(table, path, line_of, what, sizes, renames=naming is not None)
-    return table
-
-
-def read_bed3(
-    path: str | os.PathLike[str], what: str = "blacklist", sizes: dict[str, int] | None = None, naming: Naming | None = None
-) -> pd.DataFrame:
-    """Read the first three columns of a BED file; regions on chromosomes that ``sizes`` lacks stay.
-
-    Parameters
-    ----------
-    path
-        BED of three or more columns, plain or gzip.
-    what
-        What error messages call the regions.
-    sizes
-        The genome's chromosomes, by which names are read, if given.
-    naming
-        How chromosome names are read; needs ``sizes``.
-
-    Returns
-    -------
-    DataFrame
-        ``chrom``, ``start``, ``end``, in file order.
-
-    Raises
-    ------
-    InputError
-        Naming file and line.
-    """
-    table = _read_table(path, what)[0][REGION_COLUMNS[:3]].copy()
-    if sizes is not None:
-        _rename(table, sizes, naming or Naming(), path, what)
-    return table
-
-
-def _rename(table: pd.DataFrame, sizes: dict[str, int], naming: Naming, path: str | os.PathLike[str], what: str) -> Bools:
-    """Give chromosomes the genome's names, in place; which regions are not on one that is left out, bool ``(n,)``."""
-    changed = naming.translate(table["chrom"].unique(), sizes)
-    if changed:
-        log.info(
-            "%s: chromosomes renamed: %s",
-            path,
-            ", ".join(f"{old} → {new}" for old, new in [*changed.items()][:5]) + (", …" if len(changed) > 5 else ""),
-        )
-        table["chrom"] = table["chrom"].replace(changed)
-    in_use: Bools = ~table["chrom"].isin(naming.excluded).to_numpy()
-    if not in_use.all():
-        log.info("%s: %s %s lie on chromosomes that are left out", path, f"{(~in_use).sum():,}", what)
-    return in_use
-
-
-def _read_table(path: str | os.PathLike[str], what: str) -> tuple[pd.DataFrame, Ints]:
-    """Read the table, with a summit of -1 where the file has none, and each row's line number."""
-    rows, lines = [], []
-    for number, line in numbered_lines(path, what):
-        fields = line.split("\t")
-        if len(fields) < 3:
-            raise InputError(
-                f"{path}, line {number}",
-                expected=f"3 to 10 tab-separated columns of {what}",
-                found=f"{len(fields)} ({line!r})",
-            )
-        rows.append([*[*fields, *["."] * 7][:9], fields[9] if len(fields) > 9 else "-1"])
-        lines.append(number)
-    if not rows:
-        raise InputError(f"{path}: no {what}", expected="at least one line of narrowPeak")
-    table = pd.DataFrame(rows, columns=REGION_COLUMNS)
-    line_of = np.asarray(lines)
-    for column in ("start", "end", "summit"):
-        table[column] = _integers(table[column], column, path, line_of)
-    _refuse(table["start"] < 0, table, path, line_of, "start is negative")
-    _refuse(table["end"] <= table["start"], table, path, line_of, "end is not greater than start")
-    return table, line_of
-
-
-def _integers(column: pd.Series, name: str, path: str | os.PathLike[str], line_of: Ints) -> Ints:
-    values = pd.to_numeric(column, errors="coerce")
-    bad = np.flatnonzero(values.isna() | (values % 1 != 0))
-    if bad.size:
-        raise InputError(f"{path}, line {line_of[bad[0]]}: {name}", expected="an integer", found=repr(column.iloc[bad[0]]))
-    return values.to_numpy(dtype=np.int64)
-
-
-def _refuse(bad: pd.Series, table: pd.DataFrame, path: str | os.PathLike[str], line_of: Ints, why: str) -> None:
-    if bad.any():
-        first = int(np.flatnonzero(bad)[0])
-        row = table.iloc[first]
-        raise InputError(f"{path}, line {line_of[first]}: {why}", found=f"{row['chrom']}:{row['start']}-{row['end']}")
-
-
-def _check_chromosomes(
-    table: pd.DataFrame, path: str | os.PathLike[str], line_of: Ints, what: str, sizes: dict[str, int], renames: bool
-) -> None:
-    """Refuse regions on chromosomes that ``sizes`` lacks, or that end beyond their chromosome.
-
-    Where names are read by a rule, ``renames``, the error says which one to give.
-    """
-    unknown = ~table["chrom"].isin(sizes)
-    if unknown.any():
-        first = int(np.flatnonzero(unknown)[0])
-        name = table["chrom"].iloc[first]
-        other = same_chromosome(name, sizes)
-        hint = (
-            f"the genome calls it {other}: {ALIAS_ADVICE if renames else ''}rename one of them"
-            if other
-            else "leave these lines out, or add the chromosome to the genome and the sizes file"
-        )
-        raise InputError(
-            f"{path}, line {line_of[first]}: chromosome {name} of the {what} is not in the genome "
-            f"({int(unknown.sum()):,} lines)",
-            remedy=hint,
-        )
-    _refuse(table["end"] > table["chrom"].map(sizes), table, path, line_of, "end lies beyond the chromosome's end")
+    lengths = table["chrom"].map(sizes)
+    over = (table["end"] > lengths).to_numpy()
+    if not over.any():
+        return table, 0
+    ends = np.minimum(table["end"], lengths).astype(np.int64)
+    return table.assign(end=ends, summit=np.minimum(table["summit"], ends - table["start"] - 1)), int(over.sum())
 
 
 def without_blacklisted(peaks: pd.DataFrame, blacklist: pd.DataFrame | None, width: int) -> pd.DataFrame:

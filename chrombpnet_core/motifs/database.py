@@ -22,7 +22,7 @@ import numpy as np
 from chrombpnet_core._types import Floats
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation import enzyme_of
-from chrombpnet_core.formats import numbered_lines
+from chrombpnet_core.formats import numbered_lines, whole_number
 from chrombpnet_core.genome import information_content
 
 __all__ = [
@@ -268,10 +268,11 @@ def _matrix(lines: Iterator[tuple[int, str]], header: str, where: str) -> Floats
     """Read the rows that follow a matrix's header, which says their number: ``w= 12``."""
     words = header.replace("=", "= ").split()
     values = dict(itertools.pairwise(words))
-    if values.get("alength=", "4") != "4" or not values.get("w=", "").isdecimal() or int(values["w="]) == 0:
+    width = whole_number(values.get("w=", ""))
+    if values.get("alength=", "4") != "4" or not width:
         raise InputError(where, expected="alength= 4 and the number of rows as w= N", found=repr(header[:80]))
     rows: list[list[float]] = []
-    for _ in range(int(values["w="])):
+    for _ in range(width):
         number, line = next(lines, (0, ""))
         try:
             row = [float(word) for word in line.split()]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from chrombpnet_core._types import AnyArray
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats import numbered_lines
+from chrombpnet_core.formats import numbered_lines, whole_number
 from chrombpnet_core.genome import overlapping
 from chrombpnet_core.variants.windows import allele_lengths
 
@@ -43,13 +43,14 @@ def read_named_intervals(path: str | os.PathLike[str], what: str) -> pd.DataFram
     rows = []
     for number, line in numbered_lines(path, what):
         fields = line.split("\t")
-        if len(fields) < 4 or not fields[1].isdecimal() or not fields[2].isdecimal() or int(fields[2]) <= int(fields[1]):
+        start, end = (whole_number(field) for field in fields[1:3]) if len(fields) > 3 else (None, None)
+        if start is None or end is None or end <= start:
             raise InputError(
                 f"{path}, line {number:,}",
                 expected=f"chromosome, start, end, name of {what}, tab-separated",
                 found=repr(line),
             )
-        rows.append((fields[0], int(fields[1]), int(fields[2]), fields[3]))
+        rows.append((fields[0], start, end, fields[3]))
     return pd.DataFrame(rows, columns=["chrom", "start", "end", "name"])
 
 

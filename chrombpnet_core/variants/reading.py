@@ -21,7 +21,7 @@ import pysam
 
 from chrombpnet_core._types import AnyArray, Bools
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats import check_complete, is_bgzip, is_gzip, numbered_lines, require_file
+from chrombpnet_core.formats import check_complete, is_bgzip, is_gzip, numbered_lines, require_file, whole_number
 
 __all__ = [
     "VARIANTS_PER_BLOCK",
@@ -214,18 +214,18 @@ def _read_text(path: Path, schema: str) -> Iterator[list[_Row]]:
                 expected=f"the {least} tab-separated columns of the schema {schema}: {', '.join(names[:least])}",
                 remedy="give another `schema`",
             )
-        start, end = fields[place["pos"]], fields[place["end"]] if "end" in place else "0"
-        if not start.isdecimal() or not end.isdecimal():
+        start, end = (whole_number(fields[place[column]]) if column in place else 0 for column in ("pos", "end"))
+        if start is None or end is None:
             raise InputError(
-                f"{path}, line {number:,}: {'end' if start.isdecimal() else 'position'}",
+                f"{path}, line {number:,}: {'position' if start is None else 'end'}",
                 expected="an integer",
-                found=repr(end if start.isdecimal() else start),
+                found=repr(fields[place["pos" if start is None else "end"]]),
                 remedy="take a header line away" if first else "",
             )
         one, two = (fields[place[name]].strip().upper() or _NO_LETTERS for name in ("allele1", "allele2"))
-        chrom, pos = fields[0], int(start) + base
+        chrom, pos = fields[0], start + base
         name = fields[place["variant_id"]] if len(fields) > place["variant_id"] else ""
-        yield [(chrom, pos, one, two, name or f"{chrom}:{pos}:{one}:{two}", int(end), number, 0)]
+        yield [(chrom, pos, one, two, name or f"{chrom}:{pos}:{one}:{two}", end, number, 0)]
         first = False
 
 

@@ -321,15 +321,10 @@ def read_mapping(path: str, what: str, keys: str) -> dict[str, Any]:
     dict
         Its content.
     """
-    import yaml
-
     from chrombpnet_core.errors import InputError
-    from chrombpnet_core.formats import require_file
+    from chrombpnet_core.formats import read_yaml
 
-    try:
-        content = yaml.safe_load(require_file(path, what).read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not YAML", found=str(error)) from error
+    content = read_yaml(path, what)
     if not isinstance(content, dict):
         raise InputError(f"{path}: not a {what}", expected=keys)
     return content

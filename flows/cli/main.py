@@ -31,7 +31,7 @@ def main(words: Sequence[str] | None = None) -> int:
         0 when done, 2 for an error of the user's, 1 for a fault of disk or network, or a failed fold.
     """
     arguments = build_parser().parse_args(words)
-    from chrombpnet_core.errors import InputError
+    from chrombpnet_core.errors import InputError, printable
     from flows import environment
     from flows.dataset import FoldsFailed
 
@@ -55,7 +55,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return error.exit_status
     except OSError as error:
         print(
-            f"chrombpnet: {type(error).__name__}: {error}; the same command continues where this one stopped",
+            f"chrombpnet: {type(error).__name__}: {printable(str(error))}; "
+            "the same command continues where this one stopped",
             file=sys.stderr,
         )
         return 1

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import yaml
 from prefect import flow
 
 from chrombpnet_core.errors import InputError
+from chrombpnet_core.formats import read_yaml
 from flows.dataset import cancel_folds, dataset
 from flows.environment import stoppable
 from flows.spec import DatasetSpec, absolute_spec, make_spec
@@ -63,10 +61,7 @@ def read_dropped(uri: str) -> DatasetSpec:
         it names code to run: a right to write to a bucket is no right to that.
     """
     path, _ = stage(uri, "data set")
-    try:
-        content: Any = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{redact(uri)}: not YAML", found=str(error)) from error
+    content = read_yaml(path, "data set", redact(uri))
     if not isinstance(content, dict):
         raise InputError(f"{redact(uri)}: not a data set", expected="keys such as assay, reads, genome, peaks, output")
     spec = make_spec(content, redact(uri))

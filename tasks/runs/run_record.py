@@ -118,7 +118,8 @@ def read_run(output: str) -> dict[str, Any]:
     """
     folder = output.removesuffix(RUN).rstrip("/") or "."
     content = Store(folder).read_json(RUN)
-    if content is None or not {"spec", "store", "options"} <= content.keys():
+    forms = {"spec": dict, "store": str, "options": dict}
+    if content is None or not all(isinstance(content.get(key), form) for key, form in forms.items()):
         raise InputError(
             f"{redact(folder)}: no run is recorded there",
             expected=f"a {RUN}, which a run writes to its output",

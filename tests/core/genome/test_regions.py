@@ -69,7 +69,7 @@ def test_absent_summits_are_the_middle_and_said_aloud(tmp_path, caplog):
         ("chr1\t-1\t5\n", "start is negative"),
         ("# c\n\nchr1\t9\t5\n", "line 3: end is not greater.*chr1:9-5"),
         ("# c\n", "no peaks"),
-        ("chr1\t900\t1001\n", "line 1: end lies beyond.*chr1:900-1001"),
+        ("chr1\t1000\t1001\n", "line 1: begins beyond the chromosome's end.*chr1:1000-1001"),
         ("1\t1\t5\n", "the genome calls it chr1"),
         ("chrUn\t1\t5\n", "chrUn of the peaks is not in the genome"),
     ],
