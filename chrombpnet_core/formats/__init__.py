@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chrombpnet_core._doors import lazy_door
 
 if TYPE_CHECKING:
-    from chrombpnet_core.formats.atomic import UNFINISHED, flush, written_whole
+    from chrombpnet_core.formats.atomic import UNFINISHED, flush, share_with_group, shared_mode, written_whole
     from chrombpnet_core.formats.bgzf import DamagedError, decompressed
     from chrombpnet_core.formats.bigwig import Intervals, write_bigwig
     from chrombpnet_core.formats.bigwig_reader import BigWigFile
@@ -62,6 +62,8 @@ __all__ = [
     "refuse_other_text",
     "require_file",
     "save_sealed",
+    "share_with_group",
+    "shared_mode",
     "whole_number",
     "write_bigwig",
     "write_scalars",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["UNFINISHED", "flush", "written_whole"]
+__all__ = ["UNFINISHED", "flush", "share_with_group", "shared_mode", "written_whole"]
 
 UNFINISHED = ".*.partial*"
 """Pattern of the names of files that a killed process leaves behind."""
@@ -19,7 +20,8 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a path to write to, in the same folder, that takes the place of ``path`` when the block ends without error.
 
     After an error the file that was there before stays, and nothing else does. What was written is on the disk before it
-    takes its name, and the name before the block is left: a crash of the machine leaves the old file or the new one.
+    takes its name, and the name before the block is left: a crash of the machine leaves the old file or the new one. In a
+    folder that a group shares it is for the group, too.
 
     Parameters
     ----------
@@ -44,6 +46,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     partial = target.with_name(f".{target.stem}.{uuid.uuid4().hex}.partial{target.suffix}")
     try:
         yield partial
+        share_with_group(partial)
         flush(partial)
         os.replace(partial, target)
         flush(target.parent)
@@ -67,3 +70,42 @@ def flush(path: str | os.PathLike[str]) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def share_with_group(path: Path) -> None:
+    """Give the group a right to read and write where the folder above gives it, whatever the umask; others nothing more.
+
+    Parameters
+    ----------
+    path
+        A file or folder; another user's is left alone.
+    """
+    mode = shared_mode(path)
+    with contextlib.suppress(PermissionError):
+        if mode != stat.S_IMODE(path.stat().st_mode):
+            path.chmod(mode)
+
+
+def shared_mode(path: Path) -> int:
+    """Compute the mode that :func:`share_with_group` gives.
+
+    Parameters
+    ----------
+    path
+        A file or folder.
+
+    Returns
+    -------
+    int
+        Its mode, with more rights where the folder above is the group's.
+    """
+    mode, above = stat.S_IMODE(path.stat().st_mode), path.parent.stat().st_mode
+    if not above & stat.S_IWGRP or above & stat.S_IWOTH:  # such as /tmp, which is everybody's
+        return mode
+    return (
+        mode
+        | stat.S_IRGRP
+        | stat.S_IWGRP
+        | (stat.S_IXGRP if path.is_dir() else 0)
+        | (above & stat.S_ISGID if path.is_dir() else 0)
+    )

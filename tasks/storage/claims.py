@@ -8,8 +8,8 @@ import os
 import uuid
 from pathlib import Path
 
-from chrombpnet_core.formats import flush
-from tasks.storage.folders import make_folder, share_with_group
+from chrombpnet_core.formats import flush, share_with_group
+from tasks.storage.folders import make_folder
 
 __all__ = ["claim", "mark_of"]
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import stat
 from pathlib import Path
 
-from chrombpnet_core.formats import written_whole
+from chrombpnet_core.formats import share_with_group, written_whole
 
-__all__ = ["cache_folder", "default_store", "make_folder", "share_with_group", "shared_mode", "write_whole"]
+__all__ = ["cache_folder", "default_store", "make_folder", "write_whole"]
 
 
 def cache_folder() -> Path:
@@ -39,7 +37,6 @@ def write_whole(target: Path, content: bytes) -> None:
     make_folder(target.parent)
     with written_whole(target) as partial:
         partial.write_bytes(content)
-        share_with_group(partial)
 
 
 def make_folder(folder: Path) -> None:
@@ -61,25 +58,3 @@ def make_folder(folder: Path) -> None:
             raise
     else:
         share_with_group(folder)
-
-
-def share_with_group(path: Path) -> None:
-    """Give the group a right to write and read where the folder above gives it, whatever the umask; others nothing more."""
-    mode = shared_mode(path)
-    with contextlib.suppress(PermissionError):  # another user's
-        if mode != stat.S_IMODE(path.stat().st_mode):
-            path.chmod(mode)
-
-
-def shared_mode(path: Path) -> int:
-    """Compute the mode of :func:`share_with_group`."""
-    mode, above = stat.S_IMODE(path.stat().st_mode), path.parent.stat().st_mode
-    if not above & stat.S_IWGRP or above & stat.S_IWOTH:  # such as /tmp, which is everybody's
-        return mode
-    return (
-        mode
-        | stat.S_IRGRP
-        | stat.S_IWGRP
-        | (stat.S_IXGRP if path.is_dir() else 0)
-        | (above & stat.S_ISGID if path.is_dir() else 0)
-    )

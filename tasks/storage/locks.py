@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tasks.storage.folders import make_folder, shared_mode
+from chrombpnet_core.formats import shared_mode
+from tasks.storage.folders import make_folder
 from tasks.storage.owners import SILENT, beating
 
 __all__ = ["is_locked", "locked"]

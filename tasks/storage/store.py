@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats import flush
+from chrombpnet_core.formats import flush, share_with_group
 from tasks.storage.addresses import is_local, local_path, redact
 from tasks.storage.claims import claim, mark_of
 from tasks.storage.digests import checksums, digest_once, know_digest
 from tasks.storage.faults import Overtaken, StorageError, persistently
-from tasks.storage.folders import cache_folder, make_folder, share_with_group, write_whole
+from tasks.storage.folders import cache_folder, make_folder, write_whole
 from tasks.storage.manifests import MANIFEST, manifest_fault, sealed
 from tasks.storage.opening import objects_of
 from tasks.storage.owners import DEAD

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Generic
 
 from chrombpnet_core.errors import InputError
+from chrombpnet_core.formats import require_file
 from tasks.reports import BUNDLE_MANIFEST
 from tasks.runner import At, Source, Step, Work
-from tasks.storage import Store, redact
+from tasks.storage import Store, checksums, redact
 
 __all__ = ["BUNDLE_MODELS", "BundleInputs", "BundleParameters", "tar_of_models"]
 
@@ -79,7 +80,14 @@ def tar_of_models(url: str) -> str:
     for file, entry in manifest.get("files", {}).items():
         if entry.get("output_type") == "models" and file.endswith(".tar"):
             address = place.uri(*file.split("/"))
-            return address if place.local else f"{address}#md5={entry['md5']}"
+            if not place.local:
+                return f"{address}#md5={entry.get('md5', '')}"
+            if checksums(require_file(address, "models"), ("md5",))["md5"] != entry.get("md5"):
+                raise InputError(
+                    f"{address}: damaged, its MD5 is not that of the bundle's {BUNDLE_MANIFEST}",
+                    remedy="publish the bundle again, or copy it again from where it came",
+                )
+            return address
     raise InputError(
         f"{redact(url)}: no published bundle",
         expected=f"a {BUNDLE_MANIFEST} that names a tar of models",
