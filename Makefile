@@ -9,7 +9,7 @@ export UV_SYSTEM_CERTS := true
 # Python may not be allowed to write bytecode later, and then every start would compile TensorFlow and Prefect anew.
 export UV_COMPILE_BYTECODE := true
 
-.PHONY: demo test lint format acceptance clients bench-preprocess bench-train bench-explain bench-gpu bench-overhead bench-orchestration bench-variants install lock clean
+.PHONY: demo test lint format acceptance clients bench-preprocess bench-train bench-explain bench-gpu bench-overhead bench-orchestration bench-variants install lock image-base terraform-lock clean
 
 demo: $(VENV)/installed
 	$(BIN)/chrombpnet demo -o demo_output --store demo_output/store
@@ -84,11 +84,29 @@ VARIANT_SCORER ?= https://github.com/kundajelab/variant-scorer
 	git -C $(@D)/variant-scorer checkout --quiet 0e1e341 -- src
 	touch $@
 
-# After a change of dependencies: the image's pins, with hashes.
+# After a change of dependencies: the image's pins, with hashes; those of uv itself, which installs them.
+UV_VERSION := 0.13.9
+
 lock: $(VENV)/installed
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --extra gpu --extra jax \
 	    --extra s3 --constraint constraints.txt --generate-hashes --no-header --only-binary :all: pyproject.toml \
 	    infra/image.in -o infra/image.lock
+	echo uv==$(UV_VERSION) | $(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	    --no-annotate --generate-hashes --no-header --only-binary :all: - -o infra/uv.lock
+
+# The image that ours begins with, by the digest that the registry has for its tag today. Needs docker with buildx.
+BASE ?= $(shell sed -n 's|^FROM docker.io/library/python:\([^@ ]*\)@.*|\1|p' infra/Dockerfile | head -n 1)
+
+image-base:
+	digest=$$(docker buildx imagetools inspect "docker.io/library/python:$(BASE)" --format '{{.Manifest.Digest}}') && \
+	    expr "$$digest" : 'sha256:[0-9a-f]\{64\}$$' >/dev/null && \
+	    sed -i "s|^FROM docker.io/library/python:[^ ]*|FROM docker.io/library/python:$(BASE)@$$digest|" infra/Dockerfile && \
+	    grep '^FROM' infra/Dockerfile
+
+# Versions and hashes of Terraform's providers, for the machines of whoever applies it. Needs terraform 1.11 or newer.
+terraform-lock:
+	terraform -chdir=infra/terraform providers lock -platform=linux_amd64 -platform=linux_arm64 -platform=darwin_arm64 \
+	    -platform=darwin_amd64 -platform=windows_amd64
 
 # Against bedtools (apt-get install bedtools) and bam2bw, which gets an environment of its own. For a step alone, or a small
 # trial: .venv/bin/python benchmarks/preprocess.py --only background --scale 0.02

@@ -29,26 +29,40 @@ resource "google_artifact_registry_repository_iam_member" "pull" {
   member     = google_service_account.this[each.key].member
 }
 
+# A run reads the bucket and writes anywhere but below datasets/: what is written there starts runs.
+resource "google_storage_bucket_iam_member" "job_reads" {
+  bucket = google_storage_bucket.data.name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.this["job"].member
+}
+
 resource "google_storage_bucket_iam_member" "job" {
   bucket = google_storage_bucket.data.name
   role   = "roles/storage.objectUser"
   member = google_service_account.this["job"].member
+  condition {
+    title      = "not below datasets"
+    expression = "!resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.data.name}/objects/datasets/\")"
+  }
 }
 
-# Only for the pool type vertex-ai: jobs that run as the job's account, and no other.
+# Only for the pool type vertex-ai (var.vertex_ai): jobs that run as the job's account, and no other.
 resource "google_project_iam_custom_role" "vertex_jobs" {
+  count       = var.vertex_ai ? 1 : 0
   role_id     = "chrombpnetVertexJobs"
   title       = "Start and watch Vertex AI custom jobs"
   permissions = ["aiplatform.customJobs.create", "aiplatform.customJobs.get", "aiplatform.customJobs.list", "aiplatform.customJobs.cancel"]
 }
 
 resource "google_project_iam_member" "vertex_jobs" {
+  count   = var.vertex_ai ? 1 : 0
   project = var.project
-  role    = google_project_iam_custom_role.vertex_jobs.id
+  role    = google_project_iam_custom_role.vertex_jobs[0].id
   member  = google_service_account.this["worker"].member
 }
 
 resource "google_service_account_iam_member" "vertex_as_job" {
+  count              = var.vertex_ai ? 1 : 0
   service_account_id = google_service_account.this["job"].name
   role               = "roles/iam.serviceAccountUser"
   member             = google_service_account.this["worker"].member

@@ -1,15 +1,5 @@
 # PostgreSQL of the Prefect server: what ran and what is to run. It can be lost without loss of results (those are in the
 # bucket), but not without the schedules' history; so it is backed up.
-resource "random_password" "database" {
-  length  = 32
-  special = false
-}
-
-resource "random_password" "api" {
-  length  = 32
-  special = false
-}
-
 resource "google_sql_database_instance" "this" {
   #checkov:skip=CKV_GCP_6:TLS is required of every connection; client certificates as well would add keys to keep and rotate, on a network that only this cluster is in
   #checkov:skip=CKV_GCP_108:addresses of pods have no host names to look up
@@ -99,5 +89,7 @@ resource "google_sql_database" "prefect" {
 resource "google_sql_user" "prefect" {
   name     = "prefect"
   instance = google_sql_database_instance.this.name
-  password = random_password.database.result
+
+  password_wo         = ephemeral.random_password.database.result
+  password_wo_version = var.passwords_version
 }

@@ -24,6 +24,11 @@ resource "google_project_service_identity" "pubsub" {
   service  = "pubsub.googleapis.com"
 }
 
+resource "google_project_service_identity" "secrets" {
+  provider = google-beta
+  service  = "secretmanager.googleapis.com"
+}
+
 data "google_storage_project_service_account" "this" {}
 
 resource "google_kms_crypto_key_iam_member" "services" {
@@ -31,6 +36,7 @@ resource "google_kms_crypto_key_iam_member" "services" {
     storage  = data.google_storage_project_service_account.this.member
     sql      = google_project_service_identity.sql.member
     pubsub   = google_project_service_identity.pubsub.member
+    secrets  = google_project_service_identity.secrets.member
     registry = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-artifactregistry.iam.gserviceaccount.com"
     cluster  = "serviceAccount:service-${data.google_project.this.number}@container-engine-robot.iam.gserviceaccount.com"
     disks    = "serviceAccount:service-${data.google_project.this.number}@compute-system.iam.gserviceaccount.com"

@@ -1,4 +1,4 @@
-# A network of its own, from which machines reach the internet through one gateway, and nobody reaches them.
+# A network of its own, which nobody reaches from outside; what its machines may reach is in egress.tf.
 resource "google_compute_network" "this" {
   name                    = "chrombpnet"
   auto_create_subnetworks = false
@@ -34,7 +34,7 @@ resource "google_compute_router" "this" {
   region  = var.region
 }
 
-# ENCODE's files and whatever else inputs name come this way; Google's own services do not.
+# The hosts of var.egress are reached this way; Google's own services are not.
 resource "google_compute_router_nat" "this" {
   name                               = "chrombpnet"
   router                             = google_compute_router.this.name

@@ -15,12 +15,9 @@ output "job_account" {
 
 output "manifests" {
   description = "Prefect server, workers and bridge: terraform output -raw manifests | kubectl apply -f -"
-  sensitive   = true
   value = templatefile("${path.module}/services.yaml.tftpl", {
     project      = var.project
     image        = local.image
-    database_url = "postgresql+asyncpg://prefect:${random_password.database.result}@${google_sql_database_instance.this.private_ip_address}:5432/prefect?ssl=require"
-    api_auth     = "prefect:${random_password.api.result}"
     drops        = "gs://${google_storage_bucket.data.name}/datasets/"
     push_account = google_service_account.this["push"].email
     # No token has this one, so that nobody is heard before there is an address.

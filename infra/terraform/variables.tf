@@ -18,6 +18,10 @@ variable "zones" {
 variable "operators" {
   description = "CIDR ranges that may reach the cluster's control plane, by name; nobody else can run kubectl"
   type        = map(string)
+  validation {
+    condition     = alltrue([for range in values(var.operators) : can(cidrhost(range, 0)) && !can(regex("/([0-9]|1[0-5])$", range))])
+    error_message = "CIDR ranges of an office or a machine, /16 or smaller: not the internet."
+  }
 }
 
 variable "security_group" {
@@ -65,6 +69,35 @@ variable "database_tier" {
   description = "Machine of the Prefect server's PostgreSQL"
   type        = string
   default     = "db-custom-2-7680"
+}
+
+variable "passwords_version" {
+  description = "A higher number makes new passwords of the database and of the Prefect server"
+  type        = number
+  default     = 1
+}
+
+variable "egress" {
+  description = "What machines may reach outside Google, by HTTPS: hosts by name (at first ENCODE's portal and bucket), and CIDR ranges for those whose addresses change too fast"
+  type        = object({ hosts = list(string), ranges = list(string) })
+  default = {
+    hosts  = ["www.encodeproject.org", "encode-public.s3.amazonaws.com", "encode-public.s3.us-west-2.amazonaws.com"]
+    ranges = []
+  }
+  validation {
+    condition     = alltrue([for host in var.egress.hosts : can(regex("^[a-z0-9-]+([.][a-z0-9-]+)+$", host))])
+    error_message = "Names of hosts, such as www.encodeproject.org: no scheme, port, path or wildcard."
+  }
+  validation {
+    condition     = alltrue([for range in var.egress.ranges : can(cidrhost(range, 0)) && !can(regex("/[0-7]$", range))])
+    error_message = "CIDR ranges such as 52.218.128.0/17; /0 to /7 would be the internet."
+  }
+}
+
+variable "vertex_ai" {
+  description = "Whether the worker may start Vertex AI jobs, for pools of type vertex-ai"
+  type        = bool
+  default     = false
 }
 
 variable "image_tag" {

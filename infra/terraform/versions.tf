@@ -1,20 +1,20 @@
 terraform {
-  required_version = ">= 1.6"
+  required_version = ">= 1.11"
   required_providers {
     google = {
       source  = "hashicorp/google"
-      version = "~> 6.0"
+      version = "~> 6.50"
     }
     google-beta = {
       source  = "hashicorp/google-beta"
-      version = "~> 6.0"
+      version = "~> 6.50"
     }
     random = {
       source  = "hashicorp/random"
-      version = "~> 3.6"
+      version = "~> 3.7"
     }
   }
-  # The state holds the database's password: keep it in a private bucket, given by -backend-config=bucket=…
+  # The state holds no secret, but all names and addresses: keep it in a private bucket, given by -backend-config=bucket=…
   backend "gcs" {
     prefix = "chrombpnet"
   }
@@ -29,7 +29,7 @@ provider "google" {
 resource "google_project_service" "needed" {
   for_each = toset([
     "aiplatform.googleapis.com", "artifactregistry.googleapis.com", "cloudkms.googleapis.com", "compute.googleapis.com",
-    "container.googleapis.com", "pubsub.googleapis.com", "secretmanager.googleapis.com", "servicenetworking.googleapis.com",
+    "container.googleapis.com", "dns.googleapis.com", "pubsub.googleapis.com", "secretmanager.googleapis.com", "servicenetworking.googleapis.com",
     "sqladmin.googleapis.com",
   ])
   service            = each.key

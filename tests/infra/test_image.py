@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
 LINUX = {
     "python_version": "3.11",
-    "python_full_version": "3.11.13",
+    "python_full_version": "3.11.17",
     "sys_platform": "linux",
     "platform_system": "Linux",
     "platform_machine": "x86_64",
@@ -63,14 +63,20 @@ def test_what_the_linter_does_not_ask_for():
     of = {name: [rest for each, rest in told if each == name] for name, _ in told}
     builds, runs = of["FROM"]
     assert builds == f"{runs} AS packages", "what builds stays behind"
-    assert re.search(r":\d+\.\d+\.\d+-slim-\w+$|@sha256:[0-9a-f]{64}$", runs), "a version, not a moving tag"
+    base = re.fullmatch(r"docker\.io/library/python:(\d+)\.(\d+)\.(\d+)-slim-\w+@sha256:[0-9a-f]{64}", runs)
+    assert base, "a version and its digest, not a tag that moves"
+    assert tuple(map(int, base.groups())) >= (3, 11, 17), "older ones have known holes"
+    assert f"{base[1]}.{base[2]}.{base[3]}" == LINUX["python_full_version"]
     assert "ADD" not in of
     assert of["USER"][-1].split(":")[0].isdecimal(), "Kubernetes tells by the number that it is not root"
     assert of["USER"][-1] != "0:0"
     names = [name for name, _ in told]
     assert names.index("USER") < names.index("ENTRYPOINT")
     assert all(rest.startswith("[") for name, rest in told if name in ("ENTRYPOINT", "CMD")), "no shell between"
-    assert "--require-hashes" in " ".join(of["RUN"])
+    installs = [rest for rest in of["RUN"] if " install" in rest.replace('", "', " ") or "sync" in rest]
+    downloads = [rest for rest in installs if "--no-deps" not in rest and "apt-get" not in rest]
+    assert len(downloads) == 2
+    assert all("--require-hashes" in rest for rest in downloads)
 
 
 def test_only_what_is_named_gets_into_the_image():
@@ -83,10 +89,47 @@ def test_only_what_is_named_gets_into_the_image():
     assert all((ROOT / word).exists() for word in copied)
 
 
-def test_every_package_of_the_lock_has_a_hash():
-    entries = re.split(r"\n(?=[A-Za-z0-9])", (INFRA / "image.lock").read_text())
-    assert len(entries) > 150
+@pytest.mark.parametrize(("lock", "least"), [("image.lock", 150), ("uv.lock", 1)])
+def test_every_package_of_the_lock_has_a_hash(lock, least):
+    entries = re.split(r"\n(?=[A-Za-z0-9])", (INFRA / lock).read_text())
+    assert len(entries) >= least
     assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
+
+
+def test_the_lock_of_uv_is_of_the_version_that_make_locks():
+    (version,) = re.findall(r"^UV_VERSION := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert _pins(INFRA / "uv.lock") == {"uv": version}
+
+
+def _image_base(tmp_path: Path, answer: str, *arguments: str) -> tuple[int, list[str]]:
+    """What ``make image-base`` makes of the image file where the registry answers so."""
+    (tmp_path / "infra").mkdir(exist_ok=True)
+    (tmp_path / "bin").mkdir(exist_ok=True)
+    for name in ("Makefile", "infra/Dockerfile"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    docker = tmp_path / "bin" / "docker"
+    docker.write_text(f'#!/bin/sh\necho "$@" >>asked\n{answer}\n')
+    docker.chmod(0o755)
+    path = f"{docker.parent}:/usr/local/bin:/usr/bin:/bin"
+    run = subprocess.run(
+        ["make", "image-base", *arguments], cwd=tmp_path, env={"PATH": path}, capture_output=True, text=True, check=False
+    )
+    return run.returncode, re.findall(r"^FROM (\S+)", (tmp_path / "infra" / "Dockerfile").read_text(), re.MULTILINE)
+
+
+def test_the_base_is_pinned_to_what_the_registry_has(tmp_path):
+    digest = "sha256:" + "ab" * 32
+    assert _image_base(tmp_path, f"echo {digest}") == (0, [f"docker.io/library/python:3.11.17-slim-bookworm@{digest}"] * 2)
+    assert "docker.io/library/python:3.11.17-slim-bookworm " in (tmp_path / "asked").read_text()
+    newer = f"docker.io/library/python:3.11.18-slim-bookworm@{digest}"
+    assert _image_base(tmp_path, f"echo {digest}", "BASE=3.11.18-slim-bookworm") == (0, [newer] * 2)
+
+
+@pytest.mark.parametrize("answer", ["exit 1", "echo", "echo sha256:12", "echo no such manifest"])
+def test_without_a_digest_the_base_stays(answer, tmp_path):
+    status, bases = _image_base(tmp_path, answer)
+    assert status != 0
+    assert bases == re.findall(r"^FROM (\S+)", (INFRA / "Dockerfile").read_text(), re.MULTILINE)
 
 
 def _asked() -> list[Requirement]:

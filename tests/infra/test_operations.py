@@ -34,7 +34,19 @@ def test_the_guide_deploys_in_all_three_ways():
 
 
 def test_terraform_has_what_the_guide_names():
-    for name in ("project", "operators", "security_group", "gpu", "gpu_nodes", "bridge_url", "image_tag", "zones"):
+    for name in (
+        "project",
+        "operators",
+        "security_group",
+        "gpu",
+        "gpu_nodes",
+        "bridge_url",
+        "image_tag",
+        "zones",
+        "passwords_version",
+        "egress",
+        "vertex_ai",
+    ):
         assert name in GUIDE
         assert f'variable "{name}"' in TERRAFORM
     for kind, name in re.findall(r"-replace=(\w+)\.(\w+)", GUIDE):
