@@ -36,12 +36,15 @@ class Threshold:
         Which way is beyond.
     inclusive
         Whether ``good`` itself passes.
+    bad_fails
+        Whether ``bad`` itself fails.
     """
 
     good: float
     bad: float | None = None
     higher_is_better: bool = True
     inclusive: bool = True
+    bad_fails: bool = False
 
     def status(self, value: float) -> str:
         """Judge a number: ``pass``, ``warn`` or ``fail``; a value that is not a number warns."""
@@ -52,16 +55,25 @@ class Threshold:
             return "pass"
         if self.bad is None:
             return "warn"
-        return "fail" if sign * value < sign * self.bad or self.bad == self.good else "warn"
+        beyond = sign * value < sign * self.bad or (self.bad_fails and value == self.bad)
+        return "fail" if beyond or self.bad == self.good else "warn"
 
 
 THRESHOLDS: dict[str, Threshold] = {
     # Pearson r of the bias model's log counts with observed ones, in held-out nonpeaks and peaks.
-    "bias_r_nonpeaks": Threshold(0.0, inclusive=False),
+    "bias_r_nonpeaks": Threshold(0.0, 0.0, inclusive=False),
     "bias_r_peaks": Threshold(-0.3, -0.5, inclusive=False),
-    # The same of the full model, in held-out peaks.
-    "main_r_peaks": Threshold(0.5, inclusive=False),
-    # Highest maximum of the corrected model's footprints of enzyme motifs, rounded to 3 decimals.
+    # The bias model's r in held-out peaks as a share of the full model's.
+    "bias_share": Threshold(0.7, higher_is_better=False),
+    # Highest maximum of the bias model's footprints of enzyme motifs, in multiples of an even profile.
+    "bias_response": Threshold(3.0),
+    # Pearson r of the full model's log counts with observed ones, in held-out peaks.
+    "main_r_peaks": Threshold(0.5, 0.0, inclusive=False, bad_fails=True),
+    # AUROC of the full model's log counts, held-out peaks against nonpeaks.
+    "main_auroc": Threshold(0.7, 0.55, bad_fails=True),
+    # Standard deviation of the full model's log counts in held-out peaks as a share of the observed ones'.
+    "main_spread": Threshold(0.2),
+    # Highest maximum of the corrected model's footprints of enzyme motifs.
     "footprint": Threshold(0.003, 0.003, higher_is_better=False, inclusive=False),
     # Smallest q-value of a transcription factor's motif in the bias model; from `good` on motifs count as not alike.
     "bias_motifs": Threshold(0.05, 1e-4),

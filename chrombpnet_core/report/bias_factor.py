@@ -3,9 +3,9 @@
 It follows the rules of thumb of the ChromBPNet authors (:mod:`~chrombpnet_core.report.rules`). Nonpeaks with more reads
 teach the enzyme's sequence preference better, as long as no open chromatin is among them. So the largest factor whose model
 is acceptable is chosen. A model is acceptable where its counts correlate with the observed ones in nonpeaks (r above 0) and
-are not anticorrelated in peaks (r above −0.3), where it has no motif of a transcription factor, and where it was trained on
-enough nonpeaks. Where contributions were not searched for motifs, open chromatin among the nonpeaks would go unnoticed:
-then the smallest acceptable factor is chosen.
+are not anticorrelated in peaks (r above −0.3), where it responds to the enzyme's motifs, where it has no motif of a
+transcription factor, and where it was trained on enough nonpeaks. Where contributions were not searched for motifs, open
+chromatin among the nonpeaks would go unnoticed: then the smallest acceptable factor is chosen.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from chrombpnet_core.evaluation import STATUSES, THRESHOLDS
 
 __all__ = ["FactorCandidate", "FactorChoice", "choose_factor", "read_candidate"]
 
-_JUDGED = ("bias_r_nonpeaks", "bias_r_peaks", "bias_motifs", "training_regions_bias")
+_JUDGED = ("bias_r_nonpeaks", "bias_r_peaks", "bias_response", "bias_motifs", "training_regions_bias")
 """How the keys of verdicts begin that depend on the factor; other verdicts are the same for all factors."""
 
 
@@ -42,6 +42,8 @@ class FactorCandidate:
         The worst of the verdicts that depend on the factor.
     error
         Why there is no such model; empty where there is one.
+    responds
+        Whether it responds to the enzyme's motifs; None where that was not judged.
     """
 
     factor: float
@@ -51,6 +53,7 @@ class FactorCandidate:
     tf_motif: bool | None = None
     verdict: str = "fail"
     error: str = ""
+    responds: bool | None = None
 
     @property
     def faults(self) -> list[str]:
@@ -64,6 +67,8 @@ class FactorCandidate:
             faults.append(f"r in peaks {_shown(self.r_peaks)} is not above {THRESHOLDS['bias_r_peaks'].good:g}")
         if self.tf_motif:
             faults.append(f"it has a motif of a transcription factor ({self.motifs})")
+        if self.responds is False:
+            faults.append("it does not respond to the enzyme's motifs")
         if not faults and self.verdict == "fail":
             faults.append("it was trained on too few nonpeaks")
         return [words.replace("-", "−") for words in faults]
@@ -110,6 +115,7 @@ def read_candidate(factor: float, report: dict[str, Any]) -> FactorCandidate:
         shown,
         any(verdict["status"] == "fail" for verdict in motifs) if motifs else None,
         min((verdict["status"] for verdict in verdicts), key=STATUSES.index, default="info"),
+        responds=next((verdict["status"] == "pass" for verdict in verdicts if verdict["key"] == "bias_response"), None),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from chrombpnet_core.evaluation import FEWEST_READS, HUMAN_GENOME, THRESHOLDS
 from chrombpnet_core.models import BIAS, FULL
 from chrombpnet_core.report.content import ReportContent, SelectionSummary, ShiftEvidence
-from chrombpnet_core.report.rules import AUTHORS, RULES, Verdict, apply_rule
+from chrombpnet_core.report.rules import AUTHORS, Verdict, apply_rule
 
 __all__ = ["judge_depth", "judge_loss_weights", "judge_regions", "judge_shift"]
 
@@ -26,7 +26,7 @@ def judge_loss_weights(content: ReportContent) -> Iterator[Verdict]:
             1.0 if selection.clamped else weight,
             f"{weight:.2f}",
             reason,
-            title=f"{RULES['loss_weight'].title} ({name} model)",
+            of=f"{name} model",
             suffix=f"_{name}",
         )
 
@@ -57,7 +57,7 @@ def judge_shift(content: ReportContent) -> Iterator[Verdict]:
     status, reason, remedy = _judge_votes(shift)
     yield Verdict(
         "shift",
-        "Read shift",
+        "Is the read shift right?",
         status,
         None,
         f"plus {_signed(shift.plus)}, minus {_signed(shift.minus)} bp",
@@ -65,6 +65,7 @@ def judge_shift(content: ReportContent) -> Iterator[Verdict]:
         reason,
         remedy,
         AUTHORS,
+        {"pass": "Yes", "fail": "Doubtful", "info": "As stated"}.get(status, "Doubtful"),
     )
 
 
@@ -129,7 +130,7 @@ def _judge_training_regions(name: str, selection: SelectionSummary) -> Iterator[
             kept,
             f"{kept:,} {kind}",
             f"{kind.capitalize()} of the training and validation chromosomes that the {name} model uses, without outliers.",
-            title=f"{RULES['training_regions'].title} ({name} model)",
+            of=f"{name} model",
             suffix=f"_{name}",
         )
     if selection.peaks is not None and selection.peaks > THRESHOLDS["most_peaks"].good:

@@ -65,7 +65,7 @@ FOLD_METRICS: dict[str, FoldMetric] = {
     "spearman_peaks": FoldMetric("counts in peaks, ρ", FULL, ("counts_metrics", "peaks", "spearmanr")),
     "pearson_all": FoldMetric("counts in all regions, r", FULL, ("counts_metrics", "peaks_and_nonpeaks", "pearsonr")),
     "norm_jsd_peaks": FoldMetric("profiles in peaks, normalised JSD", FULL, ("profile_metrics", "peaks", "median_norm_jsd")),
-    "auroc": FoldMetric("peaks against nonpeaks, AUROC", FULL, ("classification_metrics", "auroc")),
+    "auroc": FoldMetric("peaks against nonpeaks, AUROC", FULL, ("classification_metrics", "auroc"), "main_auroc"),
     "auprc": FoldMetric("peaks against nonpeaks, AUPRC", FULL, ("classification_metrics", "auprc")),
     "bias_pearson_nonpeaks": FoldMetric(
         "bias model in nonpeaks, r", BIAS, ("counts_metrics", "nonpeaks", "pearsonr"), "bias_r_nonpeaks"

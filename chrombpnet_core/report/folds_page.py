@@ -111,8 +111,7 @@ def _row(content: FoldsContent, metric: FoldMetric, spread: Mapping[str, float])
 
 def _cell(value: float | None, metric: FoldMetric) -> tuple[str, str]:
     """Format a number, and give its status where it misses its threshold."""
-    judged = round(value, 3) if value is not None and metric.rule == "footprint" else value  # as the threshold has it
-    status = THRESHOLDS[metric.rule].status(judged) if metric.rule and judged is not None else ""
+    status = THRESHOLDS[metric.rule].status(value) if metric.rule and value is not None else ""
     return format_number(value, metric.digits), status if status in ("warn", "fail") else ""
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
-from chrombpnet_core.evaluation import MAX_BIAS_RESPONSE, bias_response, bias_verdict, motifs_by_enzyme
+import numpy as np
+
+from chrombpnet_core.evaluation import MAX_BIAS_RESPONSE, THRESHOLDS, bias_response, bias_verdict, motifs_by_enzyme
 from chrombpnet_core.models import BIAS, CORRECTED, FULL, MODEL_LABELS
-from chrombpnet_core.report.content import MOTIF_MODELS, MotifEntry, ReportContent, format_q_value
+from chrombpnet_core.report.content import MOTIF_MODELS, MotifEntry, ReportContent, SelectionSummary, format_q_value
 from chrombpnet_core.report.rules import AUTHORS, OURS, RULES, Verdict, apply_rule
 
 __all__ = [
@@ -23,9 +26,17 @@ __all__ = [
     "show_profile_distances",
 ]
 
+_FEWEST_REGIONS = 3  # of which a correlation or a spread says anything
+
+
+def _factor(content: ReportContent) -> float | None:
+    """Bias threshold factor of the bias model, where it was trained on these data."""
+    selection = content.selection.get("bias")
+    return None if selection is None else selection.threshold_factor
+
 
 def judge_bias_model(content: ReportContent) -> Iterator[Verdict]:
-    """Judge the bias model's counts, and tell its threshold."""
+    """Judge the bias model's counts and its response to the enzyme, and tell its threshold."""
     yield from _judge_correlation(
         content,
         "bias_r_nonpeaks",
@@ -41,28 +52,102 @@ def judge_bias_model(content: ReportContent) -> Iterator[Verdict]:
         "Correlation of log counts that the bias model predicts with those observed in {where}. A strongly negative r "
         "means that it has learnt the reverse of accessibility and would distort the main model.",
     )
+    yield from _judge_share(content)
+    yield from _judge_response(content)
     selection = content.selection.get("bias")
     if selection is not None and selection.threshold is not None:
-        factor = "" if selection.threshold_factor is None else f" (factor {selection.threshold_factor:g})"
-        number = selection.nonpeaks_kept
-        trained_on = "" if number is None else f" The bias model was trained on {number:,} nonpeaks."
-        yield Verdict(
-            "bias_threshold",
-            "Bias threshold",
-            "info",
-            selection.threshold,
-            f"fewer than {selection.threshold:.4g} reads{factor}",
-            "no cut-off; start at factor 0.5 for ATAC-seq, 0.8 for DNase-seq",
-            f"Nonpeaks with fewer reads are taken to show enzyme bias alone.{trained_on} Lower the factor by 0.1 when "
-            "motifs of transcription factors appear in the bias model; raise it when its r in peaks is below −0.3.",
-            source=AUTHORS,
-        )
+        yield _tell_threshold(selection)
+
+
+def _tell_threshold(selection: SelectionSummary) -> Verdict:
+    factor = "" if selection.threshold_factor is None else f" (factor {selection.threshold_factor:g})"
+    number = selection.nonpeaks_kept
+    trained_on = "" if number is None else f" The bias model was trained on {number:,} nonpeaks."
+    return Verdict(
+        "bias_threshold",
+        "Which nonpeaks did the bias model train on?",
+        "info",
+        selection.threshold,
+        f"those with fewer than {selection.threshold:.4g} reads{factor}",
+        "no cut-off; start at factor 0.5 for ATAC-seq, 0.8 for DNase-seq",
+        f"Nonpeaks with fewer reads are taken to show enzyme bias alone.{trained_on} Lower the factor by 0.1 when "
+        "motifs of transcription factors appear in the bias model; raise it when its r in peaks is below −0.3.",
+        source=AUTHORS,
+    )
+
+
+def _judge_share(content: ReportContent) -> Iterator[Verdict]:
+    """Judge whether the bias model predicts peaks nearly as well as the full model."""
+    bias, full = (content.metric(model, "counts_metrics", "peaks", "pearsonr") for model in (BIAS, FULL))
+    if bias is None or full is None or full <= 0:
+        return
+    share = max(bias, 0.0) / full
+    yield apply_rule(
+        "bias_share",
+        share,
+        f"{share:.0%} of the full model's r",
+        f"In held-out peaks the bias model alone reaches r = {_signed(bias)}, the full model r = {_signed(full)}.",
+        factor=_factor(content),
+    )
+
+
+def _responses(content: ReportContent, model: str) -> tuple[dict[str, float], float]:
+    """Find the maxima of a model's footprints of enzyme motifs, by motif, and the height of an even profile."""
+    footprints = content.footprints.get(model, {})
+    motifs = [name for names in motifs_by_enzyme(footprints).values() for name in names]
+    even = 1 / max((len(footprints[name]) for name in motifs), default=1)
+    return bias_response(footprints, motifs), even
+
+
+def _judge_response(content: ReportContent) -> Iterator[Verdict]:
+    """Judge whether the bias model responds to the enzyme's own motifs."""
+    responses, even = _responses(content, BIAS)
+    if not responses:
+        return
+    largest = max(responses, key=responses.__getitem__)
+    multiple = responses[largest] / even
+    yield apply_rule(
+        "bias_response",
+        multiple,
+        f"{responses[largest]:.4f} ({largest}), {multiple:.3g} × an even profile",
+        f"Highest share of cuts that the bias model puts on one base where one of {len(responses)} enzyme motifs stands in "
+        f"background sequences; an even profile has {even:.4f}.",
+        factor=_factor(content),
+    )
 
 
 def judge_full_model(content: ReportContent) -> Iterator[Verdict]:
-    """Judge the full model's counts in peaks."""
+    """Judge the full model's counts: in peaks, of peaks against nonpeaks, and how far they differ."""
     reason = "Correlation of log counts that the full model predicts with those observed in {where}."
     yield from _judge_correlation(content, "main_r_peaks", FULL, "peaks", reason)
+    area = content.metrics.get(FULL, {}).get("classification_metrics", {}).get("auroc")
+    if area is not None:
+        yield apply_rule(
+            "main_auroc",
+            area,
+            f"AUROC {_to_threshold('main_auroc', area)}",
+            "Probability that the full model predicts more insertions for a held-out peak than for a held-out nonpeak.",
+        )
+    yield from _judge_spread(content)
+
+
+def _judge_spread(content: ReportContent) -> Iterator[Verdict]:
+    """Judge whether predicted log counts differ as far as observed ones do."""
+    arrays = content.per_region.get(FULL)
+    if not arrays:
+        return
+    peaks = np.asarray(arrays["is_peak"], dtype=bool)
+    observed, predicted = (np.asarray(arrays[name])[peaks] for name in ("observed_logcounts", "predicted_logcounts"))
+    if len(observed) < _FEWEST_REGIONS or not np.ptp(observed) > 0:
+        return
+    spread = float(np.std(predicted) / np.std(observed))
+    yield apply_rule(
+        "main_spread",
+        spread,
+        f"{_to_threshold('main_spread', spread)} of the observed spread",
+        f"Standard deviation of log counts over {len(observed):,} held-out peaks: {np.std(predicted):.3f} predicted, "
+        f"{np.std(observed):.3f} observed.",
+    )
 
 
 def _judge_correlation(content: ReportContent, key: str, model: str, group: str, reason: str) -> Iterator[Verdict]:
@@ -72,17 +157,33 @@ def _judge_correlation(content: ReportContent, key: str, model: str, group: str,
     r = content.metric(model, "counts_metrics", group, "pearsonr")
     number = content.metric(model, "group_sizes", group, "regions")
     where = f"{number:,} held-out {group}" if number else f"held-out {group}"
-    if r is None:
-        reason = f"The correlation over {where} is not defined: they are too few, or all predictions are the same."
-        yield apply_rule(key, math.nan, "r undefined", reason)
-    else:
-        yield apply_rule(key, r, f"r = {r:.3f}".replace("-", "−"), reason.format(where=where))
+    if r is not None:
+        yield apply_rule(key, r, f"r = {_to_threshold(key, r)}", reason.format(where=where), factor=_factor(content))
+        return
+    few = number is not None and number < _FEWEST_REGIONS
+    cause = "they are too few" if few else "all predictions, or all observed counts, are the same"
+    reason = f"The correlation over {where} is not defined: {cause}."
+    verdict = apply_rule(key, math.nan, "r undefined", reason, factor=_factor(content))
+    # A model that predicts one number everywhere is as useless as one whose r is 0.
+    yield verdict if few or THRESHOLDS[key].status(0.0) != "fail" else replace(verdict, status="fail")
+
+
+def _signed(value: float, digits: int = 3) -> str:
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def _to_threshold(key: str, value: float) -> str:
+    """Format a number to 3 decimals, or to as many more as show on which side of its bounds it lies."""
+    bounds = [bound for bound in (THRESHOLDS[key].good, THRESHOLDS[key].bad) if bound is not None]
+    digits = 3
+    while digits < 9 and any(round(value, digits) == bound != value for bound in bounds):
+        digits += 1
+    return _signed(value, digits)
 
 
 def enzyme_footprints(content: ReportContent) -> dict[str, float]:
     """Find the maxima of the corrected model's footprints of enzyme motifs, by motif."""
-    footprints = content.footprints.get(CORRECTED, {})
-    return bias_response(footprints, [name for names in motifs_by_enzyme(footprints).values() for name in names])
+    return _responses(content, CORRECTED)[0]
 
 
 def judge_footprints(content: ReportContent) -> Iterator[Verdict]:
@@ -90,13 +191,26 @@ def judge_footprints(content: ReportContent) -> Iterator[Verdict]:
     responses = enzyme_footprints(content)
     if not responses:
         return
-    rounded = bias_verdict(responses).responses
-    largest = max(rounded, key=rounded.__getitem__)
-    above = [name for name, response in rounded.items() if response >= MAX_BIAS_RESPONSE]
+    largest = max(responses, key=responses.__getitem__)
+    above = [name for name, response in responses.items() if response >= MAX_BIAS_RESPONSE]
     reason = f"None of {len(responses)} enzyme motifs, put into background sequences, leaves a footprint that counts."
     if above:
         reason = f"{len(above)} of {len(responses)} enzyme motifs still leave a footprint: {', '.join(above)}."
-    yield apply_rule("footprint", rounded[largest], f"largest {rounded[largest]:.3f} ({largest})", reason)
+    elif any(response >= MAX_BIAS_RESPONSE for response in bias_verdict(responses).responses.values()):
+        reason += " The reference program rounds to 3 decimals first, and so its file of the bias response says uncorrected."
+    shown = f"largest {responses[largest]:.4f} ({largest})"
+    verdict = apply_rule("footprint", responses[largest], shown, reason, factor=_factor(content))
+    of_bias, even = _responses(content, BIAS)
+    if verdict.status == "pass" and of_bias and max(of_bias.values()) < THRESHOLDS["bias_response"].good * even:
+        verdict = replace(
+            verdict,
+            status="warn",
+            answer="Cannot be judged",
+            reason="The corrected model shows no footprint, but neither does the bias model: nothing was removed, and what "
+            "the enzyme did may still be in these predictions.",
+            remedy="First mend the bias model, which should respond to the enzyme's motifs.",
+        )
+    yield verdict
 
 
 def explained_motifs(content: ReportContent, model: str) -> dict[str, list[MotifEntry]]:
@@ -112,12 +226,11 @@ def judge_motifs(content: ReportContent) -> Iterator[Verdict]:
     """Judge whether the bias model has motifs of transcription factors, and the corrected model the enzyme's."""
     for model, key in ((BIAS, "bias_motifs"), (CORRECTED, "corrected_motifs")):
         for head, entries in explained_motifs(content, model).items():
-            title = f"{RULES[key].title} ({head})"
             if entries:
                 describe = _best_factor_match if model == BIAS else _enzyme_motifs
-                yield apply_rule(key, *describe(entries), title=title, suffix=f"_{head}")
+                yield apply_rule(key, *describe(entries), of=head, suffix=f"_{head}", factor=_factor(content))
             else:
-                yield _without_motifs(f"{key}_{head}", title, RULES[key].wanted, model, head)
+                yield _without_motifs(f"{key}_{head}", f"{RULES[key].title} ({head})", RULES[key].wanted, model, head)
 
 
 def _without_motifs(key: str, title: str, wanted: str, model: str, head: str) -> Verdict:
@@ -126,7 +239,8 @@ def _without_motifs(key: str, title: str, wanted: str, model: str, head: str) ->
         "Explain more peaks, or train on more reads: a model that has learnt motifs of transcription factors shows them."
     )
     status = "info" if model == BIAS else "warn"
-    return Verdict(key, title, status, None, "no motif was found", wanted, reason, "" if model == BIAS else remedy, AUTHORS)
+    remedy = "" if model == BIAS else remedy
+    return Verdict(key, title, status, None, "no motif was found", wanted, reason, remedy, AUTHORS, "Cannot be told")
 
 
 def _best_factor_match(entries: list[MotifEntry]) -> tuple[float, str, str]:
@@ -158,7 +272,7 @@ def judge_against_truth(content: ReportContent) -> Iterator[Verdict]:
         note = f" ({check.note})" if check.note else ""
         yield Verdict(
             f"truth_{number}",
-            f"Simulated truth: {check.name}",
+            f"Was what was planted found: {check.name}?",
             "pass" if check.passed else "fail",
             check.value if math.isfinite(check.value) else None,
             f"{check.value:.4g}".replace("-", "−"),
@@ -168,6 +282,7 @@ def judge_against_truth(content: ReportContent) -> Iterator[Verdict]:
             if check.passed
             else "Train longer or on more data. A model that still misses what was planted points to a fault in the method.",
             "planted in the simulation",
+            "Yes" if check.passed else "No",
         )
 
 
@@ -180,7 +295,7 @@ def judge_training(content: ReportContent) -> Iterator[Verdict]:
         cut_short = best == len(rows) - 1  # training stops by itself only some epochs after the best
         yield Verdict(
             f"training_{model}",
-            f"Training converged ({MODEL_LABELS.get(model, model)})",
+            f"Did training converge ({MODEL_LABELS.get(model, model)})?",
             "warn" if cut_short else "pass",
             best + 1,
             f"best epoch {best + 1} of {len(rows)}",
@@ -190,6 +305,7 @@ def judge_training(content: ReportContent) -> Iterator[Verdict]:
             else "Validation loss stopped falling; the weights of the best epoch were kept.",
             "Allow more epochs." if cut_short else "",
             OURS,
+            "Not yet" if cut_short else "Yes",
         )
 
 
@@ -204,7 +320,7 @@ def show_profile_distances(content: ReportContent) -> Iterator[Verdict]:
         by_chance = "" if chance is None else f"; shuffled profiles reach {chance:.3f}"
         yield Verdict(
             f"profile_{model}",
-            f"Profile shape in peaks ({label})",
+            f"How close are predicted profiles to the observed ones in peaks ({label})?",
             "info",
             jsd,
             f"median JSD {jsd:.3f}, normalised {normalised:.3f}",
@@ -220,7 +336,7 @@ def show_noise_floor(content: ReportContent) -> Iterator[Verdict]:
     if numbers:
         yield Verdict(
             "noise_floor",
-            "Contributions are reproducible",
+            "How reproducible are contributions?",
             "info",
             min(numbers.values()),
             "r = " + ", ".join(f"{r:.3f} ({head})" for head, r in numbers.items()).replace("-", "−"),

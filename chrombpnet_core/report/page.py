@@ -81,23 +81,31 @@ def motif_page(content: ReportContent, key: str) -> Page:
 
 
 def summary(content: ReportContent, verdicts: list[Verdict]) -> str:
-    """Sum the report up in a line: what to make of it, and the number that people ask for first."""
+    """Decide in a line whether to use the model, and tell the number that people ask for first."""
     number = _count(verdicts)
     judged = number["fail"] + number["warn"] + number["pass"]
-    if number["fail"]:
-        line = f"{number['fail']} of {judged} checks failed: read why before you use the model."
-    elif number["warn"]:
-        line = f"No check failed; {number['warn']} of {judged} gave a warning."
-    elif judged:
-        line = "The check passed." if judged == 1 else f"All {judged} checks passed."
-    else:
+    first = min(verdicts, key=lambda verdict: STATUSES.index(verdict.status), default=None)
+    ready = "Ready: train the main model with bias.h5." if content.kind == "bias" else "Ready: use chrombpnet_nobias.h5."
+    if first is None or not judged:
         line = "Nothing could be judged."
+    elif first.status == "fail":
+        line = f"Do not use this model yet: {number['fail']} of {judged} checks failed. {_finding(first)}"
+    elif first.status == "warn":
+        line = f"{ready[:-1]}, with care: no check failed, {number['warn']} of {judged} gave a warning. {_finding(first)}"
+    else:
+        line = f"{ready} " + ("The check passed." if judged == 1 else f"All {judged} checks passed.")
     model, group = (BIAS, "nonpeaks") if content.kind == "bias" else (FULL, "peaks")
     r = content.metric(model, "counts_metrics", group, "pearsonr")
-    if r is not None:
+    is_told = first is not None and first.status in ("fail", "warn") and first.key.endswith(f"_r_{group}")
+    if r is not None and not is_told:
         shown = f"r = {r:.3f}".replace("-", "−").replace(" ", "\N{NO-BREAK SPACE}")
         line += f" The {MODEL_LABELS[model]} predicts counts in held-out {group} with {shown}."
     return line
+
+
+def _finding(verdict: Verdict) -> str:
+    """Say what was asked and answered."""
+    return f"{verdict.title} {verdict.answer or STATUS_WORDS[verdict.status].capitalize()}: {verdict.shown}."
 
 
 def _count(verdicts: list[Verdict]) -> dict[str, int]:

@@ -39,6 +39,7 @@ def test_the_authors_limits_decide_what_is_acceptable():
     assert choose_factor([_candidate(0.5), _candidate(0.8, r_nonpeaks=-0.1)]).factor == 0.5
     assert choose_factor([_candidate(0.5), _candidate(0.8, verdict="fail")]).factor == 0.5
     assert choose_factor([_candidate(0.5, verdict="warn"), _candidate(0.3)]).factor == 0.5  # a warning is no fault
+    assert choose_factor([_candidate(0.5, responds=True), _candidate(0.8, responds=False)]).factor == 0.5
 
 
 def test_the_least_evil_is_taken_and_called_so():

@@ -192,8 +192,8 @@ def test_agreement_stands_above_and_below_the_diagonal():
     assert tables[1] == ["–", "0.510", "0.520", "0.510", "–", "0.530", "0.520", "0.530", "–"]
 
 
-@pytest.mark.parametrize(("value", "status"), [(0.0024, ""), (0.0026, "fail")])
-def test_a_footprint_is_judged_as_it_is_rounded(value, status):
+@pytest.mark.parametrize(("value", "status"), [(0.0024, ""), (0.0029, ""), (0.003, "fail"), (0.0031, "fail")])
+def test_a_footprint_is_judged_as_it_is_shown(value, status):
     page = render_folds(content(fold(0, footprint=value), agreement={}))
     assert (f'<td class="fail">{value:.4f}</td>' in page) == bool(status)
 

@@ -279,10 +279,15 @@ def test_kind_is_checked():
 @pytest.mark.parametrize(
     ("pieces", "words"),
     [
-        ({"truth": [check(0.1)]}, "1 of 1 checks failed"),
-        ({"reads": 1}, "No check failed; 1 of 1 gave a warning."),
-        ({"reads": 10**9}, "The check passed."),
+        ({}, "Nothing could be judged."),
+        ({"truth": [check(0.1)]}, "Do not use this model yet: 1 of 1 checks failed. Was what was planted found"),
+        (
+            {"reads": 1},
+            "Ready: use chrombpnet_nobias.h5, with care: no check failed, 1 of 1 gave a warning. Are there enough",
+        ),
+        ({"reads": 10**9}, "Ready: use chrombpnet_nobias.h5. The check passed."),
         ({"metrics": with_r(0.5612)}, "r\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.561"),
+        ({"metrics": with_r(-0.34)}, "Do not use this model yet: 1 of 2 checks failed. Does the full model predict counts"),
     ],
 )
 def test_summary_line(pieces, words):

@@ -133,7 +133,7 @@ def test_motifs_have_a_file_of_their_own(tmp_path):
     }
     text = " ".join(words_of(tmp_path / "chrombpnet_nobias_profile.pdf"))
     assert "REB1" in text
-    assert "Corrected model has no enzyme motif (profile)" in text
+    assert "Has the corrected model learnt the enzyme's motif? (profile)" in text
     assert "Not judged here" not in text
     assert "nonpeaks" not in text
     assert "Tables" not in text

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from chrombpnet_core.evaluation import STATUSES, THRESHOLDS
@@ -15,16 +17,20 @@ from chrombpnet_core.report.content import (
     ShiftEvidence,
     format_q_value,
 )
-from chrombpnet_core.report.rules import RULES
+from chrombpnet_core.report.rules import OURS, RULES
 from tests.core.report.contents import check, full_content, made_footprints, motif, verdict_of, with_r
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(
     ("key", "model", "group", "value", "status"),
     [
         ("bias_r_nonpeaks", "bias", "nonpeaks", 0.01, "pass"),
-        ("bias_r_nonpeaks", "bias", "nonpeaks", 0.0, "warn"),
-        ("bias_r_nonpeaks", "bias", "nonpeaks", -0.2, "warn"),
+        ("bias_r_nonpeaks", "bias", "nonpeaks", 1e-9, "pass"),
+        ("bias_r_nonpeaks", "bias", "nonpeaks", 0.0, "fail"),
+        ("bias_r_nonpeaks", "bias", "nonpeaks", -0.2, "fail"),
+        ("bias_r_nonpeaks", "bias", "nonpeaks", None, "fail"),
         ("bias_r_peaks", "bias", "peaks", -0.29, "pass"),
         ("bias_r_peaks", "bias", "peaks", -0.3, "warn"),
         ("bias_r_peaks", "bias", "peaks", -0.5, "warn"),
@@ -32,7 +38,10 @@ from tests.core.report.contents import check, full_content, made_footprints, mot
         ("bias_r_peaks", "bias", "peaks", None, "warn"),
         ("main_r_peaks", "chrombpnet", "peaks", 0.51, "pass"),
         ("main_r_peaks", "chrombpnet", "peaks", 0.5, "warn"),
-        ("main_r_peaks", "chrombpnet", "peaks", None, "warn"),
+        ("main_r_peaks", "chrombpnet", "peaks", 1e-9, "warn"),
+        ("main_r_peaks", "chrombpnet", "peaks", 0.0, "fail"),
+        ("main_r_peaks", "chrombpnet", "peaks", -0.34, "fail"),
+        ("main_r_peaks", "chrombpnet", "peaks", None, "fail"),
     ],
 )
 def test_correlations(key, model, group, value, status):
@@ -42,11 +51,95 @@ def test_correlations(key, model, group, value, status):
     assert bool(found.remedy) == (status != "pass")
 
 
-@pytest.mark.parametrize(("height", "status"), [(0.0024, "pass"), (0.0026, "fail"), (0.003, "fail"), (0.05, "fail")])
-def test_footprints_are_judged_after_rounding(height, status):
+def test_an_r_that_too_few_regions_leave_undefined_warns():
+    metrics = with_r(None)
+    metrics["chrombpnet"]["group_sizes"]["peaks"]["regions"] = 2
+    assert verdict_of("main_r_peaks", metrics=metrics).status == "warn"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.1234, "r = 0.123"), (0.50001, "r = 0.50001"), (0.4999, "r = 0.4999"), (-1e-5, "r = −0.00001")]
+)
+def test_what_is_shown_lies_on_the_side_of_the_threshold_that_is_judged(value, shown):
+    assert verdict_of("main_r_peaks", metrics=with_r(value)).shown == shown
+
+
+@pytest.mark.parametrize(("height", "status"), [(0.0024, "pass"), (0.0029, "pass"), (0.003, "fail"), (0.05, "fail")])
+def test_footprints_are_judged_as_they_are(height, status):
     found = verdict_of("footprint", footprints={"chrombpnet_nobias": made_footprints(height)})
     assert found.status == status
     assert ("still leave" in found.reason) == (status == "fail")
+    assert ("reference program rounds" in found.reason) == (height == 0.0029)  # and so its file says otherwise
+
+
+@pytest.mark.parametrize(
+    ("bias", "corrected", "status", "answer"),
+    [
+        (0.003, 0.0012, "pass", "Yes"),
+        (0.0029, 0.0012, "warn", "Cannot be judged"),
+        (0.001, 0.001, "warn", "Cannot be judged"),
+        (0.001, 0.004, "fail", "No"),
+    ],
+)
+def test_where_the_bias_model_does_not_respond_the_corrected_one_cannot_be_judged(bias, corrected, status, answer):
+    footprints = {"bias": made_footprints(bias), "chrombpnet_nobias": made_footprints(corrected)}
+    found = verdict_of("footprint", footprints=footprints)
+    assert (found.status, found.answer) == (status, answer)
+    response = verdict_of("bias_response", footprints=footprints)
+    assert response.status == ("pass" if bias >= 0.003 else "warn")
+    assert f"{bias:.4f} (tn5_1)" in response.shown
+
+
+@pytest.mark.parametrize(
+    ("bias", "full", "status"), [(0.35, 0.5, "pass"), (0.36, 0.5, "warn"), (0.5, 0.4, "warn"), (-0.4, 0.5, "pass")]
+)
+def test_a_bias_model_that_knows_accessibility(bias, full, status):
+    metrics = with_r(bias, "bias") | with_r(full)
+    selection = {"bias": SelectionSummary(threshold=20.0, threshold_factor=0.5)}
+    found = verdict_of("bias_share", metrics=metrics, selection=selection)
+    assert found.status == status
+    assert ("(-b 0.4)" in found.remedy) == (status == "warn")
+    assert not [
+        item
+        for item in verdicts.judge(ReportContent("dataset", "t", "ATAC", metrics=with_r(bias, "bias")))
+        if item.key == "bias_share"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("area", "status"), [(0.7, "pass"), (0.69, "warn"), (0.551, "warn"), (0.55, "fail"), (0.5, "fail"), (0.2, "fail")]
+)
+def test_peaks_against_nonpeaks(area, status):
+    metrics = {"chrombpnet": {"classification_metrics": {"auroc": area}}}
+    assert verdict_of("main_auroc", metrics=metrics).status == status
+
+
+@pytest.mark.parametrize(("scale", "status"), [(1.0, "pass"), (0.21, "pass"), (0.19, "warn"), (0.0, "warn")])
+def test_predictions_that_are_flatter_than_what_was_observed(scale, status):
+    observed = np.random.default_rng(0).normal(5, 1, 60)
+    arrays = {
+        "observed_logcounts": observed,
+        "predicted_logcounts": 5 + scale * (observed - 5),
+        "is_peak": np.arange(60) < 40,
+    }
+    assert verdict_of("main_spread", per_region={"chrombpnet": arrays}).status == status
+
+
+@pytest.mark.parametrize(
+    ("factor", "lower", "higher"),
+    [(0.5, "0.4 (-b 0.4)", "0.6 (-b 0.6)"), (0.1, "0.05 (-b 0.05)", "0.2 (-b 0.2)"), (None, "0.1 lower", "0.1 higher")],
+)
+def test_remedies_name_the_next_factor(factor, lower, higher):
+    selection = {"bias": SelectionSummary(threshold=20.0, threshold_factor=factor)}
+    entries = {"bias profile": [motif()], "corrected profile": [motif(kind="enzyme")]}
+    assert lower in verdict_of("bias_motifs_profile", motifs=entries, selection=selection).remedy
+    assert higher in verdict_of("corrected_motifs_profile", motifs=entries, selection=selection).remedy
+
+
+def test_titles_are_questions_and_every_judged_one_has_an_answer():
+    for item in verdicts.judge(full_content()):
+        assert "?" in item.title
+        assert item.answer or item.status == "info", item.key
 
 
 def test_only_the_enzymes_motifs_of_the_corrected_model_are_judged():
@@ -166,6 +259,13 @@ def test_every_threshold_is_used_and_worst_come_first():
     assert verdicts.worst([]) == "info"
 
 
+def test_the_documentation_has_every_rule():
+    rows = (ROOT / "docs" / "verdicts.md").read_text().splitlines()
+    for key, rule in RULES.items():
+        (row,) = [row for row in rows if row.startswith(f"| {rule.title} |")]
+        assert row.split("|")[-2].strip().startswith("ours" if rule.source == OURS else rule.source), key
+
+
 def test_what_was_not_given_is_named():
     assert len(verdicts.not_judged(ReportContent("dataset", "t", "ATAC"))) == 10
     for kind in ("main", "bias", "dataset"):
@@ -190,7 +290,7 @@ def test_factors_in_the_bias_model(entries, status, words):
         found = verdict_of(f"bias_motifs_{head}", motifs={f"bias {head}": entries})
         assert found.status == status
         assert words in found.reason
-        assert ("threshold factor by 0.1" in found.remedy) == (status in ("warn", "fail"))
+        assert ("0.1 lower" in found.remedy) == (status in ("warn", "fail"))
 
 
 @pytest.mark.parametrize(
