@@ -94,6 +94,7 @@ def record_run(spec: dict[str, Any], store: str, options: dict[str, Any], anew: 
         "started": time.strftime(_TIME),
         "host": platform.node(),
     }
+    content = sealed(json.loads(json.dumps(content, default=str)))
     place_files({}, {RUN: json.dumps(content, indent=1) + "\n"}, output)
     Store(store).write_json(content, _RUNS, run_id(output), RUN)
 
@@ -125,6 +126,11 @@ def read_run(output: str) -> dict[str, Any]:
             expected=f"a {RUN}, which a run writes to its output",
             remedy="give the output folder of a run, or its data set file",
         )
+    if not seal_fits(content):
+        raise InputError(
+            f"{redact(folder)}/{RUN}: damaged, its checksum is wrong",
+            remedy="start the run's first command again: it is written anew",
+        )
     return content
 
 
@@ -146,7 +152,11 @@ def parts_of(store: str, run: str) -> dict[str, dict[str, Any]]:
     place = Store(store)
     names = sorted(name for name in place.sizes(_RUNS, run) if name.endswith(".json") and name != RUN)
     read = {name.removesuffix(".json"): place.read_json(_RUNS, run, name) for name in names}
-    return {name: content for name, content in read.items() if content and _is_record(content, place.uri(_RUNS, run, name))}
+    return {
+        name: content
+        for name, content in read.items()
+        if content and _is_record(content, place.uri(_RUNS, run, f"{name}.json"))
+    }
 
 
 def _is_record(content: dict[str, Any], address: str) -> bool:
@@ -155,6 +165,22 @@ def _is_record(content: dict[str, Any], address: str) -> bool:
     if not whole:
         log.warning("%s: damaged record of a run, not used", redact(address))
     return whole
+
+
+def seal_fits(content: dict[str, Any]) -> bool:
+    """Tell whether what was recorded has the checksum that it states; that of earlier versions states none.
+
+    Parameters
+    ----------
+    content
+        Of a record, or of ``run.json``.
+
+    Returns
+    -------
+    bool
+        Whether nothing speaks against it.
+    """
+    return sealed(content) == content or "sha256" not in content
 
 
 def is_whole(record: dict[str, Any]) -> bool:
@@ -177,7 +203,8 @@ def is_whole(record: dict[str, Any]) -> bool:
         and all(isinstance(step, dict) and isinstance(step.get("state"), str) for step in steps.values())
         and isinstance(record.get("used", []), list)
         and isinstance(record.get("alive", 0), int)
-        and (sealed(record) == record or not {"alive", "sha256"} & record.keys())
+        and seal_fits(record)
+        and ("alive" not in record or "sha256" in record)
     )
 
 
@@ -208,7 +235,8 @@ class Record:
         self._store, self._place = Store(store), (_RUNS, run_id(output), f"{part}.json")
         self._changing = threading.Lock()
         told = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()[:16]
-        before = self._store.read_json(*self._place) or {}
+        before = self._store.read_json(*self._place)
+        before = before if before and _is_record(before, self._store.uri(*self._place)) else {}
         kept = before.get("steps", {}) if before.get("asked") == told else {}
         self._content: dict[str, Any] = {
             "output": redact(Store(output).url),

@@ -13,7 +13,7 @@ from typing import Any
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import check_seal
 from chrombpnet_core.progress import bar
-from tasks.runs.run_record import is_whole
+from tasks.runs.run_record import RUN, is_whole, seal_fits
 from tasks.storage import MANIFEST, Store, manifest_fault, redact
 
 __all__ = ["Damage", "Verification", "verify_store"]
@@ -156,7 +156,7 @@ def _damage(step: str, path: str, fault: str) -> Damage:
 def _verify_record(place: Store, path: str, verified: Verification) -> None:
     verified.seen["records of runs"] += 1
     content = place.read_json(*path.split("/"), quiet=True)
-    if content is None or not (path.endswith("/run.json") or is_whole(content)):
+    if content is None or not (seal_fits(content) if path.endswith(f"/{RUN}") else is_whole(content)):
         remedy = "start the run's command again: it is written anew"
         verified.damages.append(Damage("record of a run", path, "is damaged", remedy))
 

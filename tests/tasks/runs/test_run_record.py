@@ -106,3 +106,24 @@ def test_a_run_is_read_from_its_folder_or_file_without_secrets(place, monkeypatc
     assert read_run(output)["complete"]
     with pytest.raises(InputError, match="no run is recorded there"):
         read_run(store)
+
+
+@pytest.mark.parametrize(("old", "new"), [("peaks.bed", "qeaks.bed"), ('"fold": 1', '"fold": 3'), ("auto", "autn")])
+def test_a_damaged_run_json_is_refused(place, old, new):
+    store, output = place
+    record_run({"output": output, "peaks": "peaks.bed", "fold": 1}, store, {"device": "auto"})
+    path = Path(output) / "run.json"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(InputError, match=r"run\.json: damaged, its checksum is wrong; start the run's first command again"):
+        read_run(output)
+
+
+@pytest.mark.parametrize("damage", [lambda text: text[:-20], lambda text: text.replace("done", "dona"), lambda text: "[]"])
+def test_a_damaged_record_is_told_and_not_used(place, caplog, damage):
+    store, output = place
+    with recording(store, output, "fold_1", {}) as record:
+        record.follow("coverage", done(store, "coverage"))
+    path = Path(store) / "runs" / run_id(output) / "fold_1.json"
+    path.write_text(damage(path.read_text()))
+    assert _lines(place, "fold_1")[0] == "fold_1 not begun"
+    assert "fold_1.json: damaged" in caplog.text
