@@ -35,14 +35,20 @@ def unpack_sections(
         The same bytes as float32.
     borders
         Where each section begins and the last one ends, int64 ``(m + 1,)``.
-    first_chroms, last_chroms
-        Numbers of the chromosomes between which that of each section lies, int64 ``(m,)``.
+    first_chroms
+        Number of the first chromosome that each section may be of, int64 ``(m,)``.
+    last_chroms
+        Number of the last one.
     chrom
         Number of the chromosome that is wanted; sections of others are passed over.
     size
         Its length in bp, at which intervals are cut off.
-    starts, ends, values
-        Output: int64, int64 and float32, of ``n`` items at least.
+    starts
+        Output: first positions, int64, of ``n`` items at least.
+    ends
+        Output: behind their last positions, int64.
+    values
+        Output: their values, float32.
 
     Returns
     -------

@@ -138,6 +138,25 @@ class Coverage:
                 rows = order[begin : min(begin + _ROWS, last)]
                 yield rows, _windows(dense, starts[rows], width)
 
+    def sections(self, most: int) -> Iterator[tuple[Ints, Ints, Floats]]:
+        """Read some sections of the file, evenly spread over all of it.
+
+        Parameters
+        ----------
+        most
+            Sections to read at most.
+
+        Yields
+        ------
+        tuple
+            Starts and ends, int64 ``(m,)``, and values, float32 ``(m,)``, of the intervals of a section, some 1,000.
+        """
+        number = len(self._bigwig.sections)
+        for row in np.unique(np.linspace(0, number - 1, min(most, number)).astype(int)).tolist():
+            with self._damage_named("the bigWig is damaged"):
+                section = self._bigwig.section(row)
+            yield section
+
     @contextmanager
     def _damage_named(self, what: str) -> Iterator[None]:
         """Turn damage into an error that names the file."""
