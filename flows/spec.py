@@ -46,7 +46,7 @@ Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Chromosome = Annotated[str, BeforeValidator(lambda name: str(name) if isinstance(name, int) else name)]
-_KINDS = ("bam", "fragments", "tagalign", "bigwig")
+_KINDS = ("bam", "fragments", "single_end", "tagalign", "bigwig")
 Shift = Annotated[int, Field(ge=-100, le=100)]
 
 
@@ -65,6 +65,11 @@ class Reads(_Strict):
 
     bam: list[str] = Field(default=[], description="BAM files, filtered as wanted; no index needed")
     fragments: list[str] = Field(default=[], description="fragment files (chrom, start, end, …), plain or gzip")
+    single_end: list[str] = Field(
+        default=[],
+        description="single-end fragment files (chrom, start, end, barcode, count, strand): a line is one read, and counts "
+        "at its 5' end alone",
+    )
     tagalign: list[str] = Field(default=[], description="tagAlign files (BED6), plain or gzip")
     bigwig: list[str] = Field(
         default=[],
@@ -86,11 +91,18 @@ class Reads(_Strict):
         default=False, description="count duplicates once: one chromosome, strand, 5' end and other end of the fragment"
     )
     use_counts: bool = Field(default=False, description="count a fragment as often as its column 5 says")
+    accept_reads: bool = Field(
+        default=False, description="read text as the kind that it is given as, though its lines look like another kind"
+    )
+    accept_bigwig: bool = Field(
+        default=False,
+        description="take bigWigs though their values do not look like insertions; the report says so",
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Reads:
         if sum(bool(getattr(self, kind)) for kind in _KINDS) != 1:
-            raise ValueError("give exactly one kind of reads: bam, fragments, tagalign or bigwig")
+            raise ValueError("give exactly one kind of reads: bam, fragments, single_end, tagalign or bigwig")
         if self.bigwig and self.plus_shift is not None:
             raise ValueError("a bigWig of insertions is taken as it is: it has no shift to state")
         if (self.plus_shift is None) != (self.minus_shift is None):
@@ -99,8 +111,13 @@ class Reads(_Strict):
 
     @property
     def kind(self) -> str:
-        """``bam``, ``fragments``, ``tagalign`` or ``bigwig``."""
+        """``bam``, ``fragments``, ``single_end``, ``tagalign`` or ``bigwig``."""
         return next(kind for kind in _KINDS if getattr(self, kind))
+
+    @property
+    def accept(self) -> bool:
+        """Whether the files are taken though they look like another kind."""
+        return self.accept_bigwig if self.bigwig else self.accept_reads
 
     @property
     def files(self) -> list[str]:

@@ -25,35 +25,14 @@ def unpack_sections(
     ends: AnyArray,
     values: AnyArray,
 ) -> tuple[int, int]:
-    """Read the intervals of decompressed sections.
+    """Read the intervals of decompressed sections of :class:`~chrombpnet_core.formats.BigWigFile`.
 
-    Parameters
-    ----------
-    words
-        The sections one behind the other, uint32 ``(n,)``.
-    floats
-        The same bytes as float32.
-    borders
-        Where each section begins and the last one ends, int64 ``(m + 1,)``.
-    first_chroms
-        Number of the first chromosome that each section may be of, int64 ``(m,)``.
-    last_chroms
-        Number of the last one.
-    chrom
-        Number of the chromosome that is wanted; sections of others are passed over.
-    size
-        Its length in bp, at which intervals are cut off.
-    starts
-        Output: first positions, int64, of ``n`` items at least.
-    ends
-        Output: behind their last positions, int64.
-    values
-        Output: their values, float32.
+    ``words`` holds the sections one behind the other, uint32 ``(n,)``, and ``floats`` the same bytes as float32; ``borders``,
+    ``(m + 1,)``, tell where each begins and the last one ends, and ``first_chroms`` and ``last_chroms``, ``(m,)``, between
+    which numbers that of its chromosome lies. Sections of others than ``chrom`` are passed over, and intervals cut off at
+    its ``size``. Outputs ``starts`` int64, ``ends`` int64 and ``values`` float32 have room for ``n`` intervals.
 
-    Returns
-    -------
-    tuple
-        Intervals read, and the first section that is not one, -1 where there is none.
+    Returns intervals read, and the first section that is not one, -1 where there is none.
     """
     filled = 0
     for section in range(len(borders) - 1):

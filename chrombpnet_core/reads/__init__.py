@@ -10,6 +10,7 @@ from chrombpnet_core._doors import lazy_door
 if TYPE_CHECKING:
     from chrombpnet_core.reads.read_batches import ReadFilters
     from chrombpnet_core.reads.read_files import READ_KINDS, read_chromosome_names, spill_reads
+    from chrombpnet_core.reads.recognition import check_read_kind
     from chrombpnet_core.reads.sampled_reads import check_read_files, first_reads
     from chrombpnet_core.reads.shift import (
         SHIFT_WINDOW,
@@ -34,6 +35,7 @@ __all__ = [
     "SpilledReads",
     "base_frequencies_around",
     "check_read_files",
+    "check_read_kind",
     "estimate_shift",
     "first_reads",
     "offset_scores",

@@ -25,14 +25,14 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 def line_batches(
     path: Path, kind: str, index: ChromIndex, filters: ReadFilters, threads: int
 ) -> Iterator[tuple[ReadBatch, int]]:
-    """Read fragments or tagAlign.
+    """Read fragments, single-end fragments or tagAlign.
 
     Parameters
     ----------
     path
         Plain or compressed text.
     kind
-        ``fragments`` or ``tagalign``.
+        ``fragments``, ``single_end`` or ``tagalign``.
     index
         Chromosome names; new ones are entered.
     filters
@@ -123,7 +123,7 @@ class _Parser:
         self.columns: tuple[AnyArray, ...] = tuple(
             np.empty(size, dtype=kind_of) for kind_of in (np.int32, np.int32, np.int32, np.bool_, np.int32)
         )
-        self.marks = np.empty(size if filters.dedup and kind == "fragments" else 0, dtype=np.int64)
+        self.marks = np.empty(size if filters.dedup and kind != "tagalign" else 0, dtype=np.int64)
         self.filled = self.lines = 0
         self.rest = b""
 
@@ -141,7 +141,7 @@ class _Parser:
             at, self.filled, lines, why = self.compiled.read_lines(
                 data,
                 at,
-                self.kind == "tagalign",
+                self.kind != "fragments",
                 self.filters.use_counts,
                 self.names.table,
                 self.columns,
@@ -185,12 +185,13 @@ class _Parser:
         """Take the reads of the lines parsed since the last batch."""
         filled, self.filled = slice(self.filled), 0
         chroms, starts, ends, minus, counts = (column[filled] for column in self.columns)
-        if self.kind == "tagalign":
-            marks = np.zeros(len(chroms) if self.filters.dedup else 0, dtype=np.int64)
+        if self.filters.use_counts:
+            chroms, starts, ends, minus = (np.repeat(column, counts) for column in (chroms, starts, ends, minus))
+        if self.kind != "fragments":
+            alike = np.zeros(len(chroms) if self.filters.dedup else 0, dtype=np.int64)
+            marks = self.marks[filled].copy() if len(self.marks) else alike
             return ReadBatch(chroms, np.where(minus, ends, starts), minus, marks)
         barcodes = self.marks[filled].view(np.uint64)
-        if self.filters.use_counts:
-            chroms, starts, ends = (np.repeat(column, counts) for column in (chroms, starts, ends))
         others = np.concatenate([ends, starts]).astype(np.uint64) * _MIX
         marks = others + np.concatenate([barcodes, barcodes]) if len(self.marks) else np.empty(0, dtype=np.uint64)
         return ReadBatch(
@@ -204,11 +205,11 @@ class _Parser:
 def _row(line: str, kind: str, filters: ReadFilters, where: str) -> tuple[str, int, int, str, int, str]:
     """Parse and check a line: chromosome, start, end, strand, count and barcode."""
     fields = line.split("\t")
-    names = (
-        ["chrom", "start", "end", "name", "score", "strand"]
-        if kind == "tagalign"
-        else ["chrom", "start", "end", "barcode", "count"][: 5 if filters.use_counts else 3]
-    )
+    names = {
+        "tagalign": ["chrom", "start", "end", "name", "score", "strand"],
+        "single_end": ["chrom", "start", "end", "barcode", "count", "strand"],
+        "fragments": ["chrom", "start", "end", "barcode", "count"][: 5 if filters.use_counts else 3],
+    }[kind]
     if len(fields) < len(names):
         raise InputError(
             where,
@@ -226,16 +227,18 @@ def _row(line: str, kind: str, filters: ReadFilters, where: str) -> tuple[str, i
             remedy="positions are 0-based, half-open",
         )
     strand, count = ".", "1"
-    if kind == "tagalign":
+    if kind != "fragments":
         strand = fields[5]
         if strand not in ("+", "-"):
             raise InputError(
                 f"{where}: strand (column 6)",
                 expected="+ or -",
                 found=repr(strand),
-                remedy="a 5' end needs the strand: make the tagAlign again from the BAM (bedtools bamtobed)",
+                remedy="a 5' end needs the strand: make the tagAlign again from the BAM (bedtools bamtobed)"
+                if kind == "tagalign"
+                else "a 5' end needs the strand: lines without one are whole fragments, given as `fragments`",
             )
-    elif filters.use_counts:
+    if filters.use_counts:
         count = fields[4]
         if not count.strip().isdecimal() or not 1 <= int(count) <= _MOST:
             raise InputError(f"{where}: count (column 5)", expected=f"1 to {_MOST:,}", found=repr(count))

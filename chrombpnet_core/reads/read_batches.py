@@ -67,7 +67,7 @@ class ReadFilters:
                 expected="BAM, the only kind that has them",
                 remedy="leave these filters out",
             )
-        if self.use_counts and kind != "fragments":
+        if self.use_counts and kind not in ("fragments", "single_end"):
             raise InputError(f"counts of column 5 for {kind} reads", expected="fragments")
         if self.use_counts and self.dedup:
             raise InputError(

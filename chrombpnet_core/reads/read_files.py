@@ -28,7 +28,7 @@ __all__ = ["READ_KINDS", "read_chromosome_names", "spill_reads"]
 
 log = logging.getLogger(__name__)
 
-READ_KINDS = {"bam": "BAM", "fragments": "fragments", "tagalign": "tagAlign"}
+READ_KINDS = {"bam": "BAM", "fragments": "fragments", "tagalign": "tagAlign", "single_end": "single-end fragments"}
 """Kinds of read files, and how messages call them; a CRAM is of kind ``bam``."""
 
 
@@ -51,7 +51,8 @@ def spill_reads(
     paths
         Files of one kind, plain or gzip, in any order of reads.
     kind
-        ``bam`` (every mapped alignment counts; CRAM too), ``fragments`` (each line is two reads) or ``tagalign``.
+        ``bam`` (every mapped alignment counts; CRAM too), ``fragments`` (each line is two reads),
+        ``single_end`` (each line is one, its strand in column 6) or ``tagalign``.
     sizes
         Chromosome → length in bp; reads on other chromosomes are dropped, with one warning.
     scratch

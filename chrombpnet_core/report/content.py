@@ -215,6 +215,8 @@ class ReportContent:
         ``bias`` and ``main`` → :class:`SelectionSummary`.
     reads, genome_size
         Number of reads in the input; length of the genome in bp.
+    accepted
+        Inputs that look like something else and were taken all the same, each with the evidence.
     shift
         Evidence for the enzyme shift of the reads.
     nonpeaks
@@ -250,6 +252,7 @@ class ReportContent:
     selection: Mapping[str, SelectionSummary] = field(default_factory=dict)
     reads: int | None = None
     genome_size: int | None = None
+    accepted: Sequence[str] = ()
     shift: ShiftEvidence | None = None
     nonpeaks: NonpeakSummary | None = None
     insertion_pfm: AnyArray | None = None

@@ -8,9 +8,9 @@ from dataclasses import replace
 from chrombpnet_core.evaluation import FEWEST_READS, HUMAN_GENOME, THRESHOLDS
 from chrombpnet_core.models import BIAS, FULL
 from chrombpnet_core.report.content import ReportContent, SelectionSummary, ShiftEvidence
-from chrombpnet_core.report.rules import AUTHORS, Verdict, apply_rule
+from chrombpnet_core.report.rules import AUTHORS, OURS, Verdict, apply_rule
 
-__all__ = ["judge_depth", "judge_loss_weights", "judge_regions", "judge_shift"]
+__all__ = ["judge_accepted", "judge_depth", "judge_loss_weights", "judge_regions", "judge_shift"]
 
 
 def judge_loss_weights(content: ReportContent) -> Iterator[Verdict]:
@@ -67,6 +67,22 @@ def judge_shift(content: ReportContent) -> Iterator[Verdict]:
         AUTHORS,
         {"pass": "Yes", "fail": "Doubtful", "info": "As stated"}.get(status, "Doubtful"),
     )
+
+
+def judge_accepted(content: ReportContent) -> Iterator[Verdict]:
+    """Repeat what the user had accepted although it looks like another kind of input."""
+    for evidence in content.accepted:
+        yield Verdict(
+            "accepted",
+            "Is the input what it should be?",
+            "warn",
+            None,
+            "accepted on purpose",
+            "reads, or bigWigs of insertions per base",
+            f"{evidence}.",
+            "Every number of this report is computed from it. Give raw reads, or raw insertions per base, if you have them.",
+            OURS,
+        )
 
 
 def _judge_votes(shift: ShiftEvidence) -> tuple[str, str, str]:

@@ -21,6 +21,7 @@ _JUDGES = (
     model_verdicts.judge_against_truth,
     data_verdicts.judge_loss_weights,
     data_verdicts.judge_depth,
+    data_verdicts.judge_accepted,
     data_verdicts.judge_shift,
     data_verdicts.judge_regions,
     model_verdicts.judge_training,

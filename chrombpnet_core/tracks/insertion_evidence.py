@@ -90,7 +90,10 @@ def insertion_evidence(coverage: Coverage) -> TrackEvidence:
     TrackEvidence
         What is seen.
     """
-    lengths, values, steps, spanned = [np.empty(0, dtype=np.int64)], [np.empty(0)], [np.empty(0)], 0
+    lengths: list[Ints] = [np.empty(0, dtype=np.int64)]
+    values: list[Floats] = [np.empty(0)]
+    steps: list[Floats] = [np.empty(0)]
+    spanned = 0
     for starts, ends, entries in coverage.sections(_SECTIONS):
         spanned += int(ends[-1] - starts[0]) if len(ends) else 0
         for first, last, value in _runs(starts, ends, entries):

@@ -17,6 +17,7 @@ from flows.cli.common import (
     store_of,
     with_flags,
 )
+from flows.cli.reads import add_reads_flags, files_of_reads
 
 if TYPE_CHECKING:
     from tasks.steps import DatasetFiles, Inspection
@@ -45,13 +46,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-g", "--genome", metavar="FASTA", help="genome sequence: plain, gzip or bgzip")
     parser.add_argument("-c", "--chrom-sizes", metavar="TSV", help="names and lengths of the chromosomes to use")
-    reads = parser.add_mutually_exclusive_group()
-    reads.add_argument("-ibam", "--input-bam-file", nargs="+", default=[], metavar="BAM", help="BAM or CRAM files")
-    reads.add_argument("-ifrag", "--input-fragment-file", nargs="+", default=[], metavar="TSV", help="fragment files")
-    reads.add_argument("-itag", "--input-tagalign-file", nargs="+", default=[], metavar="BED", help="tagAlign files")
-    reads.add_argument(
-        "-ibw", "--input-bigwig-file", nargs="+", default=[], metavar="BW", help="bigWig files of insertions per base"
-    )
+    add_reads_flags(parser, required=False)
     parser.add_argument(
         "--whole",
         action="store_true",
@@ -110,17 +105,13 @@ def _inspect(arguments: argparse.Namespace) -> Inspection:
 def _files_of(arguments: argparse.Namespace, read_whole: int) -> DatasetFiles:
     from tasks.steps import DatasetFiles
 
-    files_by_kind = {
-        "bam": arguments.input_bam_file,
-        "fragments": arguments.input_fragment_file,
-        "tagalign": arguments.input_tagalign_file,
-        "bigwig": arguments.input_bigwig_file,
-    }
-    kind, reads = next(((kind, files) for kind, files in files_by_kind.items() if files), ("bam", []))
+    given = files_of_reads(arguments).items()
+    kind, reads = next(((kind, files) for kind, files in given if files), ("bam", []))
     output = {"results": arguments.output_dir} if arguments.output_dir else {}
     return DatasetFiles(
         reads=tuple(reads),
         kind=kind,
+        accept=arguments.accept_bigwig if kind == "bigwig" else arguments.accept_reads,
         read_whole=read_whole,
         genome=arguments.genome,
         chrom_sizes=arguments.chrom_sizes,

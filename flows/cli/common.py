@@ -34,6 +34,8 @@ FlagGroup: TypeAlias = "argparse._ActionsContainer"
 """A parser, or a group of its flags."""
 
 FLAGS: dict[str, tuple[str, ...]] = {
+    "accept_bigwig": ("--accept-bigwig",),
+    "accept_reads": ("--accept-reads",),
     "alias": ("--alias",),
     "architecture": ("--architecture-from-file",),
     "assay": ("--data-type",),
@@ -111,6 +113,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "shuffles": ("--total-shuf",),
     "shuffles_each": ("--num-shuf",),
     "store": ("--store",),
+    "single_end": ("--input-single-end-file",),
     "stride": ("--stride",),
     "swap_ref": ("--swap-ref",),
     "table": ("--schema",),

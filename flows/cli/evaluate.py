@@ -16,6 +16,7 @@ from flows.cli.common import (
     flags_of,
     store_of,
 )
+from flows.cli.reads import add_accept_bigwig_flag
 from flows.cli.runs import check_inputs_of, say_result
 
 __all__ = ["add_batch_size_flag", "add_bias_qc", "add_explanation_flags", "add_qc", "bias_qc", "common_keys", "qc"]
@@ -76,7 +77,7 @@ def _evaluate(arguments: argparse.Namespace, kind: Literal["bias", "main"], mode
     spec = make_spec(
         common_keys(arguments)
         | {
-            "reads": {"bigwig": [arguments.bigwig]},
+            "reads": {"bigwig": [arguments.bigwig], "accept_bigwig": arguments.accept_bigwig},
             "input_length": lengths[0],
             "output_length": lengths[1],
             "training": training,
@@ -96,6 +97,7 @@ def _add_evaluation_flags(parser: argparse.ArgumentParser) -> FlagGroup:
     group.add_argument(
         "-bw", "--bigwig", required=True, metavar="BW", help="observed insertions per base, *_unstranded.bw of a run"
     )
+    add_accept_bigwig_flag(group)
     add_genome_flags(group)
     add_dataset_flags(group)
     add_chromosome_flags(parser)

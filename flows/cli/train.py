@@ -20,6 +20,7 @@ from flows.cli.common import (
     store_of,
 )
 from flows.cli.evaluate import add_batch_size_flag, add_bias_qc, add_explanation_flags, add_qc, bias_qc, common_keys, qc
+from flows.cli.reads import add_reads_flags, files_of_reads
 from flows.cli.runs import check_inputs_of, say_plan, say_result
 
 if TYPE_CHECKING:
@@ -129,19 +130,7 @@ def _add_input_flags(parser: argparse.ArgumentParser) -> FlagGroup:
     """Add the inputs that both pipelines need; their group."""
     group = parser.add_argument_group("inputs")
     add_genome_flags(group)
-    reads = group.add_mutually_exclusive_group(required=True)
-    reads.add_argument(
-        "-ibam", "--input-bam-file", nargs="+", metavar="BAM", help="BAM or CRAM, filtered; any order, no index needed"
-    )
-    reads.add_argument("-ifrag", "--input-fragment-file", nargs="+", metavar="TSV", help="fragments: chrom, start, end, …")
-    reads.add_argument("-itag", "--input-tagalign-file", nargs="+", metavar="BED", help="tagAlign (BED6)")
-    reads.add_argument(
-        "-ibw",
-        "--input-bigwig-file",
-        nargs="+",
-        metavar="BW",
-        help="in place of reads: insertions per base, both strands together, shifted to +4/−4 (ATAC) or 0/+1 (DNASE)",
-    )
+    add_reads_flags(group, required=True)
     add_dataset_flags(group)
     add_chromosome_flags(parser)
     _add_shift_flags(parser)
@@ -252,10 +241,9 @@ def _training_spec(arguments: argparse.Namespace, models: dict[str, Any]) -> Dat
     from flows.spec import make_spec
 
     reads = {
-        "bam": arguments.input_bam_file or [],
-        "fragments": arguments.input_fragment_file or [],
-        "tagalign": arguments.input_tagalign_file or [],
-        "bigwig": arguments.input_bigwig_file or [],
+        **files_of_reads(arguments),
+        "accept_reads": arguments.accept_reads,
+        "accept_bigwig": arguments.accept_bigwig,
         "min_mapq": arguments.min_mapq,
         "exclude_flags": arguments.exclude_flags,
         "dedup": arguments.dedup,

@@ -73,7 +73,7 @@ def _coverage(run: Run) -> Awaited:
         return run.step(
             COVERAGE,
             CoverageInputs[Source](**genome, bigwigs=files),
-            CoverageParameters(kind=reads.kind, naming=run.naming),
+            CoverageParameters(kind=reads.kind, naming=run.naming, accept=reads.accept),
         )
     return run.step(
         COVERAGE,
@@ -81,6 +81,7 @@ def _coverage(run: Run) -> Awaited:
         ReadsParameters(
             kind=reads.kind,
             naming=run.naming,
+            accept=reads.accept,
             assay=spec.assay,
             plus_shift=reads.plus_shift,
             minus_shift=reads.minus_shift,

@@ -143,6 +143,7 @@ def _files_of(spec: DatasetSpec, store: str, read_whole: int = 0) -> DatasetFile
     return DatasetFiles(
         reads=tuple(reads.files),
         kind=reads.kind,
+        accept=reads.accept,
         filters=ReadFilters(reads.min_mapq, reads.exclude_flags, reads.dedup, reads.use_counts),
         read_whole=read_whole,
         genome=spec.genome,

@@ -183,6 +183,7 @@ def _content(work: _Reporting) -> ReportContent:
         },
         reads=facts["coverage"].get("reads"),
         genome_size=facts["coverage"]["genome_size"],
+        accepted=facts["coverage"].get("accepted", ()),
         shift=_shift(inputs.shift) if inputs.shift else None,
         nonpeaks=_nonpeaks(facts),
         insertion_pfm=np.load(inputs.insertion_logo / "pfm.npy"),

@@ -22,7 +22,9 @@ class DatasetFiles:
     reads
         Files of reads, or bigWigs in place of them.
     kind
-        ``bam``, ``fragments``, ``tagalign`` or ``bigwig``.
+        ``bam``, ``fragments``, ``single_end``, ``tagalign`` or ``bigwig``.
+    accept
+        Whether reads and bigWigs are taken though they look like another kind.
     filters
         Which reads are left out.
     read_whole
@@ -54,6 +56,7 @@ class DatasetFiles:
 
     reads: tuple[str, ...] = ()
     kind: str = "bam"
+    accept: bool = False
     filters: ReadFilters = field(default_factory=ReadFilters)
     read_whole: int = 0
     genome: str

@@ -28,8 +28,8 @@ from chrombpnet_core.genome import (
 )
 from chrombpnet_core.models import BIAS, read_stored_model
 from chrombpnet_core.motifs import is_jaspar, read_database
-from chrombpnet_core.reads import check_read_files, first_reads, read_chromosome_names, spill_reads
-from chrombpnet_core.tracks import Coverage, check_coverage_sizes
+from chrombpnet_core.reads import check_read_files, check_read_kind, first_reads, read_chromosome_names, spill_reads
+from chrombpnet_core.tracks import Coverage, check_coverage_sizes, check_insertions
 from tasks.runner import prefect_task
 from tasks.steps.dataset_files import CheckedInputs, DatasetFiles
 from tasks.steps.genome import genome_at, naming_of, sizes_of
@@ -211,11 +211,13 @@ def _require_reads(address: str) -> str:
 def _look_at_reads(address: str, what: str, files: DatasetFiles, inspection: Inspection, sizes: dict[str, int]) -> str:
     require(address, "reads")
     path = local_path(address) if is_local(address) else stage(address, "reads")[0]
+    check_read_kind(path, files.kind, files.accept)
     if files.kind == "bigwig":
         with Coverage(path, inspection.naming, sizes) as coverage:
             check_coverage_sizes(coverage, sizes)
+            check_insertions(coverage, files.accept)
             inspection.names[what] = dict.fromkeys(coverage.sizes, 0)
-        return f"{_name(address)}: lengths of its chromosomes"
+        return f"{_name(address)}: lengths of its chromosomes, a sample of its values"
     if path.stat().st_size > files.read_whole:
         counts = first_reads(path, files.kind, sizes, inspection.naming, files.filters)
         amount = f"the first {sum(counts.values()):,} reads"

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from chrombpnet_core.genome import read_enzyme_matrices
-from chrombpnet_core.reads import ReadFilters, estimate_shift, spill_reads
-from chrombpnet_core.tracks import Coverage, insertion_pfm, merge_bigwigs, write_insertions
+from chrombpnet_core.reads import ReadFilters, check_read_kind, estimate_shift, spill_reads
+from chrombpnet_core.tracks import Coverage, check_insertions, insertion_pfm, merge_bigwigs, write_insertions
 from tasks.runner import At, Source, Step, Work, published
 from tasks.steps.genome import GenomeInputs, GenomeParameters, reference
 
@@ -32,9 +32,14 @@ class CoverageInputs(GenomeInputs[At]):
 
 @dataclass(frozen=True, kw_only=True)
 class CoverageParameters(GenomeParameters):
-    """Kind of the reads' files: ``bam``, ``fragments``, ``tagalign`` or ``bigwig``; how chromosomes are named."""
+    """How files of reads or insertions are read.
+
+    ``kind``: ``bam``, ``fragments``, ``single_end``, ``tagalign`` or ``bigwig``. ``accept``: whether files are taken though
+    they look like another kind; without it they are refused, so that it changes no result.
+    """
 
     kind: str
+    accept: bool = field(default=False, metadata={"json": None})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +70,7 @@ def _count_reads(
 ) -> None:
     """Read all reads once, find their shift, write insertions per base as bigWig."""
     given = parameters.plus_shift, parameters.minus_shift
+    accepted = [check_read_kind(path, parameters.kind, parameters.accept) for path in reads]
     with (
         reference(work.inputs, parameters.naming) as (genome, sizes),
         tempfile.TemporaryDirectory(dir=work.out.parent) as scratch,
@@ -84,14 +90,19 @@ def _count_reads(
         written = write_insertions(spilled, sizes, *shift.deltas, work.out / BIGWIG)
     (work.out / "shift.json").write_text(json.dumps(shift.to_dict(), indent=1) + "\n")
     shifts = {"plus_shift": shift.plus_shift, "minus_shift": shift.minus_shift}
-    work.facts |= spilled.stats() | written | shifts | {"genome_size": sum(sizes.values())}
+    work.facts |= spilled.stats() | written | shifts
+    work.facts |= {"genome_size": sum(sizes.values()), "accepted": [*filter(None, accepted)]}
 
 
 def _sum_bigwigs(work: Work[CoverageInputs[Path], CoverageParameters], bigwigs: tuple[Path, ...]) -> None:
     """Check bigWigs of insertions and add them up."""
-    with reference(work.inputs, work.parameters.naming) as (_, sizes):
-        work.facts |= merge_bigwigs(list(bigwigs), sizes, work.out / BIGWIG, work.parameters.naming)
-    work.facts["genome_size"] = sum(sizes.values())
+    naming, accepted = work.parameters.naming, []
+    with reference(work.inputs, naming) as (_, sizes):
+        for bigwig in bigwigs:
+            with Coverage(bigwig, naming, sizes) as coverage:
+                accepted.append(check_insertions(coverage, work.parameters.accept))
+        work.facts |= merge_bigwigs(list(bigwigs), sizes, work.out / BIGWIG, naming)
+    work.facts |= {"genome_size": sum(sizes.values()), "accepted": [*filter(None, accepted)]}
 
 
 COVERAGE = Step(
