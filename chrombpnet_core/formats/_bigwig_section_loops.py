@@ -27,7 +27,7 @@ def unpack_sections(
 ) -> tuple[int, int]:
     """Read the intervals of decompressed sections of :class:`~chrombpnet_core.formats.BigWigFile`.
 
-    ``words`` holds the sections one behind the other, uint32 ``(n,)``, and ``floats`` the same bytes as float32; ``borders``,
+    ``words`` holds the sections one behind the other, uint32 ``(n,)``, ``floats`` the same bytes as float32; ``borders``,
     ``(m + 1,)``, tell where each begins and the last one ends, and ``first_chroms`` and ``last_chroms``, ``(m,)``, between
     which numbers that of its chromosome lies. Sections of others than ``chrom`` are passed over, and intervals cut off at
     its ``size``. Outputs ``starts`` int64, ``ends`` int64 and ``values`` float32 have room for ``n`` intervals.
