@@ -1,25 +1,42 @@
-"""Threads and processes: how many threads may be used, work done ahead in threads, and work in a process of its own."""
+"""Threads and processes: how many threads may be used, work done ahead in threads, and work in a process of its own.
+
+And where the processes of a user without a home folder keep things.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import logging
 import multiprocessing
 import os
 import queue
+import signal
+import stat
 import sys
+import tempfile
 import threading
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, TypeVar
 
 from chrombpnet_core.errors import InputError
 
-__all__ = ["cores", "in_order", "in_own_process", "prefetch", "set_threads", "usable_threads"]
+__all__ = [
+    "cores",
+    "in_order",
+    "in_own_process",
+    "prefetch",
+    "private_folder",
+    "serve_parent",
+    "set_threads",
+    "usable_threads",
+]
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +55,7 @@ _LIBRARIES = (
     "PJRT_NPROC",
 )
 _PROGRESS_SECONDS = 60
+_PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 _LINE, _OUTCOME, _ERROR = range(3)  # what comes through the pipe
 
 
@@ -220,8 +238,34 @@ class _Sender(logging.Handler):
         self.sender.send((_LINE, record))
 
 
+def serve_parent() -> None:
+    """In a process that another one has started for its work: leave signals to that one, and end when it ends.
+
+    A signal that reaches all processes, as Ctrl-C does, would else look like an accident to the one that waits.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="parent").start()
+
+
+def _killed_with_parent() -> None:
+    """Have the kernel kill this process when the thread that waits for it ends: compiled loops let no other thread run."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def _answer(sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     """Do the process's work: send its log lines, then the result or the error."""
+    _killed_with_parent()
+    serve_parent()
     logger = logging.getLogger("chrombpnet_core")
     logger.handlers, logger.propagate = [_Sender(sender)], False
     logger.setLevel(logging.INFO)
@@ -278,3 +322,21 @@ def prefetch(items: Iterable[T], depth: int = 4) -> Iterator[T]:
             yield item
     finally:
         stopped.set()
+
+
+def private_folder() -> Path:
+    """Return a folder below the temporary one that this user alone may read and write, the same in every process.
+
+    Returns
+    -------
+    Path
+        Of the user's number; one of this process alone where somebody else has taken that name.
+    """
+    folder = Path(tempfile.gettempdir()) / f"chrombpnet-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        status = folder.lstat()  # not through a link: machine code that is found here is executed
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+            return Path(tempfile.mkdtemp(prefix="chrombpnet-"))
+    return folder

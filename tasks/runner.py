@@ -43,7 +43,8 @@ from tasks.results import (
     localised,
     sources_of,
 )
-from tasks.storage import MANIFEST, TASK_RETRIES, Store, redact
+from tasks.runs import interruption
+from tasks.storage import MANIFEST, TASK_RETRIES, Store, redact, telling_full_disk
 
 __all__ = [
     "MANIFEST",
@@ -156,7 +157,10 @@ class Step(Generic[Given, Local, Parameters]):
         for given, kind in ((inputs, self.inputs), (parameters, self.parameters)):
             if not isinstance(given, get_origin(kind) or kind):
                 raise TypeError(f"step {self.name}: {type(given).__name__} in place of {kind}")
-        return _run(self, Store(store), inputs, parameters)
+        result = _run(self, Store(store), inputs, parameters)
+        if _plan.get() is None:
+            interruption.note_finished(result.store)
+        return result
 
     @functools.cached_property
     def task(self) -> Any:
@@ -264,11 +268,12 @@ def _run(step: Step[Any, Any, Any], store: Store, inputs: Any, parameters: Any) 
             return found
         log.info("%s: started", step.name)
         with scratch_folder(store) as scratch, checkpoint_folder(store, scratch, step.name, key) as checkpoint:
+            interruption.note_begun(checkpoint[0])
             out = scratch / "out"
             out.mkdir()
             local = localised(inputs, sources, scratch)
             work = Work(out, local, parameters, *checkpoint)
-            with measured() as measurements:
+            with measured() as measurements, telling_full_disk(scratch, f"the step {step.name}"):
                 step.body(work)
             manifest = {
                 "step": step.name,

@@ -5,6 +5,7 @@ samtools makes them: pyfaidx's own index counts blanks as bases and refuses empt
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import shutil
@@ -52,6 +53,8 @@ def build_index(source: Path, fasta: Path, fai: Path, gzi: Path | None) -> None:
             options = ["--fai-idx", str(made_fai), *(["--gzi-idx", str(made_gzi)] if gzi else [])]
             pysam.faidx(*options, str(indexed), catch_stdout=False)
         except (pysam.utils.SamtoolsError, EOFError) as error:
+            if shutil.disk_usage(scratch).free < 4096:  # htslib does not say why it could not write
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(fai.parent)) from error
             raise InputError(
                 f"{source}: cannot be indexed as FASTA",
                 remedy="check that every line of a sequence but its last has one length",

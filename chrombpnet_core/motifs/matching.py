@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.stats import false_discovery_control
 
+from chrombpnet_core import _numba  # noqa: F401 (names a folder for memelite's machine code, too)
 from chrombpnet_core._types import Floats
 from chrombpnet_core.evaluation import THRESHOLDS
 from chrombpnet_core.motifs.database import KnownMotif, base_frequencies

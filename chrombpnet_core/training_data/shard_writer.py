@@ -12,13 +12,10 @@ import logging
 import multiprocessing
 import os
 import shutil
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +23,7 @@ import numpy as np
 import pyBigWig
 
 from chrombpnet_core._types import AnyArray
+from chrombpnet_core.concurrency import serve_parent
 from chrombpnet_core.formats import (
     RECORD_HEAD,
     RECORD_TAIL,
@@ -172,7 +170,7 @@ def _write_missing(
                 yield shard, _write(content, genome, bigwig, folder, resume)
         return
     # spawned, not forked: this process has threads and open files whose state a fork would copy
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), serve_parent)
     try:
         running = {
             pool.submit(_open_and_write, content, sources, folder, resume): shard for shard, content in contents.items()
@@ -183,20 +181,6 @@ def _write_missing(
         raise OSError("a process that writes shards was killed; is there enough memory?") from error
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _begin() -> None:
-    """Leave Ctrl-C to the parent process, and end when it ends, however that comes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True, name="parent").start()
 
 
 def _open_and_write(content: ShardContent, sources: ShardSources, folder: Path, resume: Path | None) -> WrittenShard:

@@ -14,7 +14,17 @@ from flows.cli.common import Subcommands, add_command, read_mapping
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-__all__ = ["ACCOUNT", "AUDIENCE", "TOKEN", "add_bridge", "add_commands", "add_deploy", "job_variables", "prefect_client"]
+__all__ = [
+    "ACCOUNT",
+    "AUDIENCE",
+    "TOKEN",
+    "add_bridge",
+    "add_commands",
+    "add_deploy",
+    "job_variables",
+    "prefect_client",
+    "server_of",
+]
 
 TOKEN = "CHROMBPNET_BRIDGE_TOKEN"
 """Environment variable of the secret that notifications may carry."""
@@ -241,13 +251,12 @@ def prefect_client(api: str | None) -> Iterator[SyncPrefectClient]:
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
+    from flows.environment import configured_server
     from tasks.storage import redact
 
-    url = api or PREFECT_API_URL.value()
+    url = api or configured_server()
     if not url:
-        raise InputError(
-            "no Prefect server is named", expected="--api URL or $PREFECT_API_URL, such as http://127.0.0.1:4200/api"
-        )
+        raise InputError("no Prefect server is named", expected="$PREFECT_API_URL, such as http://127.0.0.1:4200/api")
     with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
         problem = client.api_healthcheck()
         if problem is not None:
@@ -257,6 +266,11 @@ def prefect_client(api: str | None) -> Iterator[SyncPrefectClient]:
                 remedy="start one (prefect server start), or correct the address; it ends with /api",
             )
         yield client
+
+
+def server_of(deployment: str | None) -> contextlib.AbstractContextManager[object]:
+    """Use the Prefect server that the user has configured where a deployment is named; nothing else asks for it."""
+    return prefect_client(None) if deployment else contextlib.nullcontext()
 
 
 def _block(client: SyncPrefectClient, name: str | None) -> str | None:

@@ -17,6 +17,7 @@ from flows.cli.common import (
     read_mapping,
     store_of,
 )
+from flows.cli.deploy import server_of
 
 if TYPE_CHECKING:
     from flows.encode import Summary
@@ -148,7 +149,8 @@ def encode_run(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         summary = reprocess(request, lambda step, *inputs: step.fn(*inputs), arguments.dry_run)
     else:
-        summary = encode(request)
+        with server_of(arguments.deployment or arguments.fold_deployment):
+            summary = encode(request)
     _print_summary(summary, arguments.dry_run)
 
 

@@ -7,7 +7,11 @@ answer at once.
 from __future__ import annotations
 
 import argparse
+import codecs
 import functools
+import io
+import locale
+import os
 import sys
 from collections.abc import Sequence
 
@@ -30,22 +34,25 @@ def main(words: Sequence[str] | None = None) -> int:
     int
         0 when done, 2 for an error of the user's, 1 for a fault of disk or network, or a failed fold.
     """
+    if words is None:
+        _use_utf8()
     arguments = build_parser().parse_args(words)
     from chrombpnet_core.errors import InputError, printable
     from flows import environment
     from flows.dataset import FoldsFailed
+    from tasks.runs import interruption
+    from tasks.storage import fault_in_words
 
     in_flags = functools.partial(with_flags, flags=flags_of(arguments.parser))
+    environment.show_log(in_flags)
     try:
         environment.prepare(
             getattr(arguments, "backend", None),
             getattr(arguments, "device", None) or "auto",
             getattr(arguments, "threads", None),
         )
-        environment.show_log(in_flags)
         environment.end_orphans()
-        with environment.interruptible():
-            return arguments.run(arguments) or 0
+        return environment.run_stoppably(lambda: arguments.run(arguments) or 0)
     except InputError as error:
         print(f"chrombpnet: error: {in_flags(str(error))}", file=sys.stderr)
         return 2
@@ -54,11 +61,7 @@ def main(words: Sequence[str] | None = None) -> int:
             print(f"chrombpnet: {line}", file=sys.stderr)
         return error.exit_status
     except OSError as error:
-        print(
-            f"chrombpnet: {type(error).__name__}: {printable(str(error))}; "
-            "the same command continues where this one stopped",
-            file=sys.stderr,
-        )
+        print(f"chrombpnet: {printable(in_flags(fault_in_words(error)))}{interruption.outlook()}", file=sys.stderr)
         return 1
 
 
@@ -74,6 +77,19 @@ def build_parser() -> argparse.ArgumentParser:
     for group in (train, prep, apply, variants, check, runs, encode, deploy, demo):
         group.add_commands(commands)
     return parser
+
+
+def _use_utf8() -> None:
+    """Start this process again where its texts and file names are not UTF-8; refuse arguments that no file system's are."""
+    if codecs.lookup(locale.getpreferredencoding(False)).name != "utf-8" and not sys.flags.utf8_mode:
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {"PYTHONUTF8": "1"})
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # whatever PYTHONIOENCODING says
+    for word in sys.argv:
+        if not word.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in word):
+            shown = word.encode("utf-8", "backslashreplace").decode()
+            print(f"chrombpnet: error: {shown}: not UTF-8; rename the file or folder", file=sys.stderr)
+            sys.exit(2)
 
 
 class _Version(argparse.Action):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chrombpnet_core.errors import InputError
 from flows.cli.common import Subcommands, add_command, add_dry_run_flag, add_runtime_flags, add_store_flag, store_of
+from flows.cli.deploy import server_of
 
 if TYPE_CHECKING:
     from flows.dataset import ModelKinds
@@ -91,8 +92,9 @@ def _start(spec: DatasetSpec, store: str, arguments: argparse.Namespace) -> None
     if arguments.fold is not None or arguments.bias_only:
         result = fold(spec, store, arguments.fold or 0, arguments.bias_only, checked)
         return say_result(result, "table" if arguments.bias_only else "report")
-    for report in dataset(spec, store, arguments.fold_deployment, checked):
-        say_result(report)
+    with server_of(arguments.fold_deployment):
+        for report in dataset(spec, store, arguments.fold_deployment, checked):
+            say_result(report)
 
 
 def add_status(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ import argparse
 
 from chrombpnet_core.errors import InputError
 from flows.cli.common import Subcommands, add_chromosome_flags, add_command, add_runtime_flags, flags_of, store_of
+from flows.cli.deploy import server_of
 
 __all__ = ["add_commands", "add_snp_score", "add_variants", "snp_score", "variants"]
 
@@ -140,7 +141,8 @@ def variants(arguments: argparse.Namespace) -> None:
     request = make_part(VariantsRequest, keys, "arguments", flags_of(arguments.parser))
     store = store_of(arguments)
     several = request.bundle is not None or len(request.models) > 1 or arguments.part_deployment
-    _say_outputs(flow(request, store, arguments.part_deployment) if several else score_variants(request, store))
+    with server_of(arguments.part_deployment):
+        _say_outputs(flow(request, store, arguments.part_deployment) if several else score_variants(request, store))
 
 
 def add_snp_score(parser: argparse.ArgumentParser) -> None:

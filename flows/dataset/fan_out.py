@@ -18,12 +18,12 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any, TypeVar
 
 from chrombpnet_core.concurrency import usable_threads
 from chrombpnet_core.errors import InputError
 from flows.dataset.failures import Failure, Job, Numbered
+from flows.environment import PARENT
 from flows.spec import DatasetSpec, absolute_spec
 from tasks.runs import GRACE, interruption, reason_of
 from tasks.steps import CheckedInputs
@@ -41,9 +41,6 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 J = TypeVar("J", bound=Numbered)
-
-PARENT = "CHROMBPNET_PARENT"
-"""Environment variable of a fold's process: the process that started it."""
 
 CHECKED = "CHROMBPNET_CHECKED"
 """Environment variable of a fold's process: a file of what is known of the data set's inputs."""
@@ -151,10 +148,12 @@ def in_processes(spec: DatasetSpec, store: str, jobs: list[Job], checked: Checke
         if checked and fold_run.checked:
             fold_run.checked.write_text(checked.to_json())
         while waiting or running:
-            while waiting and len(running) < at_once:
+            while waiting and len(running) < at_once and not interruption.requested:
                 slot = min(set(range(at_once)) - {child.slot for child in running})
                 running.append(_start(fold_run, waiting.pop(0), gpus_of_slot(slot, gpus, spec.training.gpus), slot))
             time.sleep(_LOOK)
+            if interruption.requested:  # who asked waits for the processes, and ends this one
+                continue
             for child in [child for child in running if child.process.poll() is not None]:
                 running.remove(child)
                 failure = child.failure()
@@ -216,29 +215,23 @@ def _server() -> dict[str, str]:
 
 @contextlib.contextmanager
 def _passing_on(running: list[_Child]) -> Iterator[None]:
-    """Within it SIGTERM and Ctrl-C reach the processes, which have time for checkpoints, before this one goes its way."""
+    """Within it SIGTERM and Ctrl-C reach the processes, which have time for checkpoints; none is left at its end."""
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(_: int = 0) -> None:
         for child in running:
             child.process.terminate()
-        deadline = time.monotonic() + GRACE
+        deadline = time.monotonic() + GRACE + 1
         for child in running:
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            try:
                 child.process.wait(max(0.1, deadline - time.monotonic()))
-        before = theirs[number]
-        if callable(before):
-            before(number, frame)
+            except subprocess.TimeoutExpired:
+                child.process.kill()
 
-    theirs: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        theirs |= {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in theirs.items():
-            signal.signal(number, handler)
-        for child in running:
-            child.process.terminate()
+    with interruption.calling(stop):
+        try:
+            yield
+        finally:
+            stop()
 
 
 def end_with_parent() -> None:
@@ -336,19 +329,12 @@ def _started_runs(name: str, jobs: Mapping[J, dict[str, Any]], label: str) -> di
 def _cancelling(client: Any, waiting: dict[Any, Any]) -> Iterator[None]:
     """Within it Ctrl-C cancels the runs that are waited for."""
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        _cancel(client, list(waiting.values()))
-        if callable(before):
-            before(number, frame)
+    def stop(number: int) -> None:
+        if number == signal.SIGINT:
+            _cancel(client, list(waiting.values()))
 
-    if threading.current_thread() is not threading.main_thread():
+    with interruption.calling(stop):
         yield
-        return
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _cancel(client: Any, runs: list[Any]) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         should_retry,
     )
     from tasks.storage.folders import cache_folder, default_store, make_folder
+    from tasks.storage.full_disk import FullDisk, fault_in_words, require_space, telling_full_disk
     from tasks.storage.locks import is_locked, locked
     from tasks.storage.manifests import MANIFEST, manifest_fault, sealed
     from tasks.storage.owners import DEAD, SILENT, Owner, beating, is_owned
@@ -36,6 +37,7 @@ __all__ = [
     "TASK_RETRIES",
     "Artifact",
     "Damaged",
+    "FullDisk",
     "Mismatch",
     "Overtaken",
     "Owner",
@@ -47,6 +49,7 @@ __all__ = [
     "default_store",
     "digest_of_file",
     "digest_once",
+    "fault_in_words",
     "is_local",
     "is_locked",
     "is_owned",
@@ -64,9 +67,11 @@ __all__ = [
     "redact_text",
     "require",
     "require_place",
+    "require_space",
     "sealed",
     "should_retry",
     "split_prefix",
     "stage",
+    "telling_full_disk",
 ]
 __getattr__, __dir__ = lazy_door(__name__, __file__)

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from chrombpnet_core.formats import written_whole
+from tasks.storage.full_disk import require_space
 from tasks.storage.store import Store
 
 __all__ = ["place_files", "prefixed_path"]
@@ -29,9 +30,18 @@ def place_files(files: dict[str, Path], texts: dict[str, str], output: str, pref
     -------
     list of str
         Addresses of texts, then of files.
+
+    Raises
+    ------
+    FullDisk
+        Before anything is written, where there is no space for all of it.
     """
     target = Store(output)
     placed = []
+    if target.local:
+        sizes = {source: source.stat().st_size for source in files.values()}
+        places = {Path(target.path(*prefixed_path(name, prefix))): sizes[source] for name, source in files.items()}
+        require_space(Path(target.path()), places)
     for relative, text in texts.items():
         parts = prefixed_path(relative, prefix)
         target.write_bytes(text.encode(), *parts)

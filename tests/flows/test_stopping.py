@@ -1,0 +1,155 @@
+"""SIGTERM, SIGHUP and Ctrl-C end commands, and flows that Prefect runs, while compiled code computes and does not return."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+
+from flows.cli.main import main
+from tasks.runs import Interruption
+
+_COMPUTE = "import hashlib; hashlib.pbkdf2_hmac('sha256', b'1', b'2', 2_000_000_000)"  # an hour, in C
+
+_COMMAND = f"""
+import subprocess, sys
+from flows.environment import run_stoppably
+
+def work():
+    child = subprocess.Popen([sys.executable, "-c", "import signal, time\\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\\nprint('up', flush=True)\\ntime.sleep(600)"],
+        stdout=subprocess.PIPE)
+    child.stdout.readline()
+    print(child.pid, flush=True)
+    {_COMPUTE}
+
+run_stoppably(work)
+"""
+
+
+def _start(script: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
+
+
+def _is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_command_ends_although_compiled_code_computes(number):
+    process = _start(_COMMAND)
+    child = int(process.stdout.readline())
+    begin = time.monotonic()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert time.monotonic() - begin < 10
+    assert process.returncode == 128 + number
+    assert said.strip() == "chrombpnet: interrupted"
+    assert _is_gone(child)
+
+
+_TRAINING = """
+import sys, threading, time
+from flows.environment import run_stoppably
+from tasks.runs import interruption
+
+def work():
+    with interruption.training() as stop:
+        print("trains", flush=True)
+        while not stop():
+            time.sleep(0.05)
+        time.sleep(float(sys.argv[1]) if len(sys.argv) > 1 else 600)
+        print("checkpoint", flush=True)
+
+run_stoppably(work)
+"""
+
+
+def test_a_checkpoint_is_waited_for():
+    process = _start(_TRAINING.replace("sys.argv[1]", "'0.5'").replace("len(sys.argv) > 1", "True"))
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    out, said = process.communicate(timeout=60)
+    assert (process.returncode, out) == (143, "checkpoint\n")
+    assert said.split("\n\n")[0].strip() == "chrombpnet: stopping: checkpoints are written; another signal ends it at once"
+
+
+def test_a_second_signal_ends_at_once_and_one_that_hangs_is_not_waited_for():
+    twice, once = _start(_TRAINING), _start(_TRAINING)
+    for process in (twice, once):
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+    begin = time.monotonic()
+    assert "stopping" in twice.stderr.readline() + twice.stderr.readline()
+    twice.send_signal(signal.SIGINT)
+    assert twice.wait(60) == 130
+    assert time.monotonic() - begin < 4
+    assert once.wait(60) == 130
+    assert time.monotonic() - begin < 10
+    for process in (twice, once):
+        process.communicate()
+
+
+_FLOW = f"""
+from prefect import flow, task
+from flows.environment import stoppable
+
+@task
+def explain():
+    print("explains", flush=True)
+    {_COMPUTE}
+
+@flow(name="explaining")
+@stoppable
+def explaining():
+    explain.submit().result()
+
+explaining()
+"""
+
+
+def test_a_flow_that_prefect_runs_ends_and_its_server_knows():
+    with get_client(sync_client=True) as client:
+        process = _start(_FLOW, PREFECT_API_URL=str(client.api_url))
+        process.stdout.readline()
+        begin = time.monotonic()
+        process.terminate()
+        process.communicate(timeout=60)
+        assert time.monotonic() - begin < 10
+        assert process.returncode in (143, -signal.SIGTERM)
+        (run,) = client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=["explaining"])))
+        assert run.state.is_crashed()
+
+
+def test_outcomes_and_errors_come_through(capsys):
+    assert main(["run", "--schema"]) == 0
+    assert main(["run"]) == 2
+    assert "no data set given" in capsys.readouterr().err
+
+
+def test_what_is_said_of_the_next_time_is_true(tmp_path):
+    interruption = Interruption()
+    assert interruption.outlook() == ""
+    interruption.note_begun(tmp_path / "checkpoint")
+    assert interruption.outlook() == "; no step was finished: the same command begins anew"
+    interruption.note_finished("memory://store")
+    assert interruption.outlook().endswith("begins anew")
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "state.npz").touch()
+    assert interruption.outlook() == "; the same command goes on where this one stopped"
+    interruption = Interruption()
+    interruption.note_finished(str(tmp_path))
+    assert interruption.outlook() == "; the same command goes on where this one stopped"
