@@ -7,6 +7,7 @@ JSON schema; docs/dataset.md is the documented example.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -19,6 +20,8 @@ from pydantic import (
     Field,
     Tag,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -42,8 +45,8 @@ __all__ = [
 ]
 
 Part = TypeVar("Part", bound=BaseModel)
-Positive = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1, lt=2**31)]
+Count = Annotated[int, Field(ge=0, lt=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Chromosome = Annotated[str, BeforeValidator(lambda name: str(name) if isinstance(name, int) else name)]
 _KINDS = ("bam", "fragments", "single_end", "tagalign", "bigwig")
@@ -52,6 +55,14 @@ Shift = Annotated[int, Field(ge=-100, le=100)]
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_no_truths(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse yes and true where a number is due: they would count as 1."""
+        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation is not bool:
+            raise ValueError("Input should not be true or false")
+        return value
 
 
 def _all_differ(values: list[float]) -> list[float]:
@@ -356,7 +367,7 @@ def resolve_paths(content: dict[str, Any], folder: Path) -> dict[str, Any]:
     def absolute(value: Any) -> Any:
         if isinstance(value, list):
             return [absolute(item) for item in value]
-        return str(folder / Path(value).expanduser()) if isinstance(value, str) and "://" not in value else value
+        return str(folder / os.path.expanduser(value)) if isinstance(value, str) and "://" not in value else value
 
     content = content | {key: absolute(content[key]) for key in _PATHS if key in content}
     nested = {"reads": (*_KINDS, "reference_matrices"), "bias": ("model",), "model": ("architecture",)}

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
         VARIANTS_PER_BLOCK,
         DuplicateVariants,
         allele_problems,
-        is_vcf,
         read_variants,
         schema_columns,
         variant_table,
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
         summarise_folds,
     )
     from chrombpnet_core.variants.scoring import ScoredVariants, score_variants
+    from chrombpnet_core.variants.vcf_text import is_vcf
     from chrombpnet_core.variants.windows import (
         ALLELE_AGREES,
         ALLELE_DIFFERS,

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pysam
 
+from chrombpnet_core.errors import InputError
+from chrombpnet_core.variants.vcf_text import declaration, readable_vcf, undeclared
+
 __all__ = ["annotate_vcf"]
+
+log = logging.getLogger(__name__)
 
 _INFO = {
     "logfc": ("CBP_LOGFC", "log2 of predicted counts, this allele over REF"),
@@ -26,6 +34,7 @@ def annotate_vcf(source: str | os.PathLike[str], target: str | os.PathLike[str],
     """Copy a VCF or BCF as bgzip VCF with scores in INFO, a value for each alternative allele.
 
     Values are of the record as it stands: where the genome has its alternative allele (``swapped``), signs are turned back.
+    Contigs and fields that the original uses without declaring them are declared in the copy, with a warning.
 
     Parameters
     ----------
@@ -40,36 +49,81 @@ def annotate_vcf(source: str | os.PathLike[str], target: str | os.PathLike[str],
     -------
     int
         How many records have scores.
+
+    Raises
+    ------
+    InputError
+        Where the original cannot be copied; nothing is left at ``target``.
     """
-    rows = _rows(tables)
-    following = next(rows, None)
-    annotated = 0
     verbosity = pysam.set_verbosity(0)
     try:
-        with pysam.VariantFile(os.fspath(source)) as original:
-            header = original.header
-            _declare_fields(header)
-            with pysam.VariantFile(os.fspath(target), "wz", header=header) as copy:
-                for number, record in enumerate(original, start=1):
-                    scores = {}
-                    while following is not None and following["record"] == number:
-                        scores[following["alt"]] = following
-                        following = next(rows, None)
-                    if scores:
-                        annotated += 1
-                        _annotate(record, scores)
-                    copy.write(record)
+        with readable_vcf(source) as readable:
+            missing = undeclared(readable)
+            if readable != Path(source):
+                log.warning("%s: it does not begin with ##fileformat and plain lines; it is read as VCF 4.2", source)
+            if missing:
+                log.warning(
+                    "%s: its header does not declare %s; that of the annotated VCF does",
+                    source,
+                    "; ".join(f"{kind} {_few(names)}" for kind, names in missing.items()),
+                )
+            with pysam.VariantFile(os.fspath(readable)) as original:
+                stale = _declare(original.header, missing)
+                with pysam.VariantFile(os.fspath(target), "wz", header=original.header) as copy:
+                    return _copy(original, copy, _rows(tables), stale)
+    except (KeyError, OSError, TypeError, ValueError) as error:
+        if getattr(error, "errno", None):  # of the disk
+            raise
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(target)
+        raise InputError(f"{source}: cannot be copied with scores", found=str(error)) from error
     finally:
         pysam.set_verbosity(verbosity)
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
+
+
+def _copy(original: pysam.VariantFile, copy: pysam.VariantFile, rows: Iterator[dict[str, Any]], stale: Sequence[str]) -> int:
+    """Write every record with the scores that it has, without the ``stale`` ones; how many have."""
+    following = next(rows, None)
+    annotated = 0
+    for number, record in enumerate(original, start=1):
+        for name in stale:
+            record.info.pop(name, None)
+        scores = {}
+        while following is not None and following["record"] == number:
+            scores[following["alt"]] = following
+            following = next(rows, None)
+        if scores:
+            annotated += 1
+            _annotate(record, scores)
+        copy.write(record)
     return annotated
 
 
-def _declare_fields(header: pysam.VariantHeader) -> None:
-    for name, words in _INFO.values():
-        header.info.add(name, "A", "Float", words)
+def _declare(header: pysam.VariantHeader, missing: dict[str, list[str]]) -> list[str]:
+    """Declare what the original lacks, and our own fields; which of ours it has, from an earlier annotation."""
+    ours = {name: ("A", "Float", words) for name, words in _INFO.values()}
+    ours["CBP_SWAPPED"] = (0, "Flag", "the genome has an alternative allele of this record")
+    stale = [name for name in ours if name in header.info]
+    for name in stale:
+        if (header.info[name].number, header.info[name].type) != ours[name][:2]:
+            raise ValueError(f"INFO {name}, which is of another type there (take it out: bcftools annotate -x INFO/{name})")
+    added = {"END", *ours}
+    for kind, names in missing.items():
+        for name in names:
+            if kind != "INFO" or name not in added:
+                header.add_line(declaration(kind, name))
+    for name, _ in _INFO.values():
+        if name not in stale:
+            header.info.add(name, *ours[name])
     if "END" not in header.info:  # pysam states the end of symbolic alleles when it writes
         header.info.add("END", 1, "Integer", "last position of the record")
-    header.info.add("CBP_SWAPPED", 0, "Flag", "the genome has an alternative allele of this record")
+    if "CBP_SWAPPED" not in stale:
+        header.info.add("CBP_SWAPPED", *ours["CBP_SWAPPED"])
+    return stale
 
 
 def _rows(tables: Iterable[pd.DataFrame]) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,6 @@ record's alternative alleles, from 0. Files of millions are read in blocks: memo
 
 from __future__ import annotations
 
-import gzip
 import os
 import zlib
 from collections.abc import Iterable, Iterator
@@ -22,6 +21,7 @@ import pysam
 from chrombpnet_core._types import AnyArray, Bools
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import check_complete, is_bgzip, is_gzip, numbered_lines, require_file, whole_number
+from chrombpnet_core.variants.vcf_text import is_vcf, readable_vcf
 
 __all__ = [
     "VARIANTS_PER_BLOCK",
@@ -29,7 +29,6 @@ __all__ = [
     "VARIANT_SCHEMAS",
     "DuplicateVariants",
     "allele_problems",
-    "is_vcf",
     "read_variants",
     "schema_columns",
     "variant_table",
@@ -122,30 +121,6 @@ def _positions(column: pd.Series) -> pd.Series:
     return numbers.astype(np.int64)
 
 
-def is_vcf(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a file is VCF, plain or compressed, or BCF: by its first bytes, whatever its name.
-
-    Parameters
-    ----------
-    path
-        The file.
-
-    Returns
-    -------
-    bool
-        Of a compressed file that is damaged, what its name says.
-    """
-    with open(path, "rb") as file:
-        head = file.read(16)
-    if is_gzip(path):
-        try:
-            with gzip.open(path, "rb") as unpacked:
-                head = unpacked.read(16)
-        except (EOFError, OSError, zlib.error):
-            return str(path).endswith((".vcf.gz", ".bcf"))
-    return head.startswith((b"##fileformat=VCF", b"BCF\2"))
-
-
 def read_variants(path: str | os.PathLike[str], schema: str, block: int = VARIANTS_PER_BLOCK) -> Iterator[pd.DataFrame]:
     """Read variants in blocks, in file order; a VCF's record has a row for each alternative allele.
 
@@ -176,7 +151,7 @@ def read_variants(path: str | os.PathLike[str], schema: str, block: int = VARIAN
     if schema == "vcf":
         raise InputError(
             f"{path}: not VCF",
-            expected="a first line that begins with ##fileformat=VCF",
+            expected="a first line that begins with ##fileformat=VCF, or the line of column names, #CHROM to INFO",
             remedy=f"name the columns of a table by `schema`: {', '.join(VARIANT_SCHEMAS)}",
         )
     if schema not in VARIANT_SCHEMAS:
@@ -243,7 +218,7 @@ def _read_vcf(path: Path) -> Iterator[list[_Row]]:
     finished: set[str] = set()  # chromosomes of the records so far
     previous = ("", 0)
     try:
-        with pysam.VariantFile(str(path)) as file:
+        with readable_vcf(path) as readable, pysam.VariantFile(str(readable)) as file:
             for number, record in enumerate(file, start=1):
                 if record.pos < previous[1] if record.chrom == previous[0] else record.chrom in finished:
                     raise InputError(
@@ -254,7 +229,7 @@ def _read_vcf(path: Path) -> Iterator[list[_Row]]:
                 previous = record.chrom, record.pos
                 finished.add(record.chrom)
                 yield _rows_of(record, number)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         raise InputError(
             f"{path}: after record {number:,} it cannot be read as VCF",
             found=str(error),

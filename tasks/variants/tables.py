@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Generic
 
 import pandas as pd
 
+from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import read_bed3
 from chrombpnet_core.variants import (
     VARIANT_COLUMNS,
@@ -31,6 +33,8 @@ from tasks.variants.listing import LEFT_OUT
 from tasks.variants.scoring import LOG_PROBS, SCORED
 
 __all__ = ["TABLES", "TOP", "TablesInputs", "TablesParameters", "variant_files"]
+
+log = logging.getLogger(__name__)
 
 TOP = "top.parquet"
 """Of the tables: the variants that rank first."""
@@ -97,9 +101,12 @@ def _tabulate(work: _Tabulating) -> None:
             whole.append(annotate_variants(table, **annotations))
             number += len(table)
     if vcf:
-        work.facts["annotated_records"] = annotate_vcf(
-            work.inputs.variants, work.out / f"{final}.vcf.gz", read_score_tables([unannotated])
-        )
+        try:
+            work.facts["annotated_records"] = annotate_vcf(
+                work.inputs.variants, work.out / f"{final}.vcf.gz", read_score_tables([unannotated])
+            )
+        except InputError as error:
+            log.warning("%s; the tables have all scores, a VCF with scores is not written", error)
     assert top.table is not None
     with ScoreTable([work.out / TOP]) as file:
         file.append(annotate_variants(top.table, **annotations))

@@ -36,6 +36,14 @@ def test_defaults_are_the_references():
     ("change", "words"),
     [
         ({"genom": "x"}, "genom: Extra inputs are not permitted"),
+        ({"training": {"patience": True}}, "training.patience: Input should not be true or false"),
+        ({"bias": {"threshold_factor": True}}, "bias.threshold_factor: Input should not be true or false"),
+        ({"folds": True}, "folds: Input should not be true or false"),
+        ({"input_length": 1e400}, "input_length: Input should be a finite number"),
+        ({"input_length": "1e400"}, "input_length: Input should be a valid integer"),
+        ({"input_length": float("nan")}, "input_length: Input should be a finite number"),
+        ({"model": {"layers": 10**30}}, "model.layers: Input should be less than"),
+        ({7: "x"}, "7: Keys should be strings"),
         ({"assay": "RNA"}, "assay: Input should be 'ATAC' or 'DNASE'"),
         ({"reads": {}}, "exactly one kind of reads"),
         ({"reads": {"bam": ["a"], "fragments": ["b"]}}, "exactly one kind of reads"),
@@ -109,3 +117,27 @@ def test_the_documented_example_fits_the_schema(tmp_path):
         for inner in getattr(info.annotation, "model_fields", {})
     } | {name for name, info in DatasetSpec.model_fields.items() if not hasattr(info.annotation, "model_fields")}
     assert documented == fields
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("assay: ATAC\npeaks: a\npeaks: b\n", "line 3: not YAML; found key 'peaks' is given twice"),
+        ("assay: &a [*a]\n", "line 1: not YAML; found an alias within"),
+        ("[" * 3000, "nested too deeply"),
+        ("assay: \x1b[2J\n", "#x001b"),
+        ("- ATAC\n", "not a data set"),
+        ("assay: ATAC\nreads: {bam: [a.bam]}\ngenome: '~nobody/g.fa'\npeaks: p\nfolds: [[f]]\noutput: o\n", "folds"),
+    ],
+    ids=range(6),
+)
+def test_files_that_are_no_data_set_are_one_line(tmp_path, text, words):
+    (tmp_path / "d.yaml").write_text(text)
+    with pytest.raises(InputError, match=words) as caught:
+        read_spec(str(tmp_path / "d.yaml"))
+    assert str(caught.value).isprintable()
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path):
+    (tmp_path / "d.yaml").write_text("\ufeff" + yaml.safe_dump(LEAST).replace("\n", "\r\n"), newline="")
+    assert read_spec(str(tmp_path / "d.yaml")).assay == "ATAC"

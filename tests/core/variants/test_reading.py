@@ -129,6 +129,9 @@ def test_truncated_files_are_refused(tmp_path):
         ("chr\tpos\ta\tb\tid\n", "chrombpnet", "line 1: position.*'pos'.*header"),
         ("chr1\t5\tA\tC\n", "chrombpnet", "line 1: 4 columns.*5 tab-separated"),
         ("chr1\t4\tx\tA\tC\tid\n", "bed", "end"),
+        ("chr1\t" + "9" * 30 + "\tA\tC\tid\n", "chrombpnet", "line 1: position"),
+        ("chr1\t" + "9" * 9999 + "\tA\tC\tid\n", "chrombpnet", "line 1: position"),
+        ("chr1\t1e400\tA\tC\tid\n", "chrombpnet", "line 1: position"),
         ("chr1\t5\tA\tC\tid\n", "vcf", "not VCF.*`schema`"),
         ("# nothing\n", "chrombpnet", "no variants"),
         ("chr1\t5\tA\tC\tid\n", "maf", "schema maf"),
@@ -296,3 +299,9 @@ def test_a_table_in_memory_becomes_a_variant_table():
     assert variant_table(given.assign(variant_id=["x", "y"]))["variant_id"].tolist() == ["x", "y"]
     with pytest.raises(InputError, match="no column allele1"):
         variant_table(given.drop(columns="allele1"))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_byte_order_marks_and_line_ends_of_tables(tmp_path, end):
+    (tmp_path / "a.tsv").write_text("\ufeff" + end.join(LINES["chrombpnet"]), newline="")
+    assert whole(tmp_path / "a.tsv")["variant_id"].tolist() == ["rs1", "rs2"]

@@ -127,3 +127,13 @@ def test_a_damaged_record_is_told_and_not_used(place, caplog, damage):
     path.write_text(damage(path.read_text()))
     assert _lines(place, "fold_1")[0] == "fold_1 not begun"
     assert "fold_1.json: damaged" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[]", "7", "{", '{"spec": 1, "store": "s", "options": {}}', '{"spec": {}, "store": [], "options": {}}', "[" * 99999],
+)
+def test_a_record_of_another_form_is_none(tmp_path, text):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(InputError, match="no run is recorded there"):
+        read_run(str(tmp_path))
