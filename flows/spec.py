@@ -61,7 +61,7 @@ class _Strict(BaseModel):
     def _numbers_are_no_truths(cls, value: Any, info: ValidationInfo) -> Any:
         """Refuse yes and true where a number is due: they would count as 1."""
         if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation is not bool:
-            raise ValueError("Input should not be true or false")
+            raise ValueError("Input should be a valid integer, number or text, not true or false")
         return value
 
 

@@ -105,7 +105,7 @@ def _copy(original: pysam.VariantFile, copy: pysam.VariantFile, rows: Iterator[d
 
 def _declare(header: pysam.VariantHeader, missing: dict[str, list[str]]) -> list[str]:
     """Declare what the original lacks, and our own fields; which of ours it has, from an earlier annotation."""
-    ours = {name: ("A", "Float", words) for name, words in _INFO.values()}
+    ours: dict[str, tuple[str | int, str, str]] = {name: ("A", "Float", words) for name, words in _INFO.values()}
     ours["CBP_SWAPPED"] = (0, "Flag", "the genome has an alternative allele of this record")
     stale = [name for name in ours if name in header.info]
     for name in stale:

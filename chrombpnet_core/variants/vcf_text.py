@@ -76,7 +76,7 @@ def readable_vcf(path: str | os.PathLike[str]) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="vcf_") as folder:
         copy = Path(folder, "variants.vcf.gz")
-        with open_binary(path, "variants") as content, pysam.BGZFile(str(copy), "wb") as target:
+        with open_binary(path, "variants") as content, pysam.BGZFile(str(copy), "wb", None) as target:
             target.write(b"##fileformat=VCFv4.2\n")
             first = True
             while piece := content.read(1 << 20) if returns_alone else content.readline(1 << 20):
@@ -114,8 +114,12 @@ def undeclared(path: str | os.PathLike[str]) -> dict[str, list[str]]:
 
 
 def _names(header: pysam.VariantHeader) -> dict[str, list[str]]:
-    tables = {"contig": header.contigs, "FILTER": header.filters, "INFO": header.info, "FORMAT": header.formats}
-    return {kind: [*table] for kind, table in tables.items()}
+    return {
+        "contig": list(header.contigs),
+        "FILTER": list(header.filters),
+        "INFO": list(header.info),
+        "FORMAT": list(header.formats),
+    }
 
 
 def declaration(kind: str, name: str) -> str:
