@@ -115,10 +115,10 @@ def undeclared(path: str | os.PathLike[str]) -> dict[str, list[str]]:
 
 def _names(header: pysam.VariantHeader) -> dict[str, list[str]]:
     return {
-        "contig": list(header.contigs),
-        "FILTER": list(header.filters),
-        "INFO": list(header.info),
-        "FORMAT": list(header.formats),
+        "contig": [str(name) for name in header.contigs],
+        "FILTER": [str(name) for name in header.filters],
+        "INFO": [str(name) for name in header.info],
+        "FORMAT": [str(name) for name in header.formats],
     }
 
 
