@@ -270,7 +270,7 @@ def test_five_folds_that_are_killed_three_times_end_as_undisturbed_ones(five_fol
 
 
 def test_a_lasting_fault_ends_with_one_clear_error(inputs, undisturbed, emulator, tmp_path):
-    """The store takes no manifest; once it does again, the same command goes on."""
+    """The store takes no manifest; once it does again, the same command ends."""
     place = "gs://data/lasting"
     command, environment = _prepared(inputs, place, tmp_path)
     emulator.faults(rate=1, kinds=["503"], match="^POST /upload.*ifGenerationMatch")
@@ -281,7 +281,8 @@ def test_a_lasting_fault_ends_with_one_clear_error(inputs, undisturbed, emulator
     errors = [line for line in run.stderr.splitlines() if line.startswith("chrombpnet: ")]
     assert len(errors) == 1
     assert re.search(
-        r"gs://data/lasting/store/\w+/\w+/manifest\.json: .*503.*; tried 9 times; the same command goes on", errors[0]
+        r"gs://data/lasting/store/\w+/\w+/manifest\.json: .*503.*; tried 9 times; no step was finished",
+        errors[0],
     )
     assert not [name for name in Store(f"{place}/store").sizes() if name.endswith(MANIFEST)]
     assert Store(f"{place}/out").sizes().keys() == {"run.json"}  # what was asked
