@@ -62,8 +62,6 @@ _configured: dict[str, str] = {}
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
 _OWNER = "CHROMBPNET_OWNER"
 """Environment variable that tells a server which command it belongs to: an ``Owner`` of the storage room, as text."""
 
@@ -202,7 +200,10 @@ def run_stoppably(work: Callable[[], R]) -> R:
         except BaseException as error:  # SystemExit, too
             outcome.set_exception(error)
 
-    before = {number: signal.signal(number, _stop) for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN}
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, _stop) for number in numbers}
     try:
         threading.Thread(target=contextvars.copy_context().run, args=(do,), daemon=True, name="command").start()
         return outcome.result()

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
+import keras
 import numpy as np
 import psutil
 import pytest
 import yaml
 
+from chrombpnet_core.models import Architecture, bpnet, save_model
 from chrombpnet_core.simulation import TINY, simulate
 from tests.flows.dataset.tiny_runs import command_of, weights_of, write_spec
 
@@ -47,10 +49,6 @@ class Run:
 
     simulation: object
     folder: Path
-
-    @property
-    def models(self) -> Path:
-        return self.folder / "out" / "fold_0" / "main" / "models"
 
 
 @pytest.fixture(scope="module")
@@ -165,19 +163,40 @@ def test_every_kind_of_step_of_a_run(undisturbed, tmp_path, number):
     _assert_equal(undisturbed.folder / "out", tmp_path / "out")
 
 
-def _commands(run: Run) -> dict[str, tuple[object, ...]]:
-    """Step → the command that does it alone, but for output and store."""
-    genome = ("-g", run.simulation.genome)
-    sized, fold = (*genome, "-c", run.simulation.sizes), ("-fl", run.simulation.fold)
-    peaks, model = run.simulation.peaks, ("-m", run.models / "chrombpnet_nobias.h5")
-    contributions = run.folder / "out" / "fold_0" / "main" / "auxiliary" / "interpret_subsample"
-    scores = ("-i", next(contributions.glob("*profile_scores.h5")))
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory) -> dict[str, tuple[object, ...]]:
+    """Step → the command that does it alone, but for output and store; the model has learnt nothing, which is as good."""
+    folder = tmp_path_factory.mktemp("commands")
+    simulation = simulate(folder / "genome", TINY, bgzip=True)
+    keras.utils.set_random_seed(1)
+    save_model(bpnet(Architecture(8, 3, 600, 200)), folder / "chrombpnet_nobias.h5")
+    places = [line.split("\t") for line in Path(simulation.peaks).read_text().splitlines()]
+    rows = [f"{place[0]}\t{int(place[1]) + int(place[9]) + 1}\tA\tC\tv{i}" for i, place in enumerate(places)]
+    (folder / "list.tsv").write_text("".join(f"{row}\n" for row in rows))
+    genome, sizes = ("-g", simulation.genome), ("-c", simulation.sizes)
+    model, regions = folder / "chrombpnet_nobias.h5", ("-r", simulation.peaks, "--device", "cpu")
+    explained = ("contribs_bw", *genome, *sizes, "-m", model, *regions)
+    _finish((*explained, "-op", folder / "x", "--store", folder / "store"), folder)
+    scores = next(folder.glob("x*profile_scores.h5"))
     return {
-        "nonpeaks": ("prep", "nonpeaks", *sized, "-p", peaks, *fold, "-il", 600, "-st", 50),
-        "contributions": ("contribs_bw", *sized, *model, "-r", peaks, "--device", "cpu"),
-        "tracks": ("pred_bw", *sized, "-cmb", model[1], "-r", peaks, "--device", "cpu"),
-        "motifs_profile": ("modisco_motifs", *scores, "-n", 100),
-        "variant_scores": ("variants", *genome, *model, "-l", run.folder / "list.tsv", "--top", 0, "--device", "cpu"),
+        "nonpeaks": (
+            "prep",
+            "nonpeaks",
+            *genome,
+            *sizes,
+            "-p",
+            simulation.peaks,
+            "-fl",
+            simulation.fold,
+            "-il",
+            600,
+            "-st",
+            50,
+        ),
+        "contributions": explained,
+        "tracks": ("pred_bw", *genome, *sizes, "-cmb", model, *regions),
+        "motifs_profile": ("modisco_motifs", "-i", scores, "-n", 100),
+        "variant_scores": ("variants", *genome, "-m", model, "-l", folder / "list.tsv", "--top", 0, "--device", "cpu"),
     }
 
 
@@ -188,16 +207,12 @@ def _with_output(command: tuple[object, ...], folder: Path) -> tuple[object, ...
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("step", ["nonpeaks", "contributions", "tracks", "motifs_profile", "variant_scores"])
-def test_every_command_of_one_step(undisturbed, tmp_path, step, number):
-    places = [line.split("\t") for line in Path(undisturbed.simulation.peaks).read_text().splitlines()]
-    rows = [f"{place[0]}\t{int(place[1]) + int(place[9]) + 1}\tA\tC\tv{i}" for i, place in enumerate(places)]
-    (undisturbed.folder / "list.tsv").write_text("".join(f"{row}\n" for row in rows))
-    command = _commands(undisturbed)[step]
+def test_every_command_of_one_step(commands, tmp_path, step, number):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     whole.mkdir()
     cut.mkdir()
-    assert _try(step, number, _with_output(command, cut), cut)
-    assert not list((cut / "out").rglob("*")) or not any(path.is_file() for path in (cut / "out").rglob("*"))
+    assert _try(step, number, _with_output(commands[step], cut), cut)
+    assert not any(path.is_file() for path in (cut / "out").rglob("*"))
     for folder in (whole, cut):
-        _finish(_with_output(command, folder), folder)
+        _finish(_with_output(commands[step], folder), folder)
     _assert_equal(whole / "out", cut / "out")

@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from chrombpnet_core.concurrency import in_own_process, set_threads
@@ -54,6 +56,38 @@ def test_a_fault_is_seen(capfd):
 def test_a_process_that_is_killed_is_told():
     with pytest.raises(InputError, match=r"sum was ended from outside \(exit code -9\); was memory short"):
         in_own_process(die, what="sum")
+
+
+_OWN_PROCESS = """
+import os
+from chrombpnet_core.concurrency import in_own_process
+
+def compute():
+    print(os.getpid(), flush=True)
+    return sum(range(10**12))  # an hour in C, which lets no other thread run
+
+if __name__ == "__main__":
+    in_own_process(compute, what="sum")
+"""
+
+
+def test_an_own_process_ends_with_its_parent_however_busy_and_leaves_signals_to_it(tmp_path):
+    (tmp_path / "script.py").write_text(_OWN_PROCESS)
+    parent = subprocess.Popen(
+        [sys.executable, tmp_path / "script.py"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    child = psutil.Process(int(parent.stdout.readline()))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        child.send_signal(number)
+    time.sleep(0.3)
+    assert child.is_running()
+    assert child.status() != psutil.STATUS_ZOMBIE
+    parent.kill()
+    parent.communicate()
+    deadline = time.monotonic() + 10
+    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 _PREDICT = """

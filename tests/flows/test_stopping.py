@@ -96,7 +96,7 @@ def test_a_second_signal_ends_at_once_and_one_that_hangs_is_not_waited_for():
     assert "stopping" in twice.stderr.readline() + twice.stderr.readline()
     twice.send_signal(signal.SIGINT)
     assert twice.wait(60) == 130
-    assert time.monotonic() - begin < 4
+    assert once.poll() is None
     assert once.wait(60) == 130
     assert time.monotonic() - begin < 10
     for process in (twice, once):
