@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _FEWEST_REGIONS = 3  # of which a correlation or a spread says anything
+_LAST_STEP = 0.02  # share of the whole fall of validation loss that the last epoch may have
 
 
 def _factor(content: ReportContent) -> float | None:
@@ -292,21 +293,26 @@ def judge_training(content: ReportContent) -> Iterator[Verdict]:
         best = next((index for index, row in enumerate(rows) if row.get("best")), None)
         if best is None:
             continue
-        cut_short = best == len(rows) - 1  # training stops by itself only some epochs after the best
+        # Training stops by itself only some epochs after the best one.
+        cut_short = best == len(rows) - 1 and _still_falling([float(row["val_loss"]) for row in rows])
         yield Verdict(
             f"training_{model}",
             f"Did training converge ({MODEL_LABELS.get(model, model)})?",
             "warn" if cut_short else "pass",
             best + 1,
             f"best epoch {best + 1} of {len(rows)}",
-            "validation loss stops falling before the last epoch",
+            f"the last epoch lowers validation loss by at most {_LAST_STEP:.0%} of what all epochs have lowered it by",
             "The last epoch was the best: validation loss was still falling when training ended."
             if cut_short
-            else "Validation loss stopped falling; the weights of the best epoch were kept.",
+            else "Validation loss hardly fell any more; the weights of the best epoch were kept.",
             "Allow more epochs." if cut_short else "",
             OURS,
             "Not yet" if cut_short else "Yes",
         )
+
+
+def _still_falling(losses: list[float]) -> bool:
+    return len(losses) < 2 or min(losses[:-1]) - losses[-1] > _LAST_STEP * (losses[0] - losses[-1])
 
 
 def show_profile_distances(content: ReportContent) -> Iterator[Verdict]:

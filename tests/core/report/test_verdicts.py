@@ -223,10 +223,27 @@ def test_bias_threshold_is_information():
     assert "factor 0.5" in found.shown
 
 
-@pytest.mark.parametrize(("best", "status"), [(1, "pass"), (2, "warn")])
-def test_training_that_was_cut_short(best, status):
-    rows = [{"epoch": i, "loss": 1.0, "val_loss": 1.0, "best": i == best} for i in range(3)]
+@pytest.mark.parametrize(
+    ("losses", "status"),
+    [
+        ([9, 7, 8], "pass"),
+        ([9, 8, 7], "warn"),
+        ([9, 7.001, 7], "pass"),
+        ([9, 7.1, 7], "warn"),
+        ([9], "warn"),
+        ([9, 9], "pass"),
+    ],
+)
+def test_training_that_was_cut_short(losses, status):
+    rows = [{"epoch": i, "loss": 1.0, "val_loss": loss, "best": loss == min(losses)} for i, loss in enumerate(losses)]
     assert verdict_of("training_bias", history={"bias": rows}).status == status
+
+
+def test_few_regions_are_no_warning_where_the_truth_is_known():
+    few = {"main": SelectionSummary(peaks_kept=400), "bias": SelectionSummary(nonpeaks_kept=99)}
+    assert verdict_of("training_regions_main", selection=few).status == "warn"
+    assert verdict_of("training_regions_main", selection=few, truth=[check(0.9)]).status == "info"
+    assert verdict_of("training_regions_bias", selection=few, truth=[check(0.9)]).status == "fail"
 
 
 @pytest.mark.parametrize(
