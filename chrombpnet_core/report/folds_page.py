@@ -82,6 +82,7 @@ def render_folds(content: FoldsContent) -> str:
         findings=[(fold.name, fold.findings) for fold in content.folds if fold.findings],
         strips=[_strip(content, metric, numbers["metrics"][key]) for key, metric in shown.items()],
         blocks=[_matrix(name, correlations, names) for name, correlations in content.agreement.items()],
+        useless=_useless(numbers["metrics"].get("pearson_peaks")),
         sweep=_sweep(content.sweep),
         quality=[(name, format_number(value, 4)) for name, value in numbers["quality_metric"].items()],
         motifs=content.motifs,
@@ -91,6 +92,12 @@ def render_folds(content: FoldsContent) -> str:
         words=FOLD_STATUS_WORDS,
         marks=STATUS_MARKS,
     )
+
+
+def _useless(spread: Mapping[str, float] | None) -> str:
+    """Median r of full models that predict nothing; empty where they do, or where it is not known."""
+    limit = THRESHOLDS["main_r_peaks"].bad or 0.0
+    return format_number(spread["median"], 3) if spread and spread["median"] <= limit else ""
 
 
 def _safe_link(link: str) -> str:

@@ -198,6 +198,13 @@ def test_a_footprint_is_judged_as_it_is_shown(value, status):
     assert (f'<td class="fail">{value:.4f}</td>' in page) == bool(status)
 
 
+@pytest.mark.parametrize(("r", "useless"), [(0.6, False), (0.01, False), (0.0, True), (-0.3, True)])
+def test_agreement_of_models_that_predict_nothing_is_not_praised(r, useless):
+    page = render_folds(content(fold(0, r), fold(1, r), fold(2, r)))
+    assert ("their agreement says nothing" in page) == useless
+    assert ("Where folds agree" in page) != useless
+
+
 def test_links_that_would_run_code_are_left_out():
     page = render_folds(content(fold(0, report="javascript:alert(1)"), agreement={}, links={"x": "data:text/html,y"}))
     assert "javascript:" not in page
