@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -40,6 +41,7 @@ __all__ = [
     "absolute_spec",
     "make_part",
     "make_spec",
+    "map_addresses",
     "read_spec",
     "resolve_paths",
 ]
@@ -363,23 +365,28 @@ def absolute_spec(spec: DatasetSpec) -> DatasetSpec:
 
 def resolve_paths(content: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Make the relative paths of a data set absolute, seen from a folder."""
+    return map_addresses(content, lambda path: path if "://" in path else str(folder / os.path.expanduser(path)))
 
-    def absolute(value: Any) -> Any:
+
+def map_addresses(content: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    """Put something else in the place of every path and address of a data set."""
+
+    def changed(value: Any) -> Any:
         if isinstance(value, list):
-            return [absolute(item) for item in value]
-        return str(folder / os.path.expanduser(value)) if isinstance(value, str) and "://" not in value else value
+            return [changed(item) for item in value]
+        return change(value) if isinstance(value, str) else value
 
-    content = content | {key: absolute(content[key]) for key in _PATHS if key in content}
+    content = content | {key: changed(content[key]) for key in _PATHS if key in content}
     nested = {"reads": (*_KINDS, "reference_matrices"), "bias": ("model",), "model": ("architecture",)}
     for section, keys in nested.items():
         if isinstance(content.get(section), dict):
-            content[section] = content[section] | {k: absolute(content[section][k]) for k in keys if k in content[section]}
+            content[section] = content[section] | {k: changed(content[section][k]) for k in keys if k in content[section]}
     explanation = content.get("explanation")
     if isinstance(explanation, dict) and not str(explanation.get("motifs", "jaspar:")).startswith("jaspar:"):
-        content["explanation"] = explanation | {"motifs": absolute(explanation["motifs"])}
+        content["explanation"] = explanation | {"motifs": changed(explanation["motifs"])}
     names = content.get("chromosomes")
     if isinstance(names, dict) and names.get("alias") not in (None, "auto"):
-        content["chromosomes"] = names | {"alias": absolute(names["alias"])}
+        content["chromosomes"] = names | {"alias": changed(names["alias"])}
     if isinstance(content.get("folds"), list):
-        content["folds"] = [absolute(fold) for fold in content["folds"]]
+        content["folds"] = [changed(fold) for fold in content["folds"]]
     return content

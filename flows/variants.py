@@ -45,6 +45,7 @@ from tasks.variants import (
     TablesParameters,
     VariantsInputs,
     VariantsParameters,
+    check_data_set,
     model_lengths,
     tar_of_models,
     variant_files,
@@ -71,6 +72,7 @@ class VariantsRequest(BaseModel):
     variants: str = Field(description="VCF, BCF, or a table of the schema; plain or compressed")
     genome: str
     models: list[str] = Field(default=[], description="chrombpnet_nobias.h5 of each fold")
+    one_data_set: bool = Field(default=False, description="average models though their names are of several data sets")
     bundle: str | None = Field(default=None, description="address of a published bundle, <url>/<name>, in place of models")
     output_prefix: str = Field(description="folder and beginning of the files' names")
     chrom_sizes: str | None = None
@@ -391,6 +393,7 @@ def _models(request: VariantsRequest, store: str, call: Callable[..., Any]) -> d
         return {file.removesuffix(".h5"): str(unpacked.file(file)) for file in sorted(unpacked.manifest["files"])}
     if len(set(request.models)) < len(request.models):
         raise InputError("a model is given twice", remedy="give each fold's model once")
+    check_data_set(request.models, request.one_data_set)
     for model in request.models:
         require(model, "model")
     return {f"fold_{number}": model for number, model in enumerate(request.models)}

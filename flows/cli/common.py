@@ -94,6 +94,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "negative_sampling_ratio": ("--negative-sampling-ratio",),
     "nonpeaks": ("--nonpeaks",),
     "num_samples": ("--num-samples",),
+    "one_data_set": ("--one-data-set",),
     "outlier_threshold": ("--outlier-threshold",),
     "output": ("--output-dir", "--output"),
     "output_length": ("--outputlen",),

@@ -48,6 +48,14 @@ def add_deploy(parser: argparse.ArgumentParser) -> None:
         "--results", metavar="URL", help="address below which results are written; a page there lists all data sets"
     )
     parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="address below which files named by a dropped data set file must lie, such as https://www.encodeproject.org/; "
+        "repeat for several (default: the bucket of --drops, and --results)",
+    )
+    parser.add_argument(
         "--encode", metavar="YAML", help="settings of the scheduled flow 'encode': contact, template, output, …"
     )
     parser.add_argument(
@@ -130,6 +138,7 @@ def deploy(arguments: argparse.Namespace) -> None:
         arguments.notify,
         job_variables(arguments.job_variable),
         request,
+        tuple(arguments.allow),
     )
     desired(settings)  # reports mistakes in flags and files before any server is asked
     with prefect_client(arguments.api) as client:

@@ -64,6 +64,11 @@ def _add_variant_inputs(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-g", "--genome", required=True, metavar="FASTA", help="genome sequence: plain, gzip or bgzip")
     group.add_argument("-c", "--chrom-sizes", metavar="TSV", help="chromosomes to use (default: all of the genome)")
     group.add_argument("-m", "--model", nargs="+", metavar="H5", help="chrombpnet_nobias.h5 of one fold or of several folds")
+    group.add_argument(
+        "--one-data-set",
+        action="store_true",
+        help="average the scores of all models even if their names or folders differ by more than the fold's number",
+    )
     group.add_argument("--bundle", metavar="URL", help="in place of -m: a published bundle, such as gs://bucket/models/k562")
     group.add_argument(
         "--swap-ref",
@@ -119,6 +124,7 @@ def variants(arguments: argparse.Namespace) -> None:
         "variants": arguments.list,
         "genome": arguments.genome,
         "models": arguments.model or [],
+        "one_data_set": arguments.one_data_set,
         "bundle": arguments.bundle,
         "output_prefix": arguments.output_prefix,
         "chrom_sizes": arguments.chrom_sizes,

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from chrombpnet_core.errors import InputError
+from flows.deployment.allowed_addresses import allowed_prefix
 
 __all__ = ["CPU_POOL", "GPU_POOL", "OURS", "Change", "Desired", "Settings", "desired"]
 
@@ -56,6 +57,8 @@ class Settings:
         Address below which new data set files start runs, such as ``gs://lab/datasets/``; None: none do.
     results
         Address below which the results of data sets lie; None: no page over them is kept.
+    allow
+        Addresses below which all lies that a dropped data set file names; none: the bucket of ``drops``, and ``results``.
     pool_type
         ``process``, ``kubernetes`` or ``vertex-ai``.
     cpus, gpus
@@ -90,6 +93,14 @@ class Settings:
     notify: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
     encode: dict[str, Any] | None = None
+    allow: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> list[str]:
+        """What dropped data set files may name."""
+        bucket = self.drops and re.match(r"[^/]+//[^/]+/?", self.drops)
+        usual = [bucket[0].rstrip("/") + "/" if bucket else None, self.results]
+        return [*(self.allow or dict.fromkeys(address for address in usual if address and "://" in address))]
 
     def values(self, block: str | None) -> dict[str, Any]:
         """Tell what placeholders stand for; ``block`` is the id of the notification block."""
@@ -100,6 +111,7 @@ class Settings:
             "STORE": self.store,
             "DROPS": drops,
             "RESULTS": self.results,
+            "ALLOWED": self.allowed,
             "HEARTBEAT": str(self.heartbeat),
             "SILENCE": 3 * self.heartbeat,
             "PAUSE": self.pause,
@@ -191,6 +203,8 @@ def _check(settings: Settings) -> None:
         raise InputError(f"a heartbeat every {settings.heartbeat} s", expected="30 or more, Prefect's least")
     if not 10 <= settings.pause <= 240:  # Prefect's least; the most that a data set waits for a crashed fold is 300
         raise InputError(f"a pause of {settings.pause} s", expected="10 to 240")
+    for address in settings.allow:
+        allowed_prefix(address)
     if settings.attempts < 1:
         raise InputError(f"{settings.attempts} attempts", expected="1 or more")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chrombpnet_core._doors import lazy_door
 
 if TYPE_CHECKING:
-    from tasks.storage.addresses import is_local, local_path, redact, redact_all, redact_text, split_prefix
+    from tasks.storage.addresses import is_local, local_path, redact, redact_all, redact_text, split_conditions, split_prefix
     from tasks.storage.digests import checksums, digest_of_file, digest_once
     from tasks.storage.faults import (
         TASK_RETRIES,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from tasks.storage.folders import cache_folder, default_store, make_folder
     from tasks.storage.full_disk import FullDisk, fault_in_words, require_space, telling_full_disk
+    from tasks.storage.hosts import is_inner_host
     from tasks.storage.locks import is_locked, locked
     from tasks.storage.manifests import MANIFEST, manifest_fault, sealed
     from tasks.storage.owners import DEAD, SILENT, Owner, beating, is_owned
@@ -50,6 +51,7 @@ __all__ = [
     "digest_of_file",
     "digest_once",
     "fault_in_words",
+    "is_inner_host",
     "is_local",
     "is_locked",
     "is_owned",
@@ -70,6 +72,7 @@ __all__ = [
     "require_space",
     "sealed",
     "should_retry",
+    "split_conditions",
     "split_prefix",
     "stage",
     "telling_full_disk",

@@ -15,6 +15,7 @@ __all__ = [
     "redact",
     "redact_all",
     "redact_text",
+    "require_plain",
     "split_conditions",
     "split_prefix",
 ]
@@ -143,6 +144,33 @@ def local_path(uri: str) -> Path:
         The path.
     """
     return Path(re.sub(r"^(file|local)://", "", uri))
+
+
+_WRAPPERS = re.compile(
+    r"(simplecache|filecache|blockcache|cached|zip|tar|libarchive|reference|dir|asyncwrapper)://", re.IGNORECASE
+)
+
+
+def require_plain(uri: str) -> None:
+    """Refuse an address that leads on to another one, as ``simplecache::…`` and ``zip://a::b`` do.
+
+    Parameters
+    ----------
+    uri
+        A remote address.
+
+    Raises
+    ------
+    InputError
+        Where it is one.
+    """
+    chained = "::" in uri and not uri.startswith(("gs://", "gcs://"))
+    if chained or _WRAPPERS.match(uri):
+        raise InputError(
+            f"{redact(uri)}: leads on to another address",
+            expected="the address of the file itself, such as gs://bucket/file or https://host/file",
+            remedy="unpack or copy the file first",
+        )
 
 
 def split_prefix(prefix: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from chrombpnet_core.errors import InputError
 from tasks.storage.addresses import redact, redact_text
 from tasks.storage.faults import Damaged, Overtaken, StorageError, is_transient
+from tasks.storage.hosts import Elsewhere
 from tasks.storage.objects import Information
 
 __all__ = ["FsspecObjects", "HostGuard"]
@@ -19,10 +20,6 @@ __all__ = ["FsspecObjects", "HostGuard"]
 
 _PART = 50 << 20  # bytes of a part of an upload
 _MARKS = ("generation", "etag", "ETag", "mtime", "LastModified", "Last-Modified", "created")
-
-
-class _Elsewhere(Exception):
-    """A request that may not be made: where it would lead, and what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +37,9 @@ class HostGuard:
         url = request.url
         host = url.host_port_subcomponent.lower()
         if self.secure and url.scheme != "https":
-            raise _Elsewhere(f"{url.scheme}://{host}", "https all the way")
+            raise Elsewhere(f"{url.scheme}://{host}", "https all the way")
         if self.hosts and host not in self.hosts:
-            raise _Elsewhere(host, f"one of {', '.join(self.hosts)}")
+            raise Elsewhere(host, f"one of {', '.join(self.hosts)}")
         return await handler(request)
 
 
@@ -175,12 +172,14 @@ def _plain(error: Exception, path: str) -> Exception:
     fsspec calls a web address that answered with any error a file that is not found.
     """
     cause = error.__cause__
-    of_a_web_server = isinstance(cause, _Elsewhere) or type(cause).__module__.startswith("aiohttp")
+    of_a_web_server = isinstance(cause, Elsewhere) or type(cause).__module__.startswith("aiohttp")
     if isinstance(error, FileNotFoundError) and isinstance(cause, Exception) and of_a_web_server:
         error = cause
-    if isinstance(error, _Elsewhere):
+    if isinstance(error, Elsewhere):
         where, allowed = error.args
         return InputError(f"{redact(path)}: leads to {where}", expected=allowed)
+    if isinstance(error, ValueError) and type(error).__module__.startswith("aiohttp"):
+        return InputError(f"{redact(path)}: not a web address", expected="https://host/path", remedy="check the address")
     answer = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
     status = getattr(error, "status", None)
     if isinstance(answer, dict):

@@ -11,9 +11,10 @@ import fsspec
 from fsspec.core import url_to_fs
 
 from chrombpnet_core.errors import InputError
-from tasks.storage.addresses import redact
+from tasks.storage.addresses import redact, redact_text, require_plain
 from tasks.storage.faults import CONNECT, SILENCE, UPLOAD_ATTEMPTS
 from tasks.storage.fsspec_objects import FsspecObjects, HostGuard
+from tasks.storage.hosts import guarded_client
 from tasks.storage.objects import Objects
 
 __all__ = ["objects_of"]
@@ -41,6 +42,7 @@ def objects_of(uri: str, hosts: tuple[str, ...] = ()) -> tuple[Objects, str]:
     InputError
         For an address that nobody can open.
     """
+    require_plain(uri)
     if hosts and not uri.startswith(_WEB):
         raise InputError(f"{redact(uri)}: hosts are stated", expected="an address that begins with https:// or http://")
     if uri.startswith(("gs://", "gcs://")):
@@ -48,14 +50,14 @@ def objects_of(uri: str, hosts: tuple[str, ...] = ()) -> tuple[Objects, str]:
 
         bucket, _, path = uri.split("://", 1)[1].partition("/")
         if not bucket:
-            raise InputError(f"{uri}: no bucket", expected="gs://bucket/path")
+            raise InputError(f"{redact(uri)}: no bucket", expected="gs://bucket/path")
         return GcsObjects(bucket), path
     try:
         file_system, path = url_to_fs(uri, **_options(uri, hosts))
     except (ValueError, ImportError) as error:
         raise InputError(
             f"{redact(uri)}: cannot be opened",
-            found=str(error),
+            found=redact_text(str(error))[:200],
             remedy="check the address; s3:// needs pip install 'chrombpnet-flows[s3]'",
         ) from error
     if not uri.startswith(_S3):
@@ -73,7 +75,8 @@ def _options(uri: str, hosts: tuple[str, ...], attempts: int = 1) -> dict[str, A
         # Silence ends a connection; a large file that takes its time does not.
         timeout = ClientTimeout(total=None, sock_connect=CONNECT, sock_read=SILENCE)
         guard = HostGuard(uri.startswith("https://"), hosts)
-        return {"client_kwargs": {"timeout": timeout, "middlewares": (guard,)}}
+        options: dict[str, Any] = {"client_kwargs": {"timeout": timeout, "middlewares": (guard,)}}
+        return options | ({"get_client": guarded_client} if hosts else {})
     if uri.startswith(_S3):
         given = fsspec.config.conf.get("s3", {}).get("config_kwargs", {})
         retries = {"total_max_attempts": attempts, "mode": "standard"}

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
         ReportInputs,
         ReportParameters,
     )
-    from tasks.variants.listing import VARIANTS, VariantsInputs, VariantsParameters, model_lengths, variants_on
+    from tasks.variants.listing import VARIANTS, VariantsInputs, VariantsParameters, variants_on
+    from tasks.variants.scored_models import check_data_set, model_lengths
     from tasks.variants.scoring import (
         BACKGROUND,
         PEAK_COUNTS,
@@ -57,6 +58,7 @@ __all__ = [
     "TablesParameters",
     "VariantsInputs",
     "VariantsParameters",
+    "check_data_set",
     "model_lengths",
     "tar_of_models",
     "variant_files",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import shutil
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,11 @@ from tasks.storage import Store, checksums, redact
 
 __all__ = ["BUNDLE_MODELS", "BundleInputs", "BundleParameters", "tar_of_models"]
 
-_NOBIAS = re.compile(r"(?P<fold>[^/]+)/model\.chrombpnet_nobias\.[^/]*\.h5")
+_NOBIAS = re.compile(
+    r"(?:\./)?(?P<fold>[A-Za-z0-9_-]+)/model\.chrombpnet_nobias\.(?:(?P=fold)\.)?(?P<data_set>[A-Za-z0-9_.-]*)\.h5"
+)
+_MOST, _LARGEST = 10_000, 2 << 30  # members that are looked at, bytes of a model
+_PLACE = re.compile(r"(?!.*(^|/)\.{1,2}(/|$))[A-Za-z0-9_. -]+(/[A-Za-z0-9_. -]+)*\.tar")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,18 +38,30 @@ class BundleParameters:
 
 
 def _unpack(work: Work[BundleInputs[Path], BundleParameters]) -> None:
-    """Write the bias-free model of each fold as ``<fold>.h5``."""
+    """Write the bias-free model of each fold as ``<fold>.h5``; nothing else of the tar, and to no other place."""
+    path, data_sets = work.inputs.tar, set[str]()
     try:
-        with tarfile.open(work.inputs.tar) as tar:
-            for member in tar:
-                match, content = _NOBIAS.fullmatch(member.name), tar.extractfile(member)
-                if match and content is not None:
-                    (work.out / f"{match['fold']}.h5").write_bytes(content.read())
-    except tarfile.TarError as error:
-        raise InputError(f"{work.inputs.tar}: not a tar of models", found=str(error)) from error
-    if not any(work.out.iterdir()):
+        with tarfile.open(path, "r:") as tar:
+            for member in itertools.islice(tar, _MOST):
+                match = _NOBIAS.fullmatch(member.name)
+                if not match:
+                    continue
+                target, content = work.out / f"{match['fold']}.h5", tar.extractfile(member) if member.isreg() else None
+                if content is None or member.issparse() or member.size > _LARGEST or target.exists():
+                    raise InputError(
+                        f"{path}: {match['fold']}: no model",
+                        expected=f"each model once, as a file of at most {_LARGEST >> 20:,} MiB, no link",
+                    )
+                with content, open(target, "wb") as file:
+                    shutil.copyfileobj(content, file, 1 << 20)
+                data_sets.add(match["data_set"])
+    except (tarfile.TarError, ValueError, EOFError, OverflowError) as error:
+        raise InputError(f"{path}: not a tar of models", found=str(error)[:200]) from error
+    if not data_sets:
+        raise InputError(f"{path}: no bias-free model in it", expected="members fold_0/model.chrombpnet_nobias.….h5, …")
+    if len(data_sets) > 1:
         raise InputError(
-            f"{work.inputs.tar}: no bias-free model in it", expected="members fold_0/model.chrombpnet_nobias.….h5, …"
+            f"{path}: models of {len(data_sets):,} data sets", expected="the folds of one", found=", ".join(sorted(data_sets)[:3])
         )
 
 
@@ -76,9 +94,10 @@ def tar_of_models(url: str) -> str:
         Where there is no whole bundle.
     """
     place = Store(url)
-    manifest = place.read_json(BUNDLE_MANIFEST) or {}
-    for file, entry in manifest.get("files", {}).items():
-        if entry.get("output_type") == "models" and file.endswith(".tar"):
+    manifest = place.read_json(BUNDLE_MANIFEST)
+    files = manifest.get("files") if isinstance(manifest, dict) else None
+    for file, entry in files.items() if isinstance(files, dict) else ():
+        if isinstance(entry, dict) and entry.get("output_type") == "models" and _PLACE.fullmatch(file):
             address = place.uri(*file.split("/"))
             if not place.local:
                 return f"{address}#md5={entry.get('md5', '')}"

@@ -9,15 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from chrombpnet_core.devices import find_device
-from chrombpnet_core.errors import InputError
 from chrombpnet_core.progress import bar
 from chrombpnet_core.variants import LEFT_OUT_COLUMNS, VariantChecker, read_variants
 from tasks.runner import At, FileOf, Result, Source, Step, Work
 from tasks.steps import GenomeInputs, GenomeParameters, reference
-from tasks.storage import stage
 
-__all__ = ["LEFT_OUT", "VARIANTS", "VariantsInputs", "VariantsParameters", "model_lengths", "variants_on"]
+__all__ = ["LEFT_OUT", "VARIANTS", "VariantsInputs", "VariantsParameters", "variants_on"]
 
 log = logging.getLogger(__name__)
 
@@ -113,36 +110,3 @@ def variants_on(listed: Result, chrom: str) -> FileOf:
         A TSV.
     """
     return FileOf(listed, listed.facts["chroms"][chrom]["file"])
-
-
-def model_lengths(models: list[str]) -> tuple[int, int]:
-    """Read the input and output length that all models have; warn where the enzyme's bias is in one.
-
-    Parameters
-    ----------
-    models
-        Paths or addresses.
-
-    Returns
-    -------
-    tuple of int
-        Input and output length in bp.
-
-    Raises
-    ------
-    InputError
-        Where they differ, or a file is no model.
-    """
-    find_device()
-    from chrombpnet_core.models import FULL, kind_of, lengths_of, load_model, require_lengths
-
-    lengths: tuple[int, int] | None = None
-    for path in models:
-        model = load_model(stage(path, "model")[0])
-        lengths = lengths or lengths_of(model)
-        require_lengths(model, lengths, path)
-        if kind_of(model) == FULL:
-            log.warning("%s: the enzyme's bias is in this model, and in its scores; chrombpnet_nobias.h5 is without", path)
-    if lengths is None:
-        raise InputError("no model given", expected="chrombpnet_nobias.h5 in `models`")
-    return lengths

@@ -264,7 +264,7 @@ def test_a_bridge_that_anybody_could_call_does_not_start(flags, token, told, cap
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"genome": "genome.fa"}, "a path in it is relative"),
+        ({"genome": "genome.fa"}, "genome.fa is not allowed"),
         ({"model": {"architecture": "gs://lab/net.py"}}, "names code to run"),
         ({"peeks": "x"}, "peeks"),
         (None, "not a data set"),
@@ -281,7 +281,7 @@ def test_a_dropped_file_that_may_not_run_is_refused(changed, told, tmp_path):
     }
     path = tmp_path / "a.yaml"
     path.write_text(yaml.safe_dump(content))
-    assert read_dropped(str(path)).genome == "gs://lab/genome.fa"
+    assert read_dropped(str(path), ["gs://lab/"], "gs://lab/store").genome == "gs://lab/genome.fa"
     path.write_text("words" if changed is None else yaml.safe_dump(content | changed))
     with pytest.raises(InputError, match=told):
-        read_dropped(str(path))
+        read_dropped(str(path), ["gs://lab/"], "gs://lab/store")
