@@ -61,7 +61,9 @@ def _unpack(work: Work[BundleInputs[Path], BundleParameters]) -> None:
         raise InputError(f"{path}: no bias-free model in it", expected="members fold_0/model.chrombpnet_nobias.….h5, …")
     if len(data_sets) > 1:
         raise InputError(
-            f"{path}: models of {len(data_sets):,} data sets", expected="the folds of one", found=", ".join(sorted(data_sets)[:3])
+            f"{path}: models of {len(data_sets):,} data sets",
+            expected="the folds of one",
+            found=", ".join(sorted(data_sets)[:3]),
         )
 
 
