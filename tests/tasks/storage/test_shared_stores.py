@@ -16,6 +16,8 @@ import pytest
 from chrombpnet_core.formats import written_whole
 from tests.tasks.declaring import run_step
 
+only_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can be other users")
+
 _GROUP, _ONE, _OTHER = 54321, 54322, 54323
 
 
@@ -34,7 +36,7 @@ def shared_store():
     shutil.rmtree(folder)
 
 
-def _as_user(user: int, umask: int, work, *arguments) -> str:
+def as_user(user: int, umask: int, work, *arguments) -> str:
     """Do something in a process of another user's; the traceback where it fails."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -46,7 +48,7 @@ def _as_user(user: int, umask: int, work, *arguments) -> str:
                 os.setuid(user)
                 os.umask(umask)
                 store = arguments[0]
-                os.environ["CHROMBPNET_CACHE"] = str(store.parent / f"cache-{user}")
+                os.environ["CHROMBPNET_CACHE"] = tempfile.tempdir = str(store.parent / f"cache-{user}")
                 work(*arguments)
             except BaseException:
                 os.write(writing, traceback.format_exc().encode()[-4000:])
@@ -84,7 +86,7 @@ def _damage(store):
     _interrupted(store)
 
 
-@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root can be other users")
+@only_root
 @pytest.mark.parametrize("umask", [0o022, 0o077])
 def test_two_users_share_a_store(shared_store, umask):
     """Each goes on with the other's checkpoint, finds the other's result, and makes a damaged one again."""
@@ -96,19 +98,19 @@ def test_two_users_share_a_store(shared_store, umask):
         (_OTHER, _train, False),
         (_ONE, _train, True),
     ):
-        assert _as_user(user, umask, work, shared_store, *arguments) == ""
+        assert as_user(user, umask, work, shared_store, *arguments) == ""
     modes = {path.relative_to(shared_store).as_posix(): path.stat().st_mode for path in shared_store.rglob("*")}
     assert {name: oct(mode) for name, mode in modes.items() if not mode & 0o020} == {}
     assert {name: oct(mode) for name, mode in modes.items() if mode & 0o002} == {}
 
 
-@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root can be other users")
+@only_root
 def test_a_store_that_may_only_be_read_is_read(shared_store):
-    assert _as_user(_ONE, 0o022, _interrupted, shared_store) == ""
-    assert _as_user(_ONE, 0o022, _train, shared_store, False) == ""
+    assert as_user(_ONE, 0o022, _interrupted, shared_store) == ""
+    assert as_user(_ONE, 0o022, _train, shared_store, False) == ""
     for path in (shared_store, *shared_store.rglob("*")):
         path.chmod(path.stat().st_mode & ~0o022)
-    assert _as_user(_OTHER, 0o022, _train, shared_store, True) == ""
+    assert as_user(_OTHER, 0o022, _train, shared_store, True) == ""
 
 
 SHIM = """
