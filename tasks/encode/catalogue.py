@@ -6,12 +6,15 @@ The file is written whole, on the condition that nobody has written it since it 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
+import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -140,14 +143,17 @@ class Catalogue:
             return {}
         known = {each.name for each in fields(Entry)}
         try:
-            rows = pq.read_table(io.BytesIO(data)).to_pylist()
+            table = pq.read_table(io.BytesIO(data), page_checksum_verification=True)
+            rows = table.to_pylist()
+            if (table.schema.metadata or {}).get(_SEAL, _digest(rows)) != _digest(rows):
+                raise ValueError("its checksum is wrong")
             found = [
                 Entry(**{name: value for name, value in row.items() if name in known} | {"files": dict(row["files"])})
                 for row in rows
             ]
-        except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"{redact(self._store.uri(CATALOGUE))}: not a catalogue",
+                f"{redact(self._store.uri(CATALOGUE))}: not a catalogue, or damaged",
                 found=str(error)[:100],
                 remedy="move it away: it is made anew from the portal and the results",
             ) from None
@@ -210,8 +216,17 @@ class Catalogue:
 def _encoded(entries: dict[str, Entry]) -> bytes:
     rows = [asdict(entries[name]) | {"files": list(entries[name].files.items())} for name in sorted(entries)]
     into = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), into, compression="zstd")
+    table = pa.Table.from_pylist(rows, _SCHEMA)
+    table = table.replace_schema_metadata({_SEAL: _digest(table.to_pylist())})
+    pq.write_table(table, into, compression="zstd", write_page_checksum=True)
     return into.getvalue()
+
+
+_SEAL = b"sha256"
+
+
+def _digest(rows: list[dict[str, Any]]) -> bytes:
+    return hashlib.sha256(json.dumps(rows, sort_keys=True, default=str).encode()).hexdigest().encode()
 
 
 def outcome(entry: Entry, store: str, run_state: str = "", message: str = "", price: float | None = None) -> Entry | None:

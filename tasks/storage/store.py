@@ -136,11 +136,13 @@ class Store:
     def write_bytes(self, data: bytes, *parts: str, replacing: str | None = None) -> None:
         """Write an object whole or not at all.
 
-        ``replacing`` is a :meth:`mark`: :class:`~tasks.storage.faults.Overtaken` where that is not what lies there. It means
-        nothing in a local store.
+        ``replacing`` is a :meth:`mark`: :class:`~tasks.storage.faults.Overtaken` where that is not what lies there.
         """
         if self.local:
-            write_whole(Path(self.path(*parts)), data)
+            target = Path(self.path(*parts))
+            if replacing is not None and mark_of(target) != replacing:
+                raise Overtaken(str(target))
+            write_whole(target, data)
         else:
             self._do(lambda: self._objects.write(self.path(*parts), data, replacing), *parts)
 

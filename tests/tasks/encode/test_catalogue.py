@@ -40,6 +40,17 @@ def test_nothing_is_written_where_nothing_changed_and_damage_is_told(tmp_path):
     before = (tmp_path / CATALOGUE).stat().st_mtime_ns
     catalogue.put(ENTRY)
     assert (tmp_path / CATALOGUE).stat().st_mtime_ns == before
+    data = (tmp_path / CATALOGUE).read_bytes()
+    rows, refused = catalogue.read(), 0
+    for position in range(0, len(data), 37):
+        damaged = bytearray(data)
+        damaged[position] ^= 8
+        (tmp_path / CATALOGUE).write_bytes(damaged)
+        try:
+            assert catalogue.read() == rows  # a bit that says nothing of the rows
+        except InputError:
+            refused += 1
+    assert refused > 50
     (tmp_path / CATALOGUE).write_bytes(b"PAR1 and no more")
     with pytest.raises(InputError, match="not a catalogue"):
         catalogue.read()
