@@ -11,12 +11,18 @@ import os
 import shutil
 import tempfile
 import zlib
+from codecs import BOM_UTF8
+from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats import open_binary
+from chrombpnet_core.formats import open_binary, refuse_other_text
 
 __all__ = ["build_index"]
+
+_BLOCK = 1 << 20
+_LONGEST_NAME = 1 << 16
 
 
 def build_index(source: Path, fasta: Path, fai: Path, gzi: Path | None) -> None:
@@ -73,22 +79,58 @@ def _check_names(source: Path) -> None:
     names: set[bytes] = set()
     try:
         with open_binary(source, "genome") as file:
-            for number, line in enumerate(file, start=1):
-                if number == 1 and not line.startswith(b">"):
+            _check_beginning(file.peek(_LONGEST_NAME)[:_LONGEST_NAME], source)
+            for number, name in _names(file, source):
+                if name in names:
                     raise InputError(
-                        f"{source}, line 1: not FASTA",
-                        expected="a line that begins with '>'",
-                        found=repr(line[:40].decode("ascii", "replace")),
+                        f"{source}, line {number:,}: sequence {name.decode('ascii', 'replace')} is there twice",
+                        remedy="keep one of them",
                     )
-                if line.startswith(b">"):
-                    name = (line[1:].split() or [b""])[0]
-                    if name in names:
-                        raise InputError(
-                            f"{source}, line {number:,}: sequence {name.decode('ascii', 'replace')} is there twice",
-                            remedy="keep one of them",
-                        )
-                    names.add(name)
+                names.add(name)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(
             f"{source}: gzip data is truncated or damaged", found=str(error), remedy="copy or make the file again"
         ) from error
+
+
+def _names(file: BufferedReader, source: Path) -> Iterator[tuple[int, bytes]]:
+    """Give number and name of the lines that begin with '>'; blocks are read, as a sequence may be one line."""
+    data, number = b"\n", 0  # of line ends before data
+    while True:
+        block = file.read(_BLOCK)
+        if b"\0" in block:
+            raise InputError(f"{source}: not FASTA", found="a byte 0")
+        data += block
+        counted, start = 0, data.find(b"\n>")
+        while start >= 0 and ((end := data.find(b"\n", start + 1)) >= 0 or not block):
+            number += data.count(b"\n", counted, start)
+            yield number + 1, (data[start + 2 : end if end >= 0 else None].split() or [b""])[0]
+            counted, start = start, data.find(b"\n>", start + 1)
+        if not block:
+            return
+        if start >= 0 and len(data) - start > _LONGEST_NAME + _BLOCK:
+            raise InputError(f"{source}: not FASTA", found=f"a name of more than {_LONGEST_NAME:,} letters")
+        keep = start if start >= 0 else len(data) - 1  # a name that goes on, or a line end before one
+        number += data.count(b"\n", counted, keep)
+        data = data[keep:]
+
+
+def _check_beginning(head: bytes, source: Path) -> None:
+    """Refuse other formats, other encodings, and marks and line ends that no indexer reads."""
+    refuse_other_text(head[:8], source, "genome")
+    expected = "a line that begins with '>'"
+    if head.startswith(BOM_UTF8):
+        raise InputError(
+            f"{source}, line 1: begins with a byte order mark",
+            expected=expected,
+            remedy="take it off: tail -c +4 FILE > NEW",
+        )
+    if not head.startswith(b">"):
+        found = repr(head.partition(b"\n")[0][:40].decode("ascii", "replace"))
+        raise InputError(f"{source}, line 1: not FASTA", expected=expected, found=found)
+    if b"\r" in head and b"\n" not in head:
+        raise InputError(
+            f"{source}: lines end with carriage returns alone",
+            expected="line feeds",
+            remedy="convert it: tr '\\r' '\\n' < FILE > NEW",
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ __all__ = ["line_batches"]
 
 _FAR = np.iinfo(np.int32).max
 _LONGEST_LINE = 1 << 24
+_HEAD = 1 << 16  # bytes that tell what ends lines
 _MOST = 1_000_000  # count of a fragment
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -55,7 +57,7 @@ def line_batches(
     pieces = decompressed(path, threads)
     try:
         for piece, read in pieces:
-            for batch in parser.batches(b"".join([parser.rest, *piece])):
+            for batch in parser.batches(b"".join([parser.rest, *parser.with_line_feeds(piece)])):
                 yield batch, read
         for batch in parser.batches(parser.rest + b"\n" if parser.rest else b""):
             yield batch, path.stat().st_size
@@ -126,6 +128,15 @@ class _Parser:
         self.marks = np.empty(size if filters.dedup and kind != "tagalign" else 0, dtype=np.int64)
         self.filled = self.lines = 0
         self.rest = b""
+        self.returns_alone: bool | None = None  # as line ends; None before the first piece
+
+    def with_line_feeds(self, pieces: list[bytes]) -> list[bytes]:
+        """Give the next pieces of a text without its byte order mark, and as lines where returns alone end them."""
+        if self.returns_alone is None:
+            pieces = [b"".join(pieces).removeprefix(BOM_UTF8)]
+            head = pieces[0][:_HEAD]
+            self.returns_alone = b"\r" in head and b"\n" not in head
+        return [piece.replace(b"\r", b"\n") for piece in pieces] if self.returns_alone else pieces
 
     def batches(self, content: bytes) -> Iterator[ReadBatch]:
         """Full batches from the whole lines of the content; what follows the last line end is kept as ``rest``."""
