@@ -255,7 +255,8 @@ def prefect_client(api: str | None) -> Iterator[SyncPrefectClient]:
     Raises
     ------
     InputError
-        If no server is named, or none answers: a temporary one would end with this process.
+        If no server is named, or none answers, as a temporary one would end with this process; or if it asks for a password
+        that is not there.
     """
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -274,12 +275,29 @@ def prefect_client(api: str | None) -> Iterator[SyncPrefectClient]:
                 found=type(problem).__name__,
                 remedy="start one (prefect server start), or correct the address; it ends with /api",
             )
+        _let_in(client, redact(url))
         yield client
 
 
 def server_of(deployment: str | None) -> contextlib.AbstractContextManager[object]:
     """Use the Prefect server that the user has configured where a deployment is named; nothing else asks for it."""
     return prefect_client(None) if deployment else contextlib.nullcontext()
+
+
+def _let_in(client: SyncPrefectClient, url: str) -> None:
+    """Say what is missing where the server does not let us in: its health is told to everybody."""
+    from httpx import HTTPStatusError
+
+    try:
+        client.request("GET", "/admin/version")
+    except HTTPStatusError as error:
+        if error.response.status_code not in (401, 403):
+            raise
+        raise InputError(
+            f"{url}: the Prefect server asks for a password",
+            found="another one" if os.environ.get("PREFECT_API_AUTH_STRING") else "none",
+            remedy="set PREFECT_API_AUTH_STRING, such as to admin:…; one host's is in /etc/chrombpnet/password.env",
+        ) from None
 
 
 def _block(client: SyncPrefectClient, name: str | None) -> str | None:

@@ -46,6 +46,17 @@ def test_every_file_parses():
     assert len(_blocks("resource")) > 25
 
 
+def test_the_lock_is_of_the_providers_that_are_asked_for():
+    lock = (INFRA / "terraform" / ".terraform.lock.hcl").read_text()
+    locked = dict(re.findall(r'provider "registry\.terraform\.io/([\w/-]+)" \{.*?constraints = "(.*?)"', lock, re.DOTALL))
+    asked = re.findall(r'source += "([\w/-]+)"\s+version += "(.*?)"', TEXT)
+    assert len(asked) == 3
+    assert locked == dict(asked), "run 'make terraform-lock'"
+    for provider in lock.split("\nprovider ")[1:]:
+        hashes = re.findall(r'"zh:([0-9a-f]{64})"', provider)
+        assert len(set(hashes)) == len(hashes) >= 5
+
+
 def test_every_variable_is_described_and_used():
     for name, content in _blocks("variable").items():
         assert content.get("description"), name

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import inspect
 import re
+import threading
 from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -242,6 +244,32 @@ def test_a_server_that_does_not_answer_and_none_at_all_are_told(capsys):
     assert "no store given" in capsys.readouterr().err
     assert main(["deploy", "--store", "s", "--encode", "pyproject.toml"]) == 2
     assert "pyproject.toml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("password", "told"), [(None, "found none"), ("admin:not-this-one", "found another one")])
+def test_a_server_that_asks_for_a_password_is_told_in_one_line(password, told, capsys, monkeypatch):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = (200, b"true") if self.path == "/api/health" else (401, b'{"exception_message": "Unauthorized"}')
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    if password:
+        monkeypatch.setenv("PREFECT_API_AUTH_STRING", password)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as service:
+        threading.Thread(target=service.serve_forever, args=(0.02,), daemon=True).start()
+        assert main(["deploy", "--store", "s", "--api", f"http://127.0.0.1:{service.server_address[1]}/api"]) == 2
+        service.shutdown()
+    error = capsys.readouterr().err
+    assert "asks for a password" in error
+    assert told in error
+    assert "PREFECT_API_AUTH_STRING" in error
+    assert "not-this-one" not in error
 
 
 @pytest.mark.parametrize(
