@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ COMMANDS = {
     "qc": f"qc -cm {{main}} -cmb {{nobias}} {_QC}",
     "bias qc": f"bias qc -bm {{bias}} {_QC}",
     "pred_bw": f"pred_bw -cmb {{nobias}} -bm {{bias}} -bw {{bigwig}} -op {{out}}/my {_APPLY}",
-    "pred_bw (gzip)": "pred_bw -cmb {nobias} -g {genome_gz} -c {sizes} -r {peaks_gz} -op {out}/my --device cpu --store {store}",
+    "pred_bw (gzip)": "pred_bw -cmb {nobias} -g {genome_gz} -c {sizes} -r {peaks_gz} -op {out}/my --store {store}",
     "contribs_bw": f"contribs_bw -m {{nobias}} -op {{out}}/my {_APPLY}",
     "footprints": "footprints -m {nobias} -g {genome} -r {nonpeaks} -fl {fold} -pwm_f {motifs} -op {out}/my --device cpu "
     "--store {store}",
@@ -145,7 +146,7 @@ class Case:
     extra: dict[str, str] = field(default_factory=dict)
 
 
-def cases(valid: Path, folder: Path, number: int, seed: int = 16) -> Iterator[Case]:
+def cases(valid: Path, folder: Path, number: int, only: str = "", seed: int = 16) -> Iterator[Case]:
     """Draw cases, as evenly over commands and kinds as they allow, and write their bad files when they are asked for.
 
     Parameters
@@ -156,11 +157,14 @@ def cases(valid: Path, folder: Path, number: int, seed: int = 16) -> Iterator[Ca
         Folder for the cases.
     number
         How many, 0 for all there are.
+    only
+        Regular expression that ``command | kind | slot or flag`` must match.
     seed
         Of the choice and of the mutations.
     """
     chance = random.Random(seed)
-    plans = [*_file_plans(), *_number_plans(), *_place_plans()]
+    every = [*_file_plans(), *_number_plans(), *_place_plans()]
+    plans = [plan for plan in every if re.search(only, f"{plan[0]} | {plan[2]} | {plan[1]}")]
     chance.shuffle(plans)
     drawn: dict[str, int] = {}
 
@@ -208,9 +212,7 @@ def _place_plans() -> Iterator[tuple[str, str, str, str]]:
             yield command, "out", "place that is an input", _INPUT_IS_OUTPUT
 
 
-def _make(
-    valid: Path, folder: Path, command: str, what: str, kind: str, value: str, chance: random.Random
-) -> Case:
+def _make(valid: Path, folder: Path, command: str, what: str, kind: str, value: str, chance: random.Random) -> Case:
     """Write the case's files; its folder has ``in``, ``out``, ``store`` and ``tmp``."""
     for name in ("in", "out", "tmp"):
         (folder / name).mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import os
@@ -76,6 +77,12 @@ def _cell(kind: str, value: str, *formats: str, column: int = 1, wrong: bool = T
     _text(kind, *formats, wrong=wrong)(change)
 
 
+@functools.cache
+def _bomb_bytes() -> bytes:
+    """Compress 1.5 GB of zeros, as members of a megabyte each."""
+    return gzip.compress(bytes(1 << 20)) * 1500
+
+
 # --- any file ----------------------------------------------------------------------------------------------------
 
 
@@ -133,9 +140,7 @@ def _gzip_noise(source: Path, target: Path, chance: random.Random) -> None:
 
 @_mutation("gzip bomb", "gz", *_TEXT)
 def _bomb(source: Path, target: Path, chance: random.Random) -> None:
-    with gzip.open(target, "wb", compresslevel=1) as file:
-        for _ in range(1500):
-            file.write(bytes(1 << 20))
+    target.write_bytes(_bomb_bytes())
 
 
 @_mutation("megabyte line", *_TEXT)

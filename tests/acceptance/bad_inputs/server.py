@@ -1,8 +1,9 @@
-"""Run cases, each in a process forked from one that has imported everything: ``python -m … < cases > outcomes``, JSON lines."""
+"""Run cases, each in a process forked from one that has imported everything; JSON lines in, JSON lines out."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import resource
@@ -17,20 +18,18 @@ import psutil
 
 __all__ = ["serve"]
 
+_IMPORTED = ("flows.cli.main", "flows.dataset", "flows.variants", "chrombpnet_core.models.files")
+"""Imported once, Keras among it: TensorFlow starts no threads before a computation, so that a fork is safe."""
 _MEMORY = 2 << 30  # bytes that a case may have resident, its children included
 _BACKSTOP = 12 << 30  # of address space that it may write to
 
 
 def serve(seconds: float) -> None:
     """Read cases, run them, and print what became of each."""
-    import flows.cli.main
-    import flows.dataset
-    import flows.variants
-    import tasks.registry
-
     with contextlib.redirect_stdout(sys.stderr):
-        tasks.registry.declared_steps()
-        import keras  # starts no threads of TensorFlow's before a computation  # noqa: F401
+        for module in _IMPORTED:
+            importlib.import_module(module)
+        importlib.import_module("tasks.registry").declared_steps()
     for line in sys.stdin:
         print(json.dumps(_run(json.loads(line), seconds)), flush=True)
 

@@ -125,9 +125,8 @@ def _motifs(folder: Path, rng: np.random.Generator) -> None:
         group["seqlets/n_seqlets"] = np.array([60])
         group["seqlets/contrib_scores"] = weights * rng.uniform(0.5, 1.5, (60, 1, 1))
     matrix = "".join(" ".join("0.97" if base == letter else "0.01" for base in "ACGT") + "\n" for letter in word)
-    (folder / "motifs.meme").write_text(
-        f"MEME version 4\n\nALPHABET= ACGT\n\nMOTIF known NRF1\nletter-probability matrix: alength= 4 w= {len(word)}\n{matrix}"
-    )
+    head = f"MEME version 4\n\nALPHABET= ACGT\n\nMOTIF known NRF1\nletter-probability matrix: alength= 4 w= {len(word)}\n"
+    (folder / "motifs.meme").write_text(head + matrix)
 
 
 def _models(folder: Path) -> None:
