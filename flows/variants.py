@@ -17,8 +17,8 @@ from flows.dataset import FoldsFailed, by_deployment, call_here, cancel_folds, s
 from flows.environment import stoppable
 from flows.spec import Chromosomes, Count, Positive, Seed, make_part
 from tasks.runner import Awaited, FileOf, Result, Step
-from tasks.steps import naming_of
-from tasks.storage import place_files, redact, require, require_place, split_prefix
+from tasks.steps import DatasetFiles, check_inputs, naming_of
+from tasks.storage import place_files, redact, split_prefix
 from tasks.variants import (
     BACKGROUND,
     BUNDLE_MODELS,
@@ -261,10 +261,16 @@ class _Scoring:
     """
 
     def __init__(self, request: VariantsRequest, store: str, call: Callable[..., Any]) -> None:
-        require_place(split_prefix(request.output_prefix)[0], "scores")
-        for what in ("variants", "genome", "chrom_sizes", "peaks", "genes", "hits"):
-            if getattr(request, what):
-                require(getattr(request, what), what.replace("_", " "))
+        files = DatasetFiles(
+            genome=request.genome,
+            chrom_sizes=request.chrom_sizes,
+            regions={"peaks": request.peaks},
+            models={f"model {model}": model for model in request.models},
+            places={"scores": split_prefix(request.output_prefix)[0], "store": store},
+            chromosomes=request.chromosomes.model_dump(),
+            others={what: getattr(request, what) for what in ("variants", "genes", "hits")},
+        )
+        check_inputs.fn(files)
         self._request, self._store, self._call = request, store, call
         self.models = _models(request, store, call)
         self._naming = naming_of(request.chromosomes.model_dump())
@@ -394,6 +400,4 @@ def _models(request: VariantsRequest, store: str, call: Callable[..., Any]) -> d
     if len(set(request.models)) < len(request.models):
         raise InputError("a model is given twice", remedy="give each fold's model once")
     check_data_set(request.models, request.one_data_set)
-    for model in request.models:
-        require(model, "model")
     return {f"fold_{number}": model for number, model in enumerate(request.models)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.cli.common import (
     FlagGroup,
@@ -87,7 +87,8 @@ def pred_bw(arguments: argparse.Namespace) -> None:
     from tasks.runner import Source
     from tasks.steps import TRACKS, TracksInputs, TracksParameters, naming_of, track_files
 
-    _require_places(arguments, "tracks")
+    models = {"bias": arguments.bias_model, "full": arguments.chrombpnet_model, "corrected": arguments.chrombpnet_model_nb}
+    _check(arguments, "tracks", models=models, reads=(arguments.bigwig,) if arguments.bigwig else (), kind="bigwig")
     options = {"batch_size": arguments.batch_size, "seed": arguments.seed}
     training = make_part(Training, options, "arguments", flags_of(arguments.parser))
     inputs = TracksInputs[Source](
@@ -163,7 +164,7 @@ def contribs_bw(arguments: argparse.Namespace) -> None:
     from tasks.runner import Source
     from tasks.steps import CONTRIBUTIONS, ContributionsInputs, ContributionsParameters, contribution_files, naming_of
 
-    _require_places(arguments, "contributions")
+    _check(arguments, "contributions", models={"model": arguments.model_h5})
     training = make_part(Training, {"seed": arguments.seed}, "arguments", flags_of(arguments.parser))
     inputs = ContributionsInputs[Source](
         model=arguments.model_h5,
@@ -217,7 +218,9 @@ def footprints(arguments: argparse.Namespace) -> None:
     from tasks.runner import Source
     from tasks.steps import FOOTPRINTS, FootprintsInputs, FootprintsParameters, footprint_files, naming_of
 
-    folder, name = _require_places(arguments, "footprints")
+    fold = {"folds": (arguments.chr_fold_path,), "splits": ("test",)}
+    others = {"motifs": arguments.motifs_to_pwm}
+    folder, name = _check(arguments, "footprints", models={"model": arguments.model_h5}, others=others, **fold)
     training = make_part(Training, {"batch_size": arguments.batch_size}, "arguments", flags_of(arguments.parser))
     inputs = FootprintsInputs[Source](
         model=arguments.model_h5,
@@ -281,7 +284,7 @@ def modisco_motifs(arguments: argparse.Namespace) -> None:
     from tasks.runner import Source
     from tasks.steps import MOTIFS, MotifsInputs, MotifsParameters, known_motifs, motif_files
 
-    folder, name = _require_places(arguments, "motifs")
+    folder, name = _check(arguments, "motifs", motifs=arguments.motifs, others={"contributions": arguments.h5py})
     head = "counts" if "counts" in Path(arguments.h5py).name else "profile"
     file, database = known_motifs(arguments.motifs)
     parameters = MotifsParameters(
@@ -320,7 +323,8 @@ def motif_hits(arguments: argparse.Namespace) -> None:
     from tasks.runner import Source
     from tasks.steps import HITS, HitsInputs, HitsParameters, hit_files
 
-    folder, name = _require_places(arguments, "hits")
+    others = {"contributions": arguments.h5py, "regions": arguments.regions, "motifs": arguments.modisco}
+    folder, name = _check(arguments, "hits", others=others)
     inputs = HitsInputs[Source](contributions=arguments.h5py, regions=arguments.regions, motifs=arguments.modisco)
     result = HITS["profile"](store_of(arguments), inputs, HitsParameters("profile"))
     _place({folder: hit_files(result, name)})
@@ -346,13 +350,17 @@ def _add_batch_size_flag(group: FlagGroup) -> None:
     )
 
 
-def _require_places(arguments: argparse.Namespace, what: str) -> tuple[str, str]:
-    """Check that each prefix of outputs can be written to; folder and name of the first."""
-    from tasks.storage import require_place, split_prefix
+def _check(arguments: argparse.Namespace, what: str, **files: Any) -> tuple[str, str]:
+    """Check inputs and places as a run does at its beginning; folder and name of the outputs."""
+    from tasks.steps import DatasetFiles, check_inputs
+    from tasks.storage import split_prefix
 
-    prefixes = [arguments.output_prefix, getattr(arguments, "output_prefix_stats", None)]
-    for prefix in filter(None, prefixes):
-        require_place(split_prefix(prefix)[0], what)
+    prefixes = {what: arguments.output_prefix, "statistics": getattr(arguments, "output_prefix_stats", None)}
+    places = {name: split_prefix(prefix)[0] for name, prefix in prefixes.items() if prefix}
+    genome = {key: getattr(arguments, key) for key in ("genome", "chrom_sizes") if hasattr(arguments, key)}
+    if genome:
+        files |= {"regions": {"regions": arguments.regions}, "chromosomes": chromosome_options(arguments)}
+    check_inputs.fn(DatasetFiles(places=places | {"store": store_of(arguments)}, **genome, **files))
     return split_prefix(arguments.output_prefix)
 
 

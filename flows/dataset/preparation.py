@@ -85,7 +85,8 @@ def inspect_dataset(spec: DatasetSpec, store: str, read_whole: int) -> Inspectio
     run = Run(with_folds(spec), store, inspection.naming, call_here)
     checked = inspection.checked()
     kinds = model_kinds(spec) * len(checked.folds)
-    inspection.look("memory, disk, device", lambda: str(estimate(run, kinds, checked, spec.training.device).result()))
+    device = spec.training.device
+    inspection.look("memory, disk, device", lambda: str(estimate(run, kinds, checked, device, strict=True).result()))
     return inspection
 
 
@@ -167,7 +168,7 @@ def chromosomes_of(fold: FoldChromosomes) -> Fold:
     return Fold(tuple(fold.train), tuple(fold.valid), tuple(fold.test))
 
 
-def estimate(run: Run, kinds: ModelKinds, checked: CheckedInputs, device: str) -> Awaited:
+def estimate(run: Run, kinds: ModelKinds, checked: CheckedInputs, device: str, strict: bool = False) -> Awaited:
     """Begin to estimate what training takes.
 
     Parameters
@@ -180,6 +181,8 @@ def estimate(run: Run, kinds: ModelKinds, checked: CheckedInputs, device: str) -
         What is known of the inputs.
     device
         ``auto``, ``cpu`` or ``gpu``; refused where training on it is hopeless.
+    strict
+        Whether too little disk or memory is refused, rather than warned about.
 
     Returns
     -------
@@ -210,6 +213,7 @@ def estimate(run: Run, kinds: ModelKinds, checked: CheckedInputs, device: str) -
         bases=spec.input_length + 2 * jitter,
         genome_size=checked.genome_size,
         device=device,
+        strict=strict,
     )
     return estimating
 

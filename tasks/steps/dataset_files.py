@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from chrombpnet_core.genome import Fold, Naming
+from chrombpnet_core.genome import SPLITS, Fold, Naming
 from chrombpnet_core.reads import ReadFilters
 
 __all__ = ["CheckedInputs", "DatasetFiles"]
@@ -36,6 +36,8 @@ class DatasetFiles:
         BED of regions to stay clear of.
     folds
         Paths of fold files, or chromosomes.
+    splits
+        Of each fold, those in which there must be regions.
     models
         What a model is, such as ``bias model`` → file.
     architecture
@@ -59,11 +61,12 @@ class DatasetFiles:
     accept: bool = False
     filters: ReadFilters = field(default_factory=ReadFilters)
     read_whole: int = 0
-    genome: str
+    genome: str | None = None
     chrom_sizes: str | None = None
     regions: Mapping[str, str | None] = field(default_factory=dict)
     blacklist: str | None = None
     folds: tuple[str | Fold, ...] = ()
+    splits: tuple[str, ...] = SPLITS
     models: Mapping[str, str | None] = field(default_factory=dict)
     architecture: str | None = None
     input_length: int = 0

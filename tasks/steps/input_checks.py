@@ -99,16 +99,17 @@ def _check_genome(files: DatasetFiles, inspection: Inspection) -> None:
         inspection.naming = naming_of(files.chromosomes)
         return ""
 
-    def look_at_genome() -> str:
-        path, artifact = stage(files.genome, "genome")
+    def look_at_genome(address: str) -> str:
+        path, artifact = stage(address, "genome")
         with genome_at(path, artifact.sha256) as genome:
-            words = f"{_name(files.genome)}: {len(genome.sizes):,} chromosomes"
+            words = f"{_name(address)}: {len(genome.sizes):,} chromosomes"
             sizes_path = stage(files.chrom_sizes, "chromosome sizes")[0] if files.chrom_sizes else None
             inspection.sizes = sizes_of(genome, sizes_path, inspection.naming)
         return f"{words}, {len(inspection.sizes):,} in use, {sum(inspection.sizes.values()):,} bp"
 
     inspection.look("chromosome names", look_at_names)
-    inspection.look("genome", look_at_genome)
+    if files.genome:
+        inspection.look("genome", partial(look_at_genome, files.genome))
 
 
 def _check_folds(files: DatasetFiles, inspection: Inspection) -> None:
@@ -140,7 +141,7 @@ def _check_regions(files: DatasetFiles, inspection: Inspection) -> None:
             inspection.look(what, partial(_look_at_regions, path, what, files.input_length, inspection))
     for what in inspection.regions:
         for fold in inspection.folds.values():
-            for part in SPLITS:
+            for part in files.splits:
                 path = str(files.regions[what])
                 inspection.look(what, partial(_look_at_part, path, what, inspection, part, getattr(fold, part)))
     if files.blacklist:
@@ -271,7 +272,7 @@ def _look_at_bias_model(path: Path, input_length: int) -> None:
 
 
 def _check_others(files: DatasetFiles, inspection: Inspection) -> None:
-    """Known motifs, the user's architecture, and other files that must be there."""
+    """Read known motifs and matrices; look for the user's architecture, and other files that must be there."""
     if files.motifs:
         inspection.look("motifs", partial(_look_at_motifs, files.motifs))
     if files.matrices:

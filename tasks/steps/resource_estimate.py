@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
+
 from chrombpnet_core.devices import find_device, require_fast_enough
+from chrombpnet_core.errors import InputError, InputErrors
 from tasks.runner import prefect_task
 from tasks.steps.training import ModelSize
 from tasks.storage import Store
@@ -37,6 +40,7 @@ def estimate_run(
     bases: int,
     genome_size: int,
     device: str,
+    strict: bool = False,
 ) -> str:
     """Name the device, say what the run will take, and refuse what would take days on a CPU.
 
@@ -56,6 +60,9 @@ def estimate_run(
         Bases of the chromosomes in use.
     device
         ``auto``, ``cpu`` or ``gpu``, as asked for.
+    strict
+        Whether too little disk or memory is refused, rather than warned about: a run may find steps in the store, and what
+        is estimated is the most that it can take.
 
     Returns
     -------
@@ -74,20 +81,35 @@ def estimate_run(
         require_fast_enough(available, model.architecture.filters, model.architecture.flops(), model.examples, device)
     expected = estimate_resources(models, batch_size, regions, bases, genome_size, available)
     log.info("estimate: %s", expected)
-    _warn_about_disk(store, expected.disk)
+    lacks = [*_lacking_disk(store, expected.disk), *_lacking_memory(expected.host_memory)]
+    if strict and lacks:
+        raise lacks[0] if len(lacks) == 1 else InputErrors(lacks)
+    for lack in lacks:
+        log.warning("%s", lack)
     return str(expected)
 
 
-def _warn_about_disk(store: str, needed: float) -> None:
+def _lacking_disk(store: str, needed: float) -> Iterator[InputError]:
+    """Compare what the disk of a local store has free with what is needed."""
     place = Store(store)
     if not place.local:
         return
     folder = next(path for path in [Path(place.url), *Path(place.url).parents] if path.exists())
     free = shutil.disk_usage(folder).free
     if free < 1.2 * needed:
-        log.warning(
-            "%s has %.1f GiB free; the run needs about %.1f GiB (give another `store`)",
-            folder,
-            free / 2**30,
-            needed / 2**30,
+        yield InputError(
+            f"{folder}: {free / 2**30:.1f} GiB free",
+            expected=f"about {needed / 2**30:.1f} GiB for the run",
+            remedy="make room, or give another `store`",
+        )
+
+
+def _lacking_memory(needed: float) -> Iterator[InputError]:
+    """Compare the machine's memory with what is needed."""
+    total = psutil.virtual_memory().total
+    if total < needed:
+        yield InputError(
+            f"this machine has {total / 2**30:.1f} GiB of memory",
+            expected=f"about {needed / 2**30:.1f} GiB for the run",
+            remedy="use a larger machine, or a smaller `batch_size`",
         )

@@ -8,10 +8,13 @@ hashed once, and one that was replaced is seen even where size and time are the 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
+import tempfile
 import time
+import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,7 +75,7 @@ def require(uri: str, what: str) -> None:
 
 
 def require_place(url: str, what: str) -> None:
-    """Raise :class:`InputError` where nothing could be written: a file is there, or no right, or no such bucket.
+    """Raise :class:`InputError` where nothing can be written, which is tried: a file is there, no right, no room, no bucket.
 
     Parameters
     ----------
@@ -88,27 +91,34 @@ def require_place(url: str, what: str) -> None:
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not nearest.is_dir():
         raise InputError(f"{folder}: {nearest} is a file", expected=f"a folder for the {what}", remedy="give another path")
-    if not os.access(nearest, os.W_OK | os.X_OK):
+    try:
+        with tempfile.TemporaryDirectory(prefix=".chrombpnet-", dir=nearest) as trial:
+            Path(trial, "trial").write_bytes(b"trial")
+    except OSError as error:
         raise InputError(
             f"{folder}: {nearest} is not writable",
             expected=f"a folder for the {what}",
+            found=str(error.strerror),
             remedy="give another path, or mend its permissions",
-        )
+        ) from error
 
 
 def _require_remote_place(url: str, what: str) -> None:
-    """List what is there: that tells early that a bucket is absent or not ours; only a write tells whether one may write."""
+    """Write a small object and delete it."""
     if url.startswith(("http://", "https://")):
         raise InputError(f"{redact(url)}: nothing can be written there", expected=f"a folder or bucket for the {what}")
     objects, path = objects_of(url)
+    trial = "/".join(filter(None, [path, f".chrombpnet-trial-{uuid.uuid4().hex}"]))
     try:
-        persistently(url, lambda: objects.sizes("/".join(filter(None, [path, "locks"]))))
+        persistently(url, lambda: objects.write(trial, b"trial"))
     except (FileNotFoundError, PermissionError):
         raise InputError(
-            f"{redact(url)}: no such bucket, or no right to it",
+            f"{redact(url)}: no such bucket, or no right to write there",
             expected=f"a place for the {what}",
             remedy="check the address and your credentials",
         ) from None
+    with contextlib.suppress(PermissionError):  # of a place where one may write and not delete
+        persistently(url, lambda: objects.delete(trial))
 
 
 def stage(uri: str, what: str = "input") -> tuple[Path, Artifact]:

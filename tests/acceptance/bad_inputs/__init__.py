@@ -1,1 +1,1 @@
-"""Generated bad inputs: small valid ones, mutations of them by kind, the commands that read them, and a server that forks."""
+"""Generated bad inputs: small valid ones, ways to spoil them, the commands that read them, and a server that forks."""
