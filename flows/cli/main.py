@@ -14,6 +14,7 @@ import locale
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from flows.cli import apply, check, demo, deploy, encode, prep, runs, train, variants
 from flows.cli.common import HelpFormatter, flags_of, with_flags
@@ -67,7 +68,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands; the chosen one sets ``run``, the function that does it, and ``parser``, its own."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="chrombpnet",
         formatter_class=HelpFormatter,
         description="Base-resolution, bias-corrected models of chromatin accessibility from ATAC-seq and DNase-seq.",
@@ -90,6 +91,15 @@ def _use_utf8() -> None:
             shown = word.encode("utf-8", "backslashreplace").decode()
             print(f"chrombpnet: error: {shown}: not UTF-8; rename the file or folder", file=sys.stderr)
             sys.exit(2)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Cut and escape in errors what was given; parsers of commands are of the same class."""
+
+    def error(self, message: str) -> NoReturn:
+        from chrombpnet_core.errors import InputError
+
+        super().error(str(InputError(message)))
 
 
 class _Version(argparse.Action):
