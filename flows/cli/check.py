@@ -18,6 +18,7 @@ from flows.cli.common import (
     with_flags,
 )
 from flows.cli.reads import add_reads_flags, files_of_reads
+from flows.cli.runs import on_device
 
 if TYPE_CHECKING:
     from tasks.steps import DatasetFiles, Inspection
@@ -95,11 +96,23 @@ def _inspect(arguments: argparse.Namespace) -> Inspection:
     if arguments.inputlen < 1:
         raise InputError(f"-il/--inputlen is {arguments.inputlen}", expected="1 or more")
     if not arguments.dataset:
-        return inspect_inputs(_files_of(arguments, read_whole))
+        inspection = inspect_inputs(_files_of(arguments, read_whole))
+        if arguments.device == "gpu":
+            inspection.look("device", _look_for_gpu)
+        return inspection
     from flows.dataset import inspect_dataset
     from flows.spec import read_spec
 
-    return inspect_dataset(read_spec(arguments.dataset), store_of(arguments), read_whole)
+    spec = on_device(read_spec(arguments.dataset), arguments.device)
+    return inspect_dataset(spec, store_of(arguments), read_whole)
+
+
+def _look_for_gpu() -> str:
+    from chrombpnet_core.devices import find_device, require_fast_enough
+
+    found = find_device()
+    require_fast_enough(found, filters=0, flops_per_example=0, examples=0, asked="gpu")
+    return str(found)
 
 
 def _files_of(arguments: argparse.Namespace, read_whole: int) -> DatasetFiles:

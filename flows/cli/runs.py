@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flows.spec import DatasetSpec
     from tasks.steps import CheckedInputs
 
-__all__ = ["add_commands", "check_inputs_of", "say_plan", "say_result"]
+__all__ = ["add_commands", "check_inputs_of", "on_device", "say_plan", "say_result"]
 
 
 def add_commands(commands: Subcommands) -> None:
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
         return print(json.dumps(DatasetSpec.model_json_schema(), indent=1))
     if not arguments.dataset:
         raise InputError("no data set given", expected="a YAML file", remedy="see docs/dataset.md for an example")
-    spec = _on_device(read_spec(arguments.dataset), arguments.device)
+    spec = on_device(read_spec(arguments.dataset), arguments.device)
     if arguments.folds_at_once is not None:
         if arguments.folds_at_once < 1:
             raise InputError(f"--folds-at-once {arguments.folds_at_once}", expected="1 or more")
@@ -72,7 +72,8 @@ def run(arguments: argparse.Namespace) -> None:
     return _start(spec, store_of(arguments), arguments)
 
 
-def _on_device(spec: DatasetSpec, device: str | None) -> DatasetSpec:
+def on_device(spec: DatasetSpec, device: str | None) -> DatasetSpec:
+    """Return the same data set, trained on the device of the flag where it is given."""
     return spec.model_copy(update={"training": spec.training.model_copy(update={"device": device})}) if device else spec
 
 
@@ -130,7 +131,7 @@ def resume(arguments: argparse.Namespace) -> None:
         bias_only=False,
         fold_deployment=options.get("fold_deployment"),
     )
-    return _start(_on_device(spec, arguments.device), store, as_recorded)
+    return _start(on_device(spec, arguments.device), store, as_recorded)
 
 
 def add_clean(parser: argparse.ArgumentParser) -> None:

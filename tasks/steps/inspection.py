@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from chrombpnet_core.errors import InputError, InputErrors
+from chrombpnet_core.errors import InputError, InputErrors, printable
 from chrombpnet_core.genome import Fold, NameMismatch, Naming, name_mismatches
 from tasks.steps.dataset_files import CheckedInputs
 
 __all__ = ["Inspection"]
+
+_LONGEST_NAME = 60
 
 
 @dataclass
@@ -126,15 +128,17 @@ def _table(rows: list[tuple[str, str]]) -> Iterator[str]:
     return (f"  {what:<{width}}  {words}" for what, words in rows)
 
 
+def _shown(name: str) -> str:
+    return printable(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…")
+
+
 def _mismatch_lines(mismatch: NameMismatch, width: int, chromosomes: int) -> Iterator[str]:
     """Say of one input what it lacks: a line, and one more for each kind of trouble."""
     shared = chromosomes - len(mismatch.missing)
     yield f"  {mismatch.what:<{width}}  {shared:,} of {chromosomes:,} chromosomes"
     for words, names in (("not in the genome", list(mismatch.unknown)), ("missing", mismatch.missing if shared else [])):
         if names:
-            shown = [
-                f"{name} (the genome's {mismatch.twins[name]})" if name in mismatch.twins and words != "missing" else name
-                for name in names[:6]
-            ]
+            twins = mismatch.twins if words != "missing" else {}
+            shown = [_shown(name) + (f" (the genome's {twins[name]})" if name in twins else "") for name in names[:6]]
             more = f" and {len(names) - 6:,} more" if len(names) > 6 else ""
             yield f"  {'':<{width}}  {words}: {', '.join(shown)}{more}"

@@ -95,6 +95,7 @@ COMMANDS = {
     "status": "status {recorded}",
     "resume": "resume {recorded} --device cpu",
     "clean": "clean {recorded}",
+    "verify": "verify {recorded}",
     "encode list": "encode list {recorded}",
     "demo": "demo -o {out}/run --store {store}",
     "index": "index {out}",
