@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from chrombpnet_core.errors import InputError
 from flows.cli.common import Subcommands, add_command, add_runtime_flags, store_of
 
 __all__ = ["DEMO_SETTINGS", "add_commands"]
@@ -49,8 +50,13 @@ def demo(arguments: argparse.Namespace) -> int:
     from flows.cli.runs import say_result
     from flows.dataset import dataset
     from flows.spec import make_spec
+    from tasks.storage import is_local, redact, require_place
 
+    if not is_local(arguments.output_dir):
+        raise InputError(f"{redact(arguments.output_dir)}: the demo writes to this machine", expected="a folder")
     output = Path(arguments.output_dir).resolve()
+    for place, what in ((str(output), "results"), (store_of(arguments), "store")):
+        require_place(place, what)
     sharpness = (
         2.5 if arguments.data_type == "DNASE" else SimulationSettings.sharpness
     )  # DNase I's matrices show its preference weakly

@@ -107,7 +107,7 @@ def _of_message(case: Case, printed: str, said: str) -> str:
     lines = [line for line in said.replace("\r", "\n").split("\n") if line.strip() and not _LOG.match(line)]
     usage = [line for line in lines if line.lower().startswith(("usage:", " ")) and not _NUMBERED.match(line)]
     lines = [line for line in lines if line not in usage and "%|" not in line]
-    told = lines or [line for line in printed.splitlines() if case.command.startswith("check")]
+    told = lines or [line for line in printed.splitlines() if case.command.startswith(("check", "doctor"))]
     if not told:
         return "nothing said"
     if len([line for line in lines if not _NUMBERED.match(line)]) > 1:

@@ -129,6 +129,9 @@ _LENIENT = {
 }
 """Slot → mutations that it may read all the same."""
 
+_LONG = ("pipeline", "train", "train (CRAM)", "bias pipeline", "bias train", "qc", "bias qc", "run", "resume")
+"""Commands that take minutes with what may be read all the same: they get what must be refused."""
+
 
 @dataclass
 class Case:
@@ -190,6 +193,8 @@ def _file_plans() -> Iterator[tuple[str, str, str, str]]:
         for slot in _slots_of(command):
             _, format_, others = SLOTS[slot]
             for index, mutation in enumerate(MUTATIONS):
+                if not mutation.wrong and command in _LONG:
+                    continue
                 if format_ in mutation.formats or (format_ == "token" and mutation.kind in ("missing", "folder", "empty")):
                     yield command, slot, mutation.kind, str(index)
             for other in others.split():
