@@ -261,16 +261,11 @@ class _Scoring:
     """
 
     def __init__(self, request: VariantsRequest, store: str, call: Callable[..., Any]) -> None:
-        files = DatasetFiles(
-            genome=request.genome,
-            chrom_sizes=request.chrom_sizes,
-            regions={"peaks": request.peaks},
-            models={f"model {model}": model for model in request.models},
-            places={"scores": split_prefix(request.output_prefix)[0], "store": store},
-            chromosomes=request.chromosomes.model_dump(),
-            others={what: getattr(request, what) for what in ("variants", "genes", "hits")},
-        )
-        check_inputs.fn(files)
+        shared = request.model_dump(include={"genome", "chrom_sizes", "chromosomes"})
+        places = {"scores": split_prefix(request.output_prefix)[0], "store": store}
+        models, peaks = {f"model {model}": model for model in request.models}, {"peaks": request.peaks}
+        others = {what: getattr(request, what) for what in ("variants", "genes", "hits")}
+        check_inputs.fn(DatasetFiles(**shared, regions=peaks, models=models, places=places, others=others))
         self._request, self._store, self._call = request, store, call
         self.models = _models(request, store, call)
         self._naming = naming_of(request.chromosomes.model_dump())
