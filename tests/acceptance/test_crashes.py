@@ -93,8 +93,9 @@ def _epochs(store: Path) -> int:
 def _check_store(store: Path) -> None:
     """Every step that claims to have happened has all its files."""
     for manifest in store.glob("*/*/manifest.json"):
-        for name, entry in json.loads(manifest.read_text())["files"].items():
-            assert (manifest.parent / name).stat().st_size == entry["size"], manifest
+        content = json.loads(manifest.read_text())
+        for name, entry in content["files"].items():
+            assert (manifest.parent / content.get("place", "") / name).stat().st_size == entry["size"], manifest
 
 
 def _interrupt(process: subprocess.Popen, how: str) -> None:
