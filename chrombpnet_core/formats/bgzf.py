@@ -1,8 +1,8 @@
-"""The content of plain, gzip and bgzip files, decompressed ahead of its reader on all cores, every checksum verified.
+"""The content of plain, gzip, bgzip and zstd files, decompressed ahead of its reader on all cores, every checksum verified.
 
 A bgzip file (BAM, tabix) is a row of independent gzip blocks of at most 64 KiB whose headers hold their compressed size
 (SAM specification, 4.1): they are decompressed side by side and handed over in order. Ordinary gzip is one stream, which
-one thread decompresses while the reader works.
+one thread decompresses while the reader works; so is zstd, which Arrow decompresses.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol, cast
+from typing import BinaryIO, Protocol, cast
 
 from isal import igzip, igzip_lib
 
@@ -47,7 +47,7 @@ def decompressed(path: str | os.PathLike[str], threads: int | None = None) -> Ge
     Parameters
     ----------
     path
-        A plain, gzip (of several members too) or bgzip file.
+        A plain, gzip (of several members too), bgzip or zstd (of several frames too) file.
     threads
         That decompress; one per core by default. Memory is bounded by some 4 MiB for each.
 
@@ -59,7 +59,7 @@ def decompressed(path: str | os.PathLike[str], threads: int | None = None) -> Ge
     Raises
     ------
     DamagedError
-        Where compressed data ends early, is no valid gzip, or does not have its checksum or length.
+        Where compressed data ends early, is no valid gzip or zstd, or does not have its checksum or length.
     """
     path = Path(path)
     with open(path, "rb") as handle:
@@ -71,8 +71,33 @@ def decompressed(path: str | os.PathLike[str], threads: int | None = None) -> Ge
         elif is_gzip(path):
             content = igzip.GzipFile(fileobj=handle, mode="rb")  # type: ignore[no-untyped-call]  # its stub has no types
             yield from _stream(content, handle)
+        elif _is_zstd(path):
+            yield from _stream(_Zstd(handle), handle)
         else:
             yield from _stream(handle, handle)
+
+
+def _is_zstd(path: Path) -> bool:
+    """Tell whether a file begins as zstd: with a frame, or with one to be skipped."""
+    with open(path, "rb") as handle:
+        head = handle.read(4)
+    return head == b"\x28\xb5\x2f\xfd" or (head[1:] == b"\x2a\x4d\x18" and head[0] >> 4 == 5)
+
+
+class _Zstd:
+    """The content of an open zstd file."""
+
+    def __init__(self, handle: BinaryIO) -> None:
+        import pyarrow
+
+        self._content = pyarrow.CompressedInputStream(handle, "zstd")
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            content: bytes = self._content.read(size)
+        except OSError as error:
+            raise DamagedError(f"zstd data is truncated or damaged: {error}") from error
+        return content
 
 
 def _stream(content: _Readable, handle: _Positioned) -> Iterator[tuple[list[bytes], int]]:

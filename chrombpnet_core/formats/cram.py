@@ -18,6 +18,7 @@ __all__ = ["count_cram_records"]
 
 _DEFINITION = 26  # bytes of magic, version and name
 _END = 0x454F46  # "EOF", the start position of the end marker
+_METHODS = 8  # the last compression method of CRAM 3.1
 _LONGEST_HEADER = 1 << 16  # bytes: landmarks of some 10,000 slices
 
 
@@ -94,6 +95,11 @@ def _check_blocks(data: bytes, blocks: int, offset: int) -> None:
             _, end = _integer(data, end)  # size once decompressed
             if struct.unpack_from("<I", data, end + size)[0] != zlib.crc32(data[position : end + size]):
                 raise DamagedError(f"the block at byte {offset + position:,} is damaged")
+            if data[position] > _METHODS:
+                raise DamagedError(
+                    f"the block at byte {offset + position:,} is compressed by method {data[position]}, "
+                    f"unknown: CRAM 3.1 has 0 to {_METHODS}"
+                )
             position = end + size + 4
     except (IndexError, struct.error) as error:
         raise DamagedError(f"the block at byte {offset + position:,} is damaged") from error

@@ -83,6 +83,8 @@ class Genome:
     ----------
     path
         Path of the FASTA file.
+    fai, gzi
+        Paths of its indexes; ``gzi`` is None for a plain file.
     sizes
         Chromosome → length in bp, in file order.
     """
@@ -90,7 +92,7 @@ class Genome:
     def __init__(
         self, fasta: str | os.PathLike[str], fai: str | os.PathLike[str], gzi: str | os.PathLike[str] | None = None
     ) -> None:
-        self.path = str(fasta)
+        self.path, self.fai, self.gzi = str(fasta), str(fai), None if gzi is None else str(gzi)
         self._bases: _Bases = _PlainFasta(self.path, str(fai)) if gzi is None else _BgzipFasta(self.path, str(fai), str(gzi))
         self.sizes: dict[str, int] = self._bases.sizes
 

@@ -16,7 +16,9 @@ import pysam
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import DamagedError, check_complete, count_cram_records, decompressed
+from chrombpnet_core.genome import Genome
 from chrombpnet_core.reads._stops import MALFORMED, MORE
+from chrombpnet_core.reads.cram_reference import cram_reference, require_cram_3
 from chrombpnet_core.reads.read_batches import ChromIndex, ReadBatch, ReadBuffers, ReadFilters
 
 __all__ = ["alignment_batches", "reference_names"]
@@ -25,7 +27,9 @@ _CRAM_FIELDS = 0x1FE  # flag, reference, position, quality, CIGAR, mate and inse
 _REMEDY = "copy or make it again"
 
 
-def alignment_batches(path: Path, index: ChromIndex, filters: ReadFilters, threads: int) -> Iterator[tuple[ReadBatch, int]]:
+def alignment_batches(
+    path: Path, index: ChromIndex, filters: ReadFilters, threads: int, genome: Genome | None = None
+) -> Iterator[tuple[ReadBatch, int]]:
     """Read mapped alignments.
 
     Parameters
@@ -38,6 +42,8 @@ def alignment_batches(path: Path, index: ChromIndex, filters: ReadFilters, threa
         Which alignments are left out.
     threads
         That decompress.
+    genome
+        From which a CRAM takes its reference where it needs one.
 
     Yields
     ------
@@ -52,7 +58,7 @@ def alignment_batches(path: Path, index: ChromIndex, filters: ReadFilters, threa
     with open(path, "rb") as handle:
         magic = handle.read(4)
     if magic == b"CRAM":
-        yield from _cram_batches(path, index, filters, threads)
+        yield from _cram_batches(path, index, filters, threads, genome)
         return
     check_complete(path)
     walk = _Walk(filters)
@@ -192,19 +198,27 @@ class _Walk:
         self.rest = content[at:]
 
 
-def _cram_batches(path: Path, index: ChromIndex, filters: ReadFilters, threads: int) -> Iterator[tuple[ReadBatch, int]]:
-    """Read mapped alignments of CRAM, by htslib without sequences, so that it asks for no genome."""
+def _cram_batches(
+    path: Path, index: ChromIndex, filters: ReadFilters, threads: int, genome: Genome | None
+) -> Iterator[tuple[ReadBatch, int]]:
+    """Read mapped alignments of CRAM, by htslib without sequences."""
     out, reads = ReadBuffers(marked=filters.dedup), 0
+    require_cram_3(path)
     verbosity = pysam.set_verbosity(0)  # htslib would print to standard error what the exceptions say
     try:
-        with pysam.AlignmentFile(
-            str(path),
-            "rc",
-            check_sq=False,
-            require_index=False,
-            threads=threads,
-            format_options=[f"required_fields={_CRAM_FIELDS}".encode()],  # type: ignore[list-item]  # its stub wants str
-        ) as cram:
+        promised = count_cram_records(path)
+        with (
+            cram_reference(path, genome, index) as fasta,
+            pysam.AlignmentFile(
+                str(path),
+                "rc",
+                reference_filename=fasta,
+                check_sq=False,
+                require_index=False,
+                threads=threads,
+                format_options=[f"required_fields={_CRAM_FIELDS}".encode()],  # type: ignore[list-item]  # its stub wants str
+            ) as cram,
+        ):
             references = _references(path, list(cram.references), list(cram.lengths), index)
             for read in cram:
                 reads += 1
@@ -219,13 +233,14 @@ def _cram_batches(path: Path, index: ChromIndex, filters: ReadFilters, threads: 
                 out.add(references[reference], position, bool(flag & 16), _mate_mark(read) if filters.dedup else 0)
                 if out.full:
                     yield out.taken(), 0
-        promised = count_cram_records(path)
         if reads != promised:
             raise DamagedError(f"{promised:,} reads by its containers")
         yield out.taken(), path.stat().st_size
     except (DamagedError, OSError, ValueError) as error:
         raise InputError(
-            f"{path}, after read {reads:,}: cannot be read as CRAM, truncated or damaged", found=str(error), remedy=_REMEDY
+            f"{path}, after read {reads:,}: cannot be read as CRAM, truncated or damaged",
+            found=str(error),
+            remedy=_REMEDY if genome else f"{_REMEDY}, or give the genome that it needs",
         ) from error
     finally:
         pysam.set_verbosity(verbosity)

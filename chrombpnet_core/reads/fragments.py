@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,8 @@ __all__ = ["line_batches"]
 
 _FAR = np.iinfo(np.int32).max
 _LONGEST_LINE = 1 << 24
-_HEAD = 1 << 16  # bytes that tell what ends lines
+_LONGEST_NAME = 1_000
+_MARK = "\ufeff"  # of byte order
 _MOST = 1_000_000  # count of a fragment
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -56,8 +56,8 @@ def line_batches(
     parser = _Parser(path, kind, index, filters)
     pieces = decompressed(path, threads)
     try:
-        for piece, read in pieces:
-            for batch in parser.batches(b"".join([parser.rest, *parser.with_line_feeds(piece)])):
+        for piece, read in _with_line_ends(pieces):
+            for batch in parser.batches(b"".join([parser.rest, *piece])):
                 yield batch, read
         for batch in parser.batches(parser.rest + b"\n" if parser.rest else b""):
             yield batch, path.stat().st_size
@@ -70,6 +70,23 @@ def line_batches(
         ) from error
     finally:
         pieces.close()
+
+
+def _with_line_ends(pieces: Iterator[tuple[list[bytes], int]]) -> Iterator[tuple[list[bytes], int]]:
+    """Put line feeds in place of carriage returns that stand alone, as old Macs wrote them."""
+    held, read = b"", 0
+    for piece, read in pieces:
+        if not held and not any(b"\r" in part for part in piece):
+            yield piece, read
+            continue
+        content = b"".join([held, *piece])
+        held = b"\r" if content.endswith(b"\r") else b""  # a line feed may follow in the next piece
+        content = content[: len(content) - len(held)]
+        if content.count(b"\r") != content.count(b"\r\n"):
+            content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        yield [content], read
+    if held:
+        yield [b"\n"], read
 
 
 class _Names:
@@ -128,15 +145,6 @@ class _Parser:
         self.marks = np.empty(size if filters.dedup and kind != "tagalign" else 0, dtype=np.int64)
         self.filled = self.lines = 0
         self.rest = b""
-        self.returns_alone: bool | None = None  # as line ends; None before the first piece
-
-    def with_line_feeds(self, pieces: list[bytes]) -> list[bytes]:
-        """Give the next pieces of a text without its byte order mark, and as lines where returns alone end them."""
-        if self.returns_alone is None:
-            pieces = [b"".join(pieces).removeprefix(BOM_UTF8)]
-            head = pieces[0][:_HEAD]
-            self.returns_alone = b"\r" in head and b"\n" not in head
-        return [piece.replace(b"\r", b"\n") for piece in pieces] if self.returns_alone else pieces
 
     def batches(self, content: bytes) -> Iterator[ReadBatch]:
         """Full batches from the whole lines of the content; what follows the last line end is kept as ``rest``."""
@@ -174,8 +182,13 @@ class _Parser:
             line = raw.decode("utf-8").rstrip("\r")
         except UnicodeDecodeError as error:
             raise InputError(f"{where}: not text", expected="tab-separated lines") from error
-        if why == NEW_NAME and not is_comment(line):
-            self.names.add(line.split("\t", 1)[0])
+        marked = line.startswith(_MARK)  # at the beginning, or where files were joined
+        line = line.removeprefix(_MARK)
+        name = line.split("\t", 1)[0]
+        if not is_comment(line) and not (name.isprintable() and len(name) <= _LONGEST_NAME):
+            raise InputError(f"{where}: chromosome name", expected="text", found=repr(name[:60]))
+        if why == NEW_NAME and not marked and not is_comment(line):
+            self.names.add(name)
             return at
         self.lines += 1
         if not is_comment(line):

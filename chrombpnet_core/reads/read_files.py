@@ -17,7 +17,7 @@ import numpy as np
 from chrombpnet_core.concurrency import usable_threads
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import require_file
-from chrombpnet_core.genome import Naming
+from chrombpnet_core.genome import Genome, Naming
 from chrombpnet_core.progress import bar
 from chrombpnet_core.reads.alignments import alignment_batches, reference_names
 from chrombpnet_core.reads.fragments import line_batches
@@ -43,13 +43,14 @@ def spill_reads(
     filters: ReadFilters | None = None,
     naming: Naming | None = None,
     threads: int | None = None,
+    genome: Genome | None = None,
 ) -> SpilledReads:
     """Read all files once and spill the raw 5' ends.
 
     Parameters
     ----------
     paths
-        Files of one kind, plain or gzip, in any order of reads.
+        Files of one kind, plain, gzip or zstd, in any order of reads.
     kind
         ``bam`` (every mapped alignment counts; CRAM too), ``fragments`` (each line is two reads),
         ``single_end`` (each line is one, its strand in column 6) or ``tagalign``.
@@ -67,6 +68,8 @@ def spill_reads(
         How the reads' chromosome names are read; reads on chromosomes that it leaves out are dropped without a warning.
     threads
         That decompress; one per core by default.
+    genome
+        From which a CRAM takes its reference.
 
     Returns
     -------
@@ -76,14 +79,13 @@ def spill_reads(
     Raises
     ------
     InputError
-        For truncated or malformed files (naming file, line or read), filters that the kind of reads has nothing for, and
-        where no reads remain.
+        For truncated or malformed files, filters that the kind of reads has nothing for, and where no reads remain.
     """
     filters = filters or ReadFilters()
     files, folder, index = _checked(paths, kind, filters), Path(scratch), ChromIndex(sizes, naming)
     folder.mkdir(parents=True, exist_ok=True)
     with ReadSpiller(folder, len(sizes), 0 if filters.dedup else num_samples, seed, filters.dedup) as spiller:
-        for batch in _batches(files, kind, index, filters, usable_threads(threads)):
+        for batch in _batches(files, kind, index, filters, usable_threads(threads), genome):
             spiller.add(batch._replace(chroms=index.meant(batch.chroms)), len(index))
         spilled = spiller.finish(index)
     if filters.dedup:
@@ -135,14 +137,16 @@ def read_chromosome_names(path: str | os.PathLike[str], kind: str, threads: int 
     return dict(zip(index, counts.tolist(), strict=True))
 
 
-def _batches(files: list[Path], kind: str, index: ChromIndex, filters: ReadFilters, threads: int) -> Iterator[ReadBatch]:
+def _batches(
+    files: list[Path], kind: str, index: ChromIndex, filters: ReadFilters, threads: int, genome: Genome | None = None
+) -> Iterator[ReadBatch]:
     """Read batches of all files, one after the other, with progress."""
     total = sum(file.stat().st_size for file in files)
     with bar("reading reads", total, "B") as progress:
         before = 0
         for file in files:
             if kind == "bam":
-                batches = alignment_batches(file, index, filters, threads)
+                batches = alignment_batches(file, index, filters, threads, genome)
             else:
                 batches = line_batches(file, kind, index, filters, threads)
             for batch, read in batches:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from chrombpnet_core.concurrency import usable_threads
-from chrombpnet_core.genome import Naming
+from chrombpnet_core.genome import Genome, Naming
 from chrombpnet_core.reads.read_batches import READS_PER_BATCH, ChromIndex, ReadFilters
 from chrombpnet_core.reads.read_files import _batches, _checked
 
@@ -42,6 +42,7 @@ def first_reads(
     naming: Naming | None = None,
     filters: ReadFilters | None = None,
     threads: int | None = None,
+    genome: Genome | None = None,
 ) -> dict[str, int]:
     """Count the first reads of a file by chromosome, as :func:`spill_reads` reads them and with its errors.
 
@@ -59,6 +60,8 @@ def first_reads(
         Which reads are left out.
     threads
         That decompress; one per core by default.
+    genome
+        From which a CRAM takes its reference.
 
     Returns
     -------
@@ -73,7 +76,7 @@ def first_reads(
     filters, index = filters or ReadFilters(), ChromIndex(sizes, naming)
     files = _checked([path], kind, filters)
     counts = np.zeros(0, dtype=np.int64)
-    for batch in _batches(files, kind, index, filters, usable_threads(threads)):
+    for batch in _batches(files, kind, index, filters, usable_threads(threads), genome):
         in_batch = np.bincount(index.meant(batch.chroms), minlength=len(index))
         counts = in_batch + np.pad(counts, (0, len(in_batch) - len(counts)))
         if counts.sum() >= READS_PER_BATCH:

@@ -9,7 +9,7 @@ from chrombpnet_core._doors import lazy_door
 
 if TYPE_CHECKING:
     from chrombpnet_core.tracks.coverage import Coverage
-    from chrombpnet_core.tracks.insertion_evidence import TrackEvidence, check_insertions, insertion_evidence
+    from chrombpnet_core.tracks.insertion_evidence import TrackEvidence, check_insertions, track_evidence
     from chrombpnet_core.tracks.insertions import insertion_pfm, run_lengths, write_insertions
     from chrombpnet_core.tracks.merge import check_coverage_sizes, merge_bigwigs
     from chrombpnet_core.tracks.placement import TrackPlacement, place_regions, write_track
@@ -25,12 +25,12 @@ __all__ = [
     "TrackPlacement",
     "check_coverage_sizes",
     "check_insertions",
-    "insertion_evidence",
     "insertion_pfm",
     "merge_bigwigs",
     "place_regions",
     "predict_regions",
     "run_lengths",
+    "track_evidence",
     "track_statistics",
     "write_insertions",
     "write_track",

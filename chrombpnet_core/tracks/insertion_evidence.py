@@ -3,8 +3,9 @@
 Insertions are whole numbers, each base's nearly independent of its neighbour's. So the median run of one value is a single
 base, however deep the data (of Poisson counts at most four in ten neighbours are equal), and neighbours a and b differ as
 counts do: (a - b)² is a + b on average, and its median over all neighbours is between 0.4 and 1 of that, or more where the
-enzyme has preferences. Where every insertion or read covers w bases it is 1/w of this. How many bases are 0 says nothing: in
-a small genome with deep data hardly any is.
+enzyme has preferences. Where every insertion or read covers w bases it is 1/w of this. Deep data of an enzyme with strong
+preferences vary more than counts do; where half of the bases are not 0, neighbours must also differ as much as bases 5 bp
+apart do. How many bases are 0 says nothing: in a small genome with deep data hardly any is.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from chrombpnet_core._types import Floats, Ints
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.tracks.coverage import Coverage
 
-__all__ = ["TrackEvidence", "check_insertions", "insertion_evidence"]
+__all__ = ["TrackEvidence", "check_insertions", "track_evidence"]
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ _FEW = 50  # runs that say nothing yet
 _WHOLE = 0.99  # of the values, at least
 _LONGEST_RUN = 1.5  # bp, the median of insertions being 1
 _SMOOTHEST = 0.2  # steps between neighbours, insertions having 0.4 or more
+_APART, _ALIKE, _DEEP = 5, 0.55, 0.5  # bp; difference of neighbours to that of bases so far apart; share of bases not 0
 _ROUNDING = 1e-3
 
 
@@ -47,6 +49,8 @@ class TrackEvidence:
         Share of bases that are not 0.
     steps
         Median of (a - b)² / (a + b) over neighbouring bases a and b that are not both 0.
+    near
+        Median difference of neighbours, divided by that of bases 5 bp apart, where the data are deep; 1 elsewhere.
     """
 
     runs: int
@@ -54,6 +58,7 @@ class TrackEvidence:
     median_run: float
     nonzero: float
     steps: float
+    near: float
 
     @property
     def doubts(self) -> list[str]:
@@ -65,7 +70,7 @@ class TrackEvidence:
             doubts.append("it is normalised, smoothed or a score")
         if self.median_run > _LONGEST_RUN:
             doubts.append("it is in bins, or covers whole reads")
-        if self.whole >= _WHOLE and self.steps < _SMOOTHEST and not doubts:
+        if self.whole >= _WHOLE and min(self.steps / _SMOOTHEST, self.near / _ALIKE) < 1 and not doubts:
             doubts.append("neighbouring bases are too alike: it covers whole reads, or is smoothed")
         return doubts
 
@@ -77,7 +82,7 @@ class TrackEvidence:
         )
 
 
-def insertion_evidence(coverage: Coverage) -> TrackEvidence:
+def track_evidence(coverage: Coverage) -> TrackEvidence:
     """Sample a bigWig, evenly over all that it holds.
 
     Parameters
@@ -93,6 +98,7 @@ def insertion_evidence(coverage: Coverage) -> TrackEvidence:
     lengths: list[Ints] = [np.empty(0, dtype=np.int64)]
     values: list[Floats] = [np.empty(0)]
     steps: list[Floats] = [np.empty(0)]
+    deep: list[Floats] = []
     spanned = 0
     for starts, ends, entries in coverage.sections(_SECTIONS):
         spanned += int(ends[-1] - starts[0]) if len(ends) else 0
@@ -101,11 +107,13 @@ def insertion_evidence(coverage: Coverage) -> TrackEvidence:
             before = np.r_[0, np.where(joined, value[:-1], 0)]
             size = np.abs(value)
             steps += [(value - before) ** 2 / (size + np.abs(before)), size[~np.r_[joined, False]]]
+            if (last - first).sum() > _DEEP * (last[-1] - first[0]):
+                deep.append(_dense(first, last, value))
             lengths.append(last - first)
             values.append(value)
     length, value = np.concatenate(lengths), np.concatenate(values)
     if not len(length):
-        return TrackEvidence(0, 1.0, 0.0, 0.0, 0.0)
+        return TrackEvidence(0, 1.0, 0.0, 0.0, 0.0, 1.0)
     rounded = np.rint(value)
     within = np.zeros(min(int((length - 1).sum()), 10 * sum(map(len, steps))))  # neighbours in one run do not differ
     return TrackEvidence(
@@ -114,7 +122,23 @@ def insertion_evidence(coverage: Coverage) -> TrackEvidence:
         median_run=float(np.median(length)),
         nonzero=float(length.sum() / max(spanned, 1)),
         steps=float(np.median(np.concatenate([within, *steps]))),
+        near=_near(deep),
     )
+
+
+def _dense(starts: Ints, ends: Ints, values: Floats) -> Floats:
+    """Give the values of sorted intervals base by base, from the first to the last."""
+    gaps = np.append(starts[1:], ends[-1:]) - ends
+    pairs = np.stack([values, np.zeros_like(values)], axis=1).ravel()
+    return np.repeat(pairs, np.stack([ends - starts, gaps], axis=1).ravel())
+
+
+def _near(deep: list[Floats]) -> float:
+    """Compare the difference of neighbours with that of bases farther apart; 1 where there is nothing to compare."""
+    near, far = (
+        np.concatenate([np.zeros(0), *(np.abs(dense[apart:] - dense[:-apart]) for dense in deep)]) for apart in (1, _APART)
+    )
+    return float(np.median(near) / np.median(far)) if far.any() and np.median(far) else 1.0
 
 
 def _runs(starts: Ints, ends: Ints, values: Floats) -> Iterator[tuple[Ints, Ints, Floats]]:
@@ -146,7 +170,7 @@ def check_insertions(coverage: Coverage, accept_bigwig: bool = False) -> str:
     InputError
         With the evidence, where it is not to be taken all the same.
     """
-    evidence = insertion_evidence(coverage)
+    evidence = track_evidence(coverage)
     if not evidence.doubts:
         return ""
     words = f"{coverage.path}: no insertions per base: {' and '.join(evidence.doubts)}"

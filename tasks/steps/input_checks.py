@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 
@@ -219,14 +220,16 @@ def _look_at_reads(address: str, what: str, files: DatasetFiles, inspection: Ins
             check_insertions(coverage, files.accept)
             inspection.names[what] = dict.fromkeys(coverage.sizes, 0)
         return f"{_name(address)}: lengths of its chromosomes, a sample of its values"
-    if path.stat().st_size > files.read_whole:
-        counts = first_reads(path, files.kind, sizes, inspection.naming, files.filters)
-        amount = f"the first {sum(counts.values()):,} reads"
-    else:
-        with tempfile.TemporaryDirectory() as scratch:
-            spilled = spill_reads([path], files.kind, sizes, scratch, 0, naming=inspection.naming, filters=files.filters)
-        counts = {name: count for name, count in spilled.counts.items() if count} | spilled.lost
-        amount = f"all {sum(counts.values()):,} reads"
+    genome_path, artifact = stage(files.genome, "genome")
+    with genome_at(genome_path, artifact.sha256) as genome, tempfile.TemporaryDirectory() as scratch:
+        how: dict[str, Any] = {"naming": inspection.naming, "filters": files.filters, "genome": genome}
+        if path.stat().st_size > files.read_whole:
+            counts = first_reads(path, files.kind, sizes, **how)
+            amount = f"the first {sum(counts.values()):,} reads"
+        else:
+            spilled = spill_reads([path], files.kind, sizes, scratch, 0, **how)
+            counts = {name: count for name, count in spilled.counts.items() if count} | spilled.lost
+            amount = f"all {sum(counts.values()):,} reads"
     inspection.names[what] = read_chromosome_names(path, "bam") if files.kind == "bam" else counts
     return f"{_name(address)}: {amount}"
 

@@ -84,6 +84,7 @@ def _count_reads(
             parameters.seed,
             naming=parameters.naming,
             filters=parameters.filters,
+            genome=genome,
         )
         matrices = read_enzyme_matrices(work.inputs.matrices) if work.inputs.matrices else None
         shift = estimate_shift(spilled.sample, genome, parameters.assay, matrices, *given)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import numpy as np
 import pysam
 import pytest
 
-from chrombpnet_core.formats import DamagedError, count_cram_records
+from chrombpnet_core.formats import DamagedError, count_cram_records, cram
 from tests.core.reads.test_read_files import SIZES, write_bam
 
 
@@ -74,3 +77,30 @@ def test_every_flipped_byte_behind_the_file_definition_is_seen(tmp_path):
 def test_cram_without_checksums_is_refused(tmp_path):
     with pytest.raises(DamagedError, match="its beginning is not that of CRAM 3"):
         count_cram_records(write_cram(tmp_path, records(9), "version=2.1"))
+
+
+def test_an_unknown_compression_is_named(tmp_path):
+    path = write_cram(tmp_path, records(20))
+    data = bytearray(path.read_bytes())
+    first = data.index(b"@HD") if b"@HD" in data else data.index(b"@SQ")
+    at = next(spot for spot in range(first - 4, 26, -1) if _is_block(data, spot))
+    length = _length_of(data, at)
+    data[at] = 77
+    struct.pack_into("<I", data, at + length, zlib.crc32(data[at : at + length]))
+    path.write_bytes(data)
+    with pytest.raises(DamagedError, match=r"compressed by method 77, unknown: CRAM 3\.1 has 0 to 8"):
+        count_cram_records(path)
+
+
+def _length_of(data, at):
+    size, end = cram._integer(data, cram._integer(data, at + 2)[1])
+    return cram._integer(data, end)[1] + size - at
+
+
+def _is_block(data, at):
+    """Whether a block of the header's kind, whose checksum is right, begins here."""
+    try:
+        length = _length_of(data, at)
+        return struct.unpack_from("<I", data, at + length)[0] == zlib.crc32(data[at : at + length])
+    except (IndexError, struct.error):
+        return False

@@ -113,6 +113,53 @@ def test_odd_but_right_text(tmp_path, text):
     assert ends(spill(tmp_path, text)) == {("chr1", "+"): [1, 2], ("chr1", "-"): [5, 6]}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "chr1\t1\t5\tA\t1\rchr1\t2\t6\tA\t1\r",
+        "chr1\t1\t5\tA\t1\rchr1\t2\t6\tA\t1",
+        "chr1\t1\t5\tA\t1\r\nchr1\t2\t6\tA\t1\n",
+        "chr1\t1\t5\tA\t1\rchr1\t2\t6\tA\t1\n",
+        "# id=x\rchr1\t1\t5\rchr1\t2\t6\r",
+        "\ufeffchr1\t1\t5\nchr1\t2\t6\n",
+        "\ufeff# id=x\nchr1\t1\t5\n\ufeffchr1\t2\t6\n",
+    ],
+)
+@pytest.mark.parametrize("piece", [3, 7, 1 << 22])
+def test_line_ends_of_old_macs_and_byte_order_marks(tmp_path, monkeypatch, text, piece):
+    monkeypatch.setattr(inflate, "_WINDOW", piece)
+    assert ends(spill(tmp_path, text)) == {("chr1", "+"): [1, 2], ("chr1", "-"): [5, 6]}
+
+
+@pytest.mark.parametrize("name", ["chr\x1b[31m1", "chr1\0", "c" * 5000])
+def test_a_name_that_is_no_text_is_named(tmp_path, name):
+    with pytest.raises(InputError, match="line 2: chromosome name; expected text"):
+        spill(tmp_path, f"chr1\t1\t5\n{name}\t1\t5\n")
+
+
+def test_zstd_is_read_and_its_damage_seen(tmp_path):
+    import pyarrow
+
+    text = "".join(f"chr1\t{at}\t{at + 5}\tA\t1\n" for at in range(900)).encode()
+    packed = pyarrow.compress(text[:9000], "zstd", asbytes=True) + b"\x50\x2a\x4d\x18\x02\0\0\0hi"
+    packed += pyarrow.compress(text[9000:], "zstd", asbytes=True)
+    assert spill(tmp_path, packed).counts == {"chr1": 1800, "chr2": 0}
+    for wrong in (packed[:-9], packed[:200], b"\x28\xb5\x2f\xfd" + bytes([255] * 40)):
+        with pytest.raises(InputError, match=r"truncated or damaged; found zstd data is truncated or damaged"):
+            spill(tmp_path, wrong)
+
+
+def test_single_end_fragments_are_one_read_a_line(tmp_path):
+    text = "# id=x\nchr1\t10\t60\tA\t2\t+\nchr1\t10\t60\tB\t1\t-\nchr1\t10\t70\tA\t1\t+\nchr1\t10\t60\tA\t1\t-\r\n"
+    assert ends(spill(tmp_path, text, "single_end")) == {("chr1", "+"): [10, 10], ("chr1", "-"): [60, 60]}
+    counted = ends(spill(tmp_path, text, "single_end", use_counts=True))
+    assert counted == {("chr1", "+"): [10, 10, 10], ("chr1", "-"): [60, 60]}
+    assert ends(spill(tmp_path, text, "single_end", dedup=True)) == {("chr1", "+"): [10], ("chr1", "-"): [60, 60]}
+    for line, words in (("chr1\t1\t5\tA\t1\t.", "whole fragments"), ("chr1\t1\t5\tA\t1", "6 or more tab-separated")):
+        with pytest.raises(InputError, match=words):
+            spill(tmp_path, f"{line}\n", "single_end")
+
+
 @pytest.mark.parametrize("text", ["# id=x\n#c\tstart\tend\nchr1\t1\t5\n", "chr1\t1\t5\r\n", "chr1\t1\t5\nchr9\t1\t5"])
 def test_the_fast_parser_reads_the_usual_forms(tmp_path, monkeypatch, text):
     monkeypatch.setattr(read_text, "_row", None)
