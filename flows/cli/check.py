@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import InputError, printable
 from flows.cli.common import (
     Subcommands,
     add_chromosome_flags,
@@ -79,7 +79,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
 def check(arguments: argparse.Namespace) -> int:
     """Print what was looked at, what was not, and everything that would stop a run: 2 where there is such."""
     inspection = _inspect(arguments)
-    print(with_flags("\n".join(inspection.lines()), flags_of(arguments.parser)))
+    print(printable(with_flags("\n".join(inspection.lines()), flags_of(arguments.parser))))
     sys.stdout.flush()
     return 2 if inspection.problems else 1 if inspection.faults else 0
 
