@@ -191,7 +191,7 @@ def _password(folder: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines)
 
 
-def _until(told: Callable[[], bool], seconds: float = 120) -> None:
+def _until(told: Callable[[], bool], seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not told():
         assert time.monotonic() < deadline, "it took too long"
