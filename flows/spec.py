@@ -28,6 +28,7 @@ from pydantic import (
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import read_yaml
+from tasks.storage import hide_secrets, redact_all
 
 __all__ = [
     "Background",
@@ -342,7 +343,7 @@ def make_spec(content: dict[str, Any], where: str, flags: dict[str, str] | None 
 def make_part(kind: type[Part], content: dict[str, Any], where: str, flags: dict[str, str] | None = None) -> Part:
     """:func:`make_spec` for a DatasetSpec or one of its sections."""
     try:
-        return kind.model_validate(content)
+        return kind.model_validate(hide_secrets(content))
     except ValidationError as error:
         first = error.errors()[0]
         tags = "="  # begins the names of a union's parts, which pydantic puts into the place of an error
@@ -353,7 +354,7 @@ def make_part(kind: type[Part], content: dict[str, Any], where: str, flags: dict
         whole = first["type"] == "missing" or isinstance(first["input"], dict | list)
         raise InputError(
             ": ".join(filter(None, (where, key, first["msg"].removeprefix("Value error, ") + more))),
-            found="" if whole else json.dumps(first["input"], default=str)[:80],
+            found="" if whole else json.dumps(redact_all(first["input"]), default=str)[:80],
             remedy="see --help" if flags else "see 'chrombpnet run --schema'",
         ) from error
 

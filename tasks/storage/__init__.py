@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 from chrombpnet_core._doors import lazy_door
 
 if TYPE_CHECKING:
-    from tasks.storage.addresses import is_local, local_path, redact, redact_all, redact_text, split_conditions, split_prefix
+    from tasks.storage.addresses import (
+        hide_secrets,
+        is_local,
+        local_path,
+        redact,
+        redact_all,
+        redact_text,
+        split_conditions,
+        split_prefix,
+    )
     from tasks.storage.digests import checksums, digest_of_file, digest_once
     from tasks.storage.faults import (
         TASK_RETRIES,
@@ -51,6 +60,7 @@ __all__ = [
     "digest_of_file",
     "digest_once",
     "fault_in_words",
+    "hide_secrets",
     "is_inner_host",
     "is_local",
     "is_locked",

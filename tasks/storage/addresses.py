@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +11,9 @@ from typing import Any, NamedTuple
 from chrombpnet_core.errors import InputError
 
 __all__ = [
+    "SECRET",
     "Conditional",
+    "hide_secrets",
     "is_local",
     "local_path",
     "redact",
@@ -20,6 +24,12 @@ __all__ = [
     "split_prefix",
 ]
 
+SECRET = "CHROMBPNET_ADDRESS_"
+"""Begins the names of environment variables that hold whole addresses, secrets included; see :func:`hide_secrets`."""
+
+_CONDITIONS = re.compile(
+    r"(?:md5=([0-9a-fA-F]{32}))?(?:(?:^|&)hosts=([\w.:\[\]-]+(?:,[\w.:\[\]-]+)*))?(?:(?:^|&)secret=([0-9a-f]{12}))?"
+)
 _ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
 
 
@@ -36,7 +46,7 @@ def redact(address: str) -> str:
     str
         What may be shown.
     """
-    return re.sub(r"//[^/@]*@", "//", str(address)).split("?", 1)[0]
+    return re.sub(r"[#&]secret=[0-9a-f]{12}$", "", re.sub(r"//[^/@]*@", "//", str(address)).split("?", 1)[0])
 
 
 def redact_text(text: str) -> str:
@@ -102,16 +112,63 @@ def split_conditions(uri: str) -> Conditional:
         For a condition that is not understood: it must not pass for none.
     """
     address, _, conditions = uri.rpartition("#")
-    if is_local(uri) or not conditions.startswith(("md5=", "hosts=")):
+    if is_local(uri) or not conditions.startswith(("md5=", "hosts=", "secret=")):
         return Conditional(uri)
-    found = re.fullmatch(r"(?:md5=([0-9a-fA-F]{32}))?(?:(?:^|&)hosts=([\w.:\[\]-]+(?:,[\w.:\[\]-]+)*))?", conditions)
+    found = _CONDITIONS.fullmatch(conditions)
     if found is None:
         raise InputError(
             f"{redact(address)}: what follows its # is not understood",
             found=conditions,
             expected="md5=<32 hexadecimal digits>, hosts=<host,host>, or both with & between",
         )
+    address = os.environ.get(f"{SECRET}{found[3]}", address) if found[3] else address
     return Conditional(address, (found[1] or "").lower(), tuple(filter(None, (found[2] or "").lower().split(","))))
+
+
+def hide_secrets(content: Any, key: str = "") -> Any:
+    """Put a reference in the place of every remote address that has a user name, a password or a query.
+
+    The whole address is kept in this process's environment, which processes that it starts inherit, and nowhere else: not
+    in Prefect's database, not in records of runs. :func:`split_conditions` finds it again.
+
+    Parameters
+    ----------
+    content
+        Of JSON types.
+    key
+        Of a mapping, whose value ``content`` is.
+
+    Returns
+    -------
+    Any
+        The same, such as ``https://host/a.bam#secret=<12 digits>`` for ``https://user:password@host/a.bam``.
+
+    Raises
+    ------
+    InputError
+        Where the address of a place for results holds a secret.
+    """
+    if isinstance(content, dict):
+        return {name: value if name == "portal" else hide_secrets(value, name) for name, value in content.items()}
+    if isinstance(content, list):
+        return [hide_secrets(value, key) for value in content]
+    if not isinstance(content, str) or is_local(content) or redact(content) == content or "secret=" in content:
+        return content
+    if key in ("output", "publish", "output_prefix", "bundle"):
+        raise InputError(
+            f"{key}: {redact(content)}: the address holds a user name, a password or a query",
+            expected="a plain address",
+            remedy="give credentials by the environment, as the store's own tools take them",
+        )
+    plain, md5, hosts = split_conditions(content)
+    shown, number = redact(plain), 0
+    while True:
+        name = hashlib.sha256(f"{shown}\n{number}".encode()).hexdigest()[:12]
+        if os.environ.setdefault(f"{SECRET}{name}", plain) == plain:
+            break
+        number += 1
+    conditions = (f"md5={md5}" if md5 else "", f"hosts={','.join(hosts)}" if hosts else "", f"secret={name}")
+    return f"{shown}#{'&'.join(filter(None, conditions))}"
 
 
 def is_local(uri: str) -> bool:
