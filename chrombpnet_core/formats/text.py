@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import stat
 import zlib
 from collections.abc import Iterator
@@ -46,6 +47,10 @@ _OTHER_KINDS = {
 }
 _MARK = "\ufeff"  # of byte order: also where files that begin with one were joined
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+
+
+_PRIVATE = re.compile(r"-----BEGIN |[^\t:>#]*(:[^\t:]*){5,}$|(export )?[A-Z_][A-Z0-9_]*=|\s*[{\[]|ssh-|\[")
+"""Begins files that hold secrets, of which messages must quote nothing: keys, passwd and shadow, settings, JSON."""
 
 
 def require_file(path: str | os.PathLike[str], what: str) -> Path:
@@ -312,6 +317,8 @@ def numbered_lines(path: str | os.PathLike[str], what: str) -> Iterator[tuple[in
                 line = line.removesuffix("\n").removeprefix(_MARK)
                 if not line.isascii() or "\0" in line or len(line) >= _LONGEST_LINE - 1:
                     _check_text(line, f"{path}, line {number:,}", what)
+                if number == 1 and _PRIVATE.match(line):
+                    raise InputError(f"{path}: a file of keys, passwords or settings", expected=f"the {what}")
                 if not is_comment(line):
                     yield number, line
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:

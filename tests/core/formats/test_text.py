@@ -142,3 +142,19 @@ def test_whole_numbers():
     for words in ("", "-1", "1.0", "1e400", "NaN", "inf", " 1", "²", "١", "9" * 5000, str(LARGEST_POSITION + 1)):
         assert whole_number(words) is None
     assert [whole_number(word) for word in ("0", "0012", str(LARGEST_POSITION))] == [0, 12, LARGEST_POSITION]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "root:$6$PLANTED:19000:0:99999:7:::\n",
+        "-----BEGIN PRIVATE KEY-----\nPLANTED\n",
+        "AWS_SECRET_ACCESS_KEY=PLANTED\n",
+        '{"private_key": "PLANTED"}\n',
+    ],
+)
+def test_files_of_keys_and_passwords_are_not_quoted(tmp_path, content):
+    (tmp_path / "file").write_text(content)
+    with pytest.raises(InputError, match="a file of keys, passwords or settings; expected the peaks") as caught:
+        list(numbered_lines(tmp_path / "file", "peaks"))
+    assert "PLANTED" not in str(caught.value)
