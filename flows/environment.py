@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, ParamSpec, TextIO, TypeVar
 from urllib.parse import urlsplit
 
@@ -206,6 +206,8 @@ def run_stoppably(work: Callable[[], R]) -> R:
     before = {number: signal.signal(number, _stop) for number in numbers}
     try:
         threading.Thread(target=contextvars.copy_context().run, args=(do,), daemon=True, name="command").start()
+        while not wait([outcome], 0.2).done:  # a signal that another thread was given wakes this one no sooner
+            pass
         return outcome.result()
     finally:
         for number, handler in before.items():
