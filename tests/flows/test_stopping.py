@@ -153,3 +153,13 @@ def test_what_is_said_of_the_next_time_is_true(tmp_path):
     interruption = Interruption()
     interruption.note_finished(str(tmp_path))
     assert interruption.outlook() == "; the same command goes on where this one stopped"
+
+
+def test_a_signal_that_another_thread_is_given_is_seen():
+    """The kernel chooses the thread; the one that waits must not sleep on."""
+    given = "import signal, threading; signal.pthread_kill(threading.get_ident(), signal.SIGTERM)"
+    process = _start(
+        f"from flows.environment import run_stoppably\ndef work():\n    {given}\n    {_COMPUTE}\nrun_stoppably(work)"
+    )
+    assert process.communicate(timeout=60)[1].strip() == "chrombpnet: interrupted"
+    assert process.returncode == 143
