@@ -21,8 +21,8 @@ if TYPE_CHECKING:
         record_run,
         recording,
         run_id,
-        status_lines,
     )
+    from tasks.runs.status import status_lines
     from tasks.runs.stopping import GRACE, Interruption, interruption
     from tasks.runs.verifying import Damage, Verification, verify_store
 

@@ -220,6 +220,7 @@ def _look_at_reads(address: str, what: str, files: DatasetFiles, inspection: Ins
             check_insertions(coverage, files.accept)
             inspection.names[what] = dict.fromkeys(coverage.sizes, 0)
         return f"{_name(address)}: lengths of its chromosomes, a sample of its values"
+    assert files.genome is not None, "reads are looked at where a genome is given"
     genome_path, artifact = stage(files.genome, "genome")
     with genome_at(genome_path, artifact.sha256) as genome, tempfile.TemporaryDirectory() as scratch:
         how: dict[str, Any] = {"naming": inspection.naming, "filters": files.filters, "genome": genome}
