@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 _HOME = tempfile.mkdtemp(prefix="chrombpnet-tests-")
 os.environ["PREFECT_HOME"] = f"{_HOME}/prefect"
@@ -18,6 +19,10 @@ os.environ.setdefault("PYTHONSAFEPATH", "")  # tests start modules of this folde
 from flows import environment  # noqa: E402
 
 environment.prepare(device="cpu")
+
+# A test is no stopwatch: the first example may compile, and the machine may be busy.
+settings.register_profile("untimed")
+settings.load_profile("untimed")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

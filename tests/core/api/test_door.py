@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyBigWig
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import chrombpnet_core as cbp
@@ -208,7 +208,6 @@ def test_regions_too_near_an_end_are_left_out_aloud(model, genome):
     assert table["counts"].tolist() == model.predict(genome, "chrA:701").counts.tolist()
 
 
-@settings(deadline=None)
 @given(
     chrom=st.sampled_from(["chr1", "HLA:A*01", "2L"]),
     start=st.integers(0, 10**9),

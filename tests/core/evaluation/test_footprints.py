@@ -110,7 +110,7 @@ def test_model_without_cuts_is_refused():
 # --- motifs and background --------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(LETTERS, LETTERS, PLACES, st.integers(1, 30))
 def test_background_is_the_letters_around_the_centres_that_lie_inside(tmp_path_factory, first, second, places, width):
     folder = tmp_path_factory.mktemp("background")
@@ -129,7 +129,7 @@ def test_background_is_the_letters_around_the_centres_that_lie_inside(tmp_path_f
     assert left_out == len(starts) - len(expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(LETTERS.filter(lambda text: len(text) % 2 == 0), st.text("ACGT", max_size=4).filter(lambda text: len(text) % 2 == 0))
 def test_a_footprint_is_mirrored_on_the_other_strand(text, motif):
     """Whatever the model: background and motif reverse-complemented, the footprint is the same from behind."""

@@ -34,7 +34,7 @@ def parts(intervals, size):
         yield Intervals(intervals.chrom, *(column[at : at + size] for column in intervals[1:]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(GAPS, min_size=1, max_size=5), st.integers(1, 20), st.integers(1, 8), st.integers(1, 3), st.booleans())
 def test_readers_find_what_was_written(tmp_path_factory, chromosomes, size, items, threads, deep):
     folder = tmp_path_factory.mktemp("bigwig")

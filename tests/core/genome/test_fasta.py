@@ -46,7 +46,7 @@ def test_fasta_in_every_form(tmp_path, form):
     assert sorted(set(tmp_path.iterdir()) - {tmp_path / "cache"}) == before  # the user's folder is as it was
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.text(alphabet=BASES, min_size=1, max_size=40), st.integers(-50, 60), st.integers(1, 50))
 def test_windows_beyond_the_ends_are_other_letters(tmp_path_factory, text, start, width):
     folder = tmp_path_factory.mktemp("genome")
@@ -89,7 +89,7 @@ def test_sizes_are_checked_against_the_genome(tmp_path):
 LINES = st.integers(1, 7)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.text(alphabet=BASES, min_size=1, max_size=60), min_size=1, max_size=3),
     LINES,

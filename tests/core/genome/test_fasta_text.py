@@ -45,7 +45,7 @@ def test_gzip_of_nothing_but_one_letter_is_refused(tmp_path, monkeypatch):
         pass
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from([">a", ">bc d", ">", "AC", "", "A>C", ">e\r"]), min_size=1, max_size=12), st.integers(1, 7))
 def test_names_are_those_of_the_lines(lines, block):
     expected = [

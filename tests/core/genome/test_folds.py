@@ -80,7 +80,7 @@ def test_files_that_are_no_fold(tmp_path):
 # --- making ------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(GENOMES, st.integers(2, 6), st.integers(0, 3), st.booleans())
 def test_folds_of_any_genome(chromosomes, k, seed, counted):
     """Each chromosome with peaks is tested once and validates once at most; every part of every fold has peaks."""
@@ -106,7 +106,7 @@ def test_folds_of_any_genome(chromosomes, k, seed, counted):
             assert list(part) == [chrom for chrom in sizes if chrom in part]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(GENOMES, st.integers(3, 5), st.integers(0, 3))
 def test_no_chromosome_would_be_better_in_another_fold(chromosomes, k, seed):
     sizes = {f"c{at}": size for at, (size, _) in enumerate(chromosomes)}

@@ -84,7 +84,7 @@ def test_bed3_of_a_blacklist(tmp_path):
     assert table.columns.tolist() == ["chrom", "start", "end"]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(-5, 1005), st.integers(1, 60))
 def test_inside_agrees_with_the_window(centre, width):
     table = regions_at(np.array(["chr1"]), np.array([centre]), 2).assign(summit=0)
@@ -93,7 +93,7 @@ def test_inside_agrees_with_the_window(centre, width):
     assert windows_fit(table.assign(chrom="chrUn"), SIZES, width).tolist() == [False]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(INTERVALS, INTERVALS)
 def test_overlapping_agrees_with_every_pair(first, second):
     expected = [any(a == b and s < t + v and t < s + w for b, t, v in second) for a, s, w in first]

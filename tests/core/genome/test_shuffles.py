@@ -18,7 +18,7 @@ def pairs(sequence):
     return np.bincount(sequence[:-1].astype(int) * 5 + sequence[1:], minlength=25).tolist()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(SEQUENCES, st.integers(0, 2**40))
 def test_dinucleotides_and_both_ends_stay(sequence, seed):
     for shuffled in dinucleotide_shuffles(sequence[None], 3, seed)[0]:

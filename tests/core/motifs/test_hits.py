@@ -182,7 +182,7 @@ def test_thresholds_leave_out_2_percent_of_the_patterns_own_sites(patterns):
     assert 0.5 < template.similarity < 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), length=st.integers(3, 40), floor=st.floats(0.05, 2), least=st.floats(-1, 0.95))
 def test_windows_are_those_of_the_formula(seed, length, floor, least):
     rng = np.random.default_rng(seed)

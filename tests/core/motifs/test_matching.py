@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chrombpnet_core.motifs import KnownMotif, match_motifs, motif_similarity, read_database
@@ -18,7 +18,6 @@ def vertebrates() -> list[KnownMotif]:
     return read_database("jaspar:vertebrates")
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_q_values_are_benjamini_and_hochbergs(p):
     known = [KnownMotif(str(number), str(number), np.full((6, 4), 0.25)) for number in range(len(p))]

@@ -214,7 +214,7 @@ def test_checksums_and_lengths_are_verified(tmp_path, files, name):
         assert "after read" in message or "after line" in message
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=300), st.integers(0, 2))
 def test_random_bytes_behind_a_right_beginning(tmp_path_factory, files, tail, at):
     """No crash, no hang, no traceback: bytes that are valid blocks but no reads are refused too."""

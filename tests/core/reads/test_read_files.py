@@ -444,7 +444,7 @@ ALIGNMENTS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ALIGNMENTS, st.integers(0, 60), st.sampled_from([0, 0x400, 0xF04]), st.integers(1, 9))
 def test_the_walk_agrees_with_htslib(tmp_path_factory, records, min_mapq, exclude, size):
     folder = tmp_path_factory.mktemp("walk")

@@ -153,7 +153,7 @@ def test_pairs_of_reads_as_long_as_their_fragments_are_reads(tmp_path):
     assert refusal(tmp_path, "".join(lines), "tagalign") == ""
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(20, 300), st.floats(0, 0.7), st.integers(1, 3000), st.integers(0, 2**32 - 1))
 def test_no_trimmed_reads_are_refused(tmp_path_factory, read, cut, count, seed):
     """Reads of one length, a part of them cut by their adapter or for quality, anywhere."""
@@ -181,7 +181,7 @@ def test_cut_sites_peaks_and_signal_are_no_fragments(tmp_path):
     assert "is read as" in refusal(tmp_path, graph, "fragments", accept_reads=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 3000), st.sampled_from([10**5, 10**7]), st.integers(3, 5), st.integers(0, 2**32 - 1))
 def test_no_fragments_are_refused(tmp_path_factory, count, span, columns, seed):
     text = rows(count, fragment_lengths, None, seed, span=span)

@@ -33,7 +33,7 @@ def write_dense(path, values_by_chrom):
 # --- reading -----------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(VALUES, VALUES, WINDOWS, st.integers(1, 30))
 def test_windows_and_sums_agree_with_slices(tmp_path_factory, first, second, places, width):
     path = write_dense(tmp_path_factory.mktemp("bigwig") / "x.bw", {"a": first, "b": second})

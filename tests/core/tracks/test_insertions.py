@@ -39,7 +39,7 @@ def write_dense(path, values_by_chrom):
     return path
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(FRAGMENTS, st.integers(-9, 9), st.integers(-9, 9))
 def test_coverage_equals_a_dictionary_count(tmp_path_factory, fragments, plus, minus):
     """Also for reads shorter than the shift, and reads that leave their chromosome."""

@@ -81,7 +81,7 @@ def table_at(places):
 # --- jitter and reverse complement --------------------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS, PLACES, PLACES, st.integers(5, 30), st.integers(1, 15), st.integers(0, 9), st.data())
 def test_sequence_and_profile_are_jittered_and_flipped_together(
     tmp_path_factory, seed, peaks, nonpeaks, length, half, record_jitter, data
@@ -113,7 +113,7 @@ def test_sequence_and_profile_are_jittered_and_flipped_together(
         assert batch.log_counts[row, 0] == np.float32(np.log1p(profile.sum(dtype=float)))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(SEEDS, PLACES, st.integers(3, 15), st.integers(1, 15), st.integers(0, 6))
 def test_a_flipped_example_is_that_of_the_other_strand(tmp_path_factory, seed, places, half_length, half_width, jitter):
     """Of widths that are even, so that a window has one middle seen from either end."""
@@ -150,7 +150,7 @@ def _insertions(folder, fragments, genome, assay, shifts):
         return {chrom: coverage.chromosome(chrom).tolist() for chrom in SIZES}, stats["outside"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.sampled_from("ab"), st.integers(8, 28), st.integers(1, 8)), min_size=1, max_size=20),
     st.integers(-8, 8),
@@ -173,7 +173,7 @@ def test_a_stated_shift_is_undone(tmp_path_factory, fragments, plus, minus, assa
 # --- overlap -------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(PLACES, INTERVALS, st.integers(0, 41))
 def test_peaks_near_the_blacklist_are_those_within_half_a_window(places, blacklist, width):
     peaks = table_at(places)

@@ -28,7 +28,7 @@ def _write(path, tracks, sizes=None):
 _VALUES = st.one_of(st.just(float("nan")), st.sampled_from([0.0, 1.0, 2.0, 7.0, 0.25]))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.tuples(st.lists(_VALUES, min_size=60, max_size=60), st.lists(_VALUES, min_size=25, max_size=25)),

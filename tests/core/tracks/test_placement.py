@@ -44,7 +44,7 @@ def nearest(chroms, centres, values, chrom, base):
     return float(values[row, base - firsts[row]])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(REGIONS, st.integers(1, 21), st.integers(1, 5))
 def test_a_base_has_the_value_of_the_nearest_centre(tmp_path_factory, regions, width, block):
     folder = tmp_path_factory.mktemp("track")

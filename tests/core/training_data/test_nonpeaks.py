@@ -150,7 +150,7 @@ def test_many_peaks_at_the_edges(small, caplog):
 # --- candidates --------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(PLACES, PLACES, st.integers(1, 2), st.integers(0, 5))
 def test_nonpeaks_never_overlap_and_never_repeat(small, places, blacked, ratio, seed):
     peaks, blacklist = peaks_at(places), peaks_at(blacked, 15)[["chrom", "start", "end"]]
@@ -224,7 +224,7 @@ def test_the_nearest_bin_takes_the_place_of_a_used_up_one():
     assert sample_nonpeaks(peaks, free, FOLD, 1)[1]["train"]["by_distance"][:3] == [1, 1, 0]  # own bins first
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(*[st.lists(st.integers(0, 30), min_size=1, max_size=40)] * 2, st.integers(0, 30), st.integers(0, 9))
 def test_nothing_near_enough_is_left_over(wanted, there, most, seed):
     """What is missing has no candidate within the bound, and no peak got one farther than one that stayed behind."""

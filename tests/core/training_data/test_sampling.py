@@ -34,7 +34,7 @@ def test_plans_follow_from_seed_and_epoch():
     assert len(set(one.offsets[is_peak])) > 10
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 63), st.integers(0, 40), st.booleans()), min_size=1, max_size=9))
 def test_batches_crop_flip_expand_and_sum(small_data, examples):
     """One example at a time, from the letters and counts that were written."""
