@@ -23,6 +23,7 @@ __all__ = [
     "is_bgzip",
     "is_comment",
     "is_gzip",
+    "is_private",
     "numbered_lines",
     "open_binary",
     "refuse_other_text",
@@ -50,7 +51,23 @@ _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000
 
 
 _PRIVATE = re.compile(r"-----BEGIN |[^\t:>#]*(:[^\t:]*){5,}$|(export )?[A-Z_][A-Z0-9_]*=|\s*[{\[]|ssh-|\[")
-"""Begins files that hold secrets, of which messages must quote nothing: keys, passwd and shadow, settings, JSON."""
+"""Begins keys, passwd and shadow, settings, JSON."""
+
+
+def is_private(line: str) -> bool:
+    """Tell whether a file that begins with a line holds keys, passwords or settings, of which messages must quote nothing.
+
+    Parameters
+    ----------
+    line
+        The first one.
+
+    Returns
+    -------
+    bool
+        Whether it seems so.
+    """
+    return _PRIVATE.match(line) is not None
 
 
 def require_file(path: str | os.PathLike[str], what: str) -> Path:
@@ -317,7 +334,7 @@ def numbered_lines(path: str | os.PathLike[str], what: str) -> Iterator[tuple[in
                 line = line.removesuffix("\n").removeprefix(_MARK)
                 if not line.isascii() or "\0" in line or len(line) >= _LONGEST_LINE - 1:
                     _check_text(line, f"{path}, line {number:,}", what)
-                if number == 1 and _PRIVATE.match(line):
+                if number == 1 and is_private(line):
                     raise InputError(f"{path}: a file of keys, passwords or settings", expected=f"the {what}")
                 if not is_comment(line):
                     yield number, line

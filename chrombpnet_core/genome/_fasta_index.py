@@ -17,7 +17,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats import open_binary, refuse_other_text
+from chrombpnet_core.formats import is_private, open_binary, refuse_other_text
 
 __all__ = ["build_index"]
 
@@ -126,7 +126,8 @@ def _check_beginning(head: bytes, source: Path) -> None:
             remedy="take it off: tail -c +4 FILE > NEW",
         )
     if not head.startswith(b">"):
-        found = repr(head.partition(b"\n")[0][:40].decode("ascii", "replace"))
+        line = head.partition(b"\n")[0].decode("ascii", "replace")
+        found = "keys, passwords or settings" if is_private(line) else repr(line[:40])
         raise InputError(f"{source}, line 1: not FASTA", expected=expected, found=found)
     if b"\r" in head and b"\n" not in head:
         raise InputError(

@@ -23,12 +23,15 @@ from chrombpnet_core.genome import _fasta_index, open_genome
         (b"PK\3\4" + bytes(30), "a zip archive"),
         (b"LOCUS  x\n" + b"A" * 100, "line 1: not FASTA; expected a line that begins with '>', found 'LOCUS x'"),
         (b"A" * 5_000_000, "line 1: not FASTA"),
+        (b"root:$6$secret:19000:0:99999:7:::\n", "found keys, passwords or settings"),
+        (b"AWS_SECRET_ACCESS_KEY=secret\n", "found keys, passwords or settings"),
+        (b'{"private_key": "secret"}\n', "found keys, passwords or settings"),
         (b">" + b"A" * 5_000_000, "a name of more than 65,536 letters"),
         (b">chr1\nAC\0GT\n", "not FASTA; found a byte 0"),
         (b">chr1\n" + bytes(5_000_000), "not FASTA; found a byte 0"),
         (b">a\nAC\n>b x\nAC\n>a y\nAC\n", "line 5: sequence a is there twice"),
     ],
-    ids=range(10),
+    ids=range(13),
 )
 def test_refusals(tmp_path, content, words):
     for name, data in (("g.fa", content), ("g.fa.gz", gzip.compress(content))):
