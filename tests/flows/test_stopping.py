@@ -19,7 +19,8 @@ from tasks.runs import Interruption
 _COMPUTE = "import hashlib; hashlib.pbkdf2_hmac('sha256', b'1', b'2', 2_000_000_000)"  # an hour, in C
 
 _COMMAND = f"""
-import subprocess, sys
+import signal, subprocess, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which the tests may have been started to ignore
 from flows.environment import run_stoppably
 
 def work():
@@ -34,14 +35,23 @@ run_stoppably(work)
 """
 
 
-def _start(script: str, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", script],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | environment,
-    )
+@pytest.fixture
+def start():
+    """Starts scripts that run until the test is over at most."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def run(script: str, **environment: str) -> subprocess.Popen[str]:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        processes.append(subprocess.Popen([sys.executable, "-c", script], env=os.environ | environment, **pipes))
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        if process.poll() is None:
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
+            process.kill()
+        process.communicate()
 
 
 def _is_gone(pid: int) -> bool:
@@ -49,8 +59,8 @@ def _is_gone(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_command_ends_although_compiled_code_computes(number):
-    process = _start(_COMMAND)
+def test_a_command_ends_although_compiled_code_computes(start, number):
+    process = start(_COMMAND)
     child = int(process.stdout.readline())
     begin = time.monotonic()
     process.send_signal(number)
@@ -78,8 +88,8 @@ run_stoppably(work)
 """
 
 
-def test_a_checkpoint_is_waited_for():
-    process = _start(_TRAINING.replace("sys.argv[1]", "'0.5'").replace("len(sys.argv) > 1", "True"))
+def test_a_checkpoint_is_waited_for(start):
+    process = start(_TRAINING.replace("sys.argv[1]", "'0.5'").replace("len(sys.argv) > 1", "True"))
     process.stdout.readline()
     process.send_signal(signal.SIGTERM)
     out, said = process.communicate(timeout=60)
@@ -87,8 +97,8 @@ def test_a_checkpoint_is_waited_for():
     assert said.split("\n\n")[0].strip() == "chrombpnet: stopping: checkpoints are written; another signal ends it at once"
 
 
-def test_a_second_signal_ends_at_once_and_one_that_hangs_is_not_waited_for():
-    twice, once = _start(_TRAINING), _start(_TRAINING)
+def test_a_second_signal_ends_at_once_and_one_that_hangs_is_not_waited_for(start):
+    twice, once = start(_TRAINING), start(_TRAINING)
     for process in (twice, once):
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
@@ -121,9 +131,9 @@ explaining()
 """
 
 
-def test_a_flow_that_prefect_runs_ends_and_its_server_knows():
+def test_a_flow_that_prefect_runs_ends_and_its_server_knows(start):
     with get_client(sync_client=True) as client:
-        process = _start(_FLOW, PREFECT_API_URL=str(client.api_url))
+        process = start(_FLOW, PREFECT_API_URL=str(client.api_url))
         process.stdout.readline()
         begin = time.monotonic()
         process.terminate()
@@ -155,10 +165,10 @@ def test_what_is_said_of_the_next_time_is_true(tmp_path):
     assert interruption.outlook() == "; the same command goes on where this one stopped"
 
 
-def test_a_signal_that_another_thread_is_given_is_seen():
+def test_a_signal_that_another_thread_is_given_is_seen(start):
     """The kernel chooses the thread; the one that waits must not sleep on."""
     given = "import signal, threading; signal.pthread_kill(threading.get_ident(), signal.SIGTERM)"
-    process = _start(
+    process = start(
         f"from flows.environment import run_stoppably\ndef work():\n    {given}\n    {_COMPUTE}\nrun_stoppably(work)"
     )
     assert process.communicate(timeout=60)[1].strip() == "chrombpnet: interrupted"
