@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["DivergedError", "InputError", "InputErrors", "ModelFileError", "ShiftError", "Stopped", "printable"]
+__all__ = [
+    "DamagedError",
+    "DivergedError",
+    "InputError",
+    "InputErrors",
+    "ModelFileError",
+    "ShiftError",
+    "Stopped",
+    "printable",
+]
 
 _LONGEST = {"what": 1500, "expected": 1000, "found": 400, "remedy": 1000}
 _LONGEST_WORD = 500
@@ -125,6 +134,10 @@ class DivergedError(InputError):
 
 class ModelFileError(InputError):
     """A model file is not one that ChromBPNet can use."""
+
+
+class DamagedError(Exception):
+    """A file's bytes are truncated or damaged; the message says where and how, whoever reads the file names it."""
 
 
 class Stopped(Exception):

@@ -10,7 +10,7 @@ from chrombpnet_core._doors import lazy_door
 
 if TYPE_CHECKING:
     from chrombpnet_core.formats.atomic import UNFINISHED, flush, share_with_group, shared_mode, written_whole
-    from chrombpnet_core.formats.bgzf import DamagedError, decompressed
+    from chrombpnet_core.formats.bgzf import decompressed
     from chrombpnet_core.formats.bigwig import Intervals, write_bigwig
     from chrombpnet_core.formats.bigwig_reader import BigWigFile
     from chrombpnet_core.formats.cram import count_cram_records
@@ -40,7 +40,6 @@ __all__ = [
     "RECORD_TAIL",
     "UNFINISHED",
     "BigWigFile",
-    "DamagedError",
     "GrowingTable",
     "Intervals",
     "TableColumn",

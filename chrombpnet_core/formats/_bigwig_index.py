@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from chrombpnet_core._types import AnyArray
-from chrombpnet_core.formats.bgzf import DamagedError
+from chrombpnet_core.errors import DamagedError
 
 __all__ = ["SECTION_PLACE", "chromosome_tree", "read_chromosome_tree", "read_exactly", "read_section_tree", "section_tree"]
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import deflate
 import numpy as np
 
 from chrombpnet_core._types import AnyArray
@@ -159,6 +158,8 @@ def compress(job: SectionJob) -> tuple[SectionJob, AnyArray, list[bytearray]]:
     tuple
         The job, where its sections lie in the genome (:data:`SECTION_PLACE`, sizes filled, offsets not), and their bytes.
     """
+    import deflate
+
     pieces = [job.records[first : first + _ITEMS] for first in range(0, len(job.records), _ITEMS)]
     places = np.zeros(len(pieces), dtype=SECTION_PLACE)
     packed = []

@@ -18,19 +18,16 @@ from typing import BinaryIO, Protocol, cast
 from isal import igzip, igzip_lib
 
 from chrombpnet_core.concurrency import in_order, usable_threads
+from chrombpnet_core.errors import DamagedError
 from chrombpnet_core.formats.text import is_bgzip, is_gzip
 
-__all__ = ["DamagedError", "decompressed"]
+__all__ = ["decompressed"]
 
 _WINDOW = 1 << 22  # bytes read from a file at a time
 _BLOCKS = 64  # bgzip blocks handed to a thread at a time: 4 MiB of content at most
 _BLOCK_CONTENT = 1 << 16
 _IsalError = cast("type[Exception]", igzip_lib.IsalError)  # its stub does not say that it is one
 _PLAIN_HEADER = bytes.fromhex("1f8b0804")
-
-
-class DamagedError(Exception):
-    """Compressed data is truncated or damaged; the message says where and how."""
 
 
 class _Readable(Protocol):

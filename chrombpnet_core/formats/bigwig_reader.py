@@ -12,14 +12,13 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-import deflate
 import numpy as np
 
 from chrombpnet_core._types import AnyArray, Floats, Ints
 from chrombpnet_core.concurrency import in_order, usable_threads
+from chrombpnet_core.errors import DamagedError
 from chrombpnet_core.formats._bigwig_index import SECTION_PLACE, read_chromosome_tree, read_exactly, read_section_tree
 from chrombpnet_core.formats._bigwig_sections import SUMMARY
-from chrombpnet_core.formats.bgzf import DamagedError
 
 __all__ = ["BigWigFile"]
 
@@ -190,6 +189,8 @@ class BigWigFile:
         """Decompress a section, whose checksum is verified."""
         content: bytes | bytearray = data
         if self._unpacked:
+            import deflate
+
             try:
                 content = deflate.zlib_decompress(data, self._unpacked)
             except deflate.DeflateError as error:

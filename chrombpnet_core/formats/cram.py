@@ -12,7 +12,7 @@ import struct
 import zlib
 from typing import BinaryIO
 
-from chrombpnet_core.formats.bgzf import DamagedError
+from chrombpnet_core.errors import DamagedError
 
 __all__ = ["count_cram_records"]
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pysam
 
-from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats import DamagedError, check_complete, count_cram_records, decompressed
+from chrombpnet_core.errors import DamagedError, InputError
+from chrombpnet_core.formats import check_complete, count_cram_records, decompressed
 from chrombpnet_core.genome import Genome
 from chrombpnet_core.reads._stops import MALFORMED, MORE
 from chrombpnet_core.reads.cram_reference import cram_reference, require_cram_3

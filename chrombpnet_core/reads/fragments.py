@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from chrombpnet_core._types import AnyArray
-from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats import DamagedError, check_complete, decompressed, is_comment
+from chrombpnet_core.errors import DamagedError, InputError
+from chrombpnet_core.formats import check_complete, decompressed, is_comment
 from chrombpnet_core.reads import read_batches as batches
 from chrombpnet_core.reads._stops import MORE, NEW_NAME
 from chrombpnet_core.reads.read_batches import ChromIndex, ReadBatch, ReadFilters

@@ -29,8 +29,8 @@ from typing import NamedTuple
 import numpy as np
 
 from chrombpnet_core._types import AnyArray, Ints
-from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats import DamagedError, decompressed, is_comment
+from chrombpnet_core.errors import DamagedError, InputError
+from chrombpnet_core.formats import decompressed, is_comment
 
 __all__ = ["check_read_kind"]
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from chrombpnet_core._types import Floats, Ints
-from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats import BigWigFile, DamagedError, require_file
+from chrombpnet_core.errors import DamagedError, InputError
+from chrombpnet_core.formats import BigWigFile, require_file
 from chrombpnet_core.genome import Naming
 
 __all__ = ["Coverage"]

@@ -8,7 +8,8 @@ import numpy as np
 import pysam
 import pytest
 
-from chrombpnet_core.formats import DamagedError, decompressed
+from chrombpnet_core.errors import DamagedError
+from chrombpnet_core.formats import decompressed
 
 CONTENT = np.random.default_rng(0).integers(0, 9, 3_000_000, dtype=np.uint8).tobytes()
 

@@ -9,7 +9,8 @@ import numpy as np
 import pyBigWig
 import pytest
 
-from chrombpnet_core.formats import BigWigFile, DamagedError, Intervals, write_bigwig
+from chrombpnet_core.errors import DamagedError
+from chrombpnet_core.formats import BigWigFile, Intervals, write_bigwig
 
 SIZES = {"chr1": 9000, "chr2": 4000, "chr10": 300, "empty": 50}
 

@@ -9,7 +9,8 @@ import numpy as np
 import pysam
 import pytest
 
-from chrombpnet_core.formats import DamagedError, count_cram_records, cram
+from chrombpnet_core.errors import DamagedError
+from chrombpnet_core.formats import count_cram_records, cram
 from tests.core.reads.test_read_files import SIZES, write_bam
 
 

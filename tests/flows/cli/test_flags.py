@@ -90,8 +90,8 @@ def test_the_table_knows_every_argument_that_an_error_names():
 
 
 _FLAG = re.compile(r"(?<![\w/.-])--?[a-zA-Z][\w-]*")
-_COMMANDS = re.compile(r"samtools|gunzip|sha256sum|chrombpnet pred_bw")
-"""Texts that show a command line to type, as the README of a bundle does."""
+_COMMANDS = re.compile(r"samtools|gunzip|sha256sum|chrombpnet pred_bw|awk |bcftools|iconv|(head|tail) -c|FILE > NEW| \(-b $")
+"""Texts that show something to type: commands of other programs, the README of a bundle, remedies of a report."""
 
 
 def test_the_core_and_the_steps_do_not_speak_the_command_line():
