@@ -15,7 +15,7 @@ demo: $(VENV)/installed
 	$(BIN)/chrombpnet demo -o demo_output --store demo_output/store
 
 test: lint
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/tested
 	$(BIN)/ruff format --check --quiet .

@@ -243,8 +243,7 @@ def serve_parent() -> None:
 
     A signal that reaches all processes, as Ctrl-C does, would else look like an accident to the one that waits.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    _leave_signals_to_parent()
     parent = multiprocessing.parent_process()
     if parent is None:
         return
@@ -256,16 +255,27 @@ def serve_parent() -> None:
     threading.Thread(target=watch, daemon=True, name="parent").start()
 
 
-def _killed_with_parent() -> None:
-    """Have the kernel kill this process when the thread that waits for it ends: compiled loops let no other thread run."""
+def _leave_signals_to_parent() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _serve_thread() -> None:
+    """Do as :func:`serve_parent`, for the one thread that waits; on Linux without a thread here.
+
+    The kernel kills this process when that thread ends. TF-MoDISco computes in forks only where there is no other thread
+    (half of its time on two cores), and its compiled loops would let none run.
+    """
     if sys.platform == "linux":
+        _leave_signals_to_parent()
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    else:
+        serve_parent()
 
 
 def _answer(sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     """Do the process's work: send its log lines, then the result or the error."""
-    _killed_with_parent()
-    serve_parent()
+    _serve_thread()
     logger = logging.getLogger("chrombpnet_core")
     logger.handlers, logger.propagate = [_Sender(sender)], False
     logger.setLevel(logging.INFO)

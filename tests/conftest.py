@@ -24,6 +24,16 @@ environment.prepare(device="cpu")
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+_LONGEST = ("test_pipelines", "test_modisco", "test_backends", "test_folds", "test_interruptions", "test_reference_commands")
+"""Modules that take longest, in the order in which two workers begin them: none waits for what another one makes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that all workers end together."""
+    rank = {name: number for number, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)) if "acceptance" not in item.path.parts else 0)
+
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

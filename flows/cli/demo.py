@@ -13,7 +13,7 @@ __all__ = ["DEMO_SETTINGS", "add_commands"]
 DEMO_SETTINGS: dict[str, Any] = {
     "input_length": 1018,
     "output_length": 800,
-    "bias": {"threshold_factor": 0.9, "filters": 16, "layers": 4, "epochs": 15},
+    "bias": {"threshold_factor": 0.9, "filters": 16, "layers": 4, "epochs": 8},
     "model": {"filters": 16, "layers": 5, "epochs": 30, "jitter": 100, "negative_sampling_ratio": 0.5},
     "training": {"learning_rate": 0.002, "batch_size": 8, "patience": 10, "device": "cpu"},
 }

@@ -6,12 +6,10 @@ import json
 
 import h5py
 import numpy as np
-import pytest
 
 from tests.flows.dataset.tiny_runs import (
     STEPS,
     outcomes,
-    run_command,
     run_here,
     write_spec,
 )
@@ -81,23 +79,3 @@ def test_a_changed_parameter_reruns_what_depends_on_it(simulation, finished, cap
         "report",
         "folds_report",
     }
-
-
-def test_jax_does_the_same_job(simulation, finished, tmp_path):
-    """The same data set on Keras with JAX: same regions, same first weights, so nearly the same model."""
-    folder, _ = finished
-    run = run_command(
-        "run", write_spec(simulation, tmp_path), "--store", tmp_path / "store", "--device", "cpu", "--backend", "jax"
-    )
-    assert "on Keras/jax" in run.stderr
-    one, other = (
-        json.loads((place / "out/fold_0/main/evaluation/chrombpnet_metrics.json").read_text())
-        for place in (folder, tmp_path)
-    )
-    assert one["group_sizes"] == other["group_sizes"]
-    jsd = [metrics["profile_metrics"]["peaks"]["median_jsd"] for metrics in (one, other)]
-    assert jsd[0] == pytest.approx(jsd[1], rel=1e-3)
-    losses = [
-        np.loadtxt(place / "out/fold_0/main/logs/chrombpnet.log", delimiter=",", skiprows=1) for place in (folder, tmp_path)
-    ]
-    np.testing.assert_allclose(*losses, rtol=1e-3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import h5py
@@ -97,3 +98,17 @@ def weights_of(path: Path) -> list[np.ndarray]:
     with h5py.File(path) as file:
         file["model_weights"].visititems(lambda _, item: found.append(item[()]) if isinstance(item, h5py.Dataset) else None)
     return found
+
+
+def start_training(arguments, folder: Path) -> subprocess.Popen:
+    """A run that has begun to train the main model anew."""
+    for left in folder.glob("store/checkpoints/train_main/*/state.npz"):
+        left.unlink()
+    with open(folder / "log", "w") as log:
+        process = subprocess.Popen(command_of(*arguments), stderr=log, stdout=log)
+    deadline = time.monotonic() + 300
+    while not list(folder.glob("store/checkpoints/train_main/*/state.npz")):
+        assert process.poll() is None, (folder / "log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return process
