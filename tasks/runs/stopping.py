@@ -54,7 +54,9 @@ class Interruption:
         for stop in list(self._before):
             stop(number)
         with self._changed:
-            return self._changed.wait_for(lambda: not self._training, max(0.0, deadline - time.monotonic()))
+            while self._training and (left := deadline - time.monotonic()) > 0:
+                self._changed.wait(min(left, 0.2))  # a second signal that another thread is given wakes this one no sooner
+            return not self._training
 
     @property
     def requested(self) -> bool:

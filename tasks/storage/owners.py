@@ -141,6 +141,7 @@ def beating(path: Path, owner: bool = True) -> Iterator[None]:
         _beaten[mine] = path
         if not any(thread.name == _HEART for thread in threading.enumerate()):
             threading.Thread(target=_beat_all, daemon=True, name=_HEART).start()
+    _begun.set()
     try:
         yield
     finally:
@@ -151,12 +152,14 @@ def beating(path: Path, owner: bool = True) -> Iterator[None]:
 _HEART = "heartbeat"
 _beaten: dict[object, Path] = {}
 _changing = threading.Lock()
+_begun = threading.Event()  # something is to be touched that was not before
 
 
 def _beat_all() -> None:
     """Touch the files of all that goes on in this process."""
     while True:
-        time.sleep(BEAT)
+        _begun.wait(BEAT)
+        _begun.clear()
         with _changing:
             paths = list(_beaten.values())
         for path in paths:

@@ -56,7 +56,7 @@ def test_a_file_tells_its_owner_and_is_touched(tmp_path, monkeypatch):
     with beating(path):
         assert Owner.parse(path.read_text()) == Owner.here()
         os.utime(path, (1, 1))
-        deadline = time.monotonic() + 90  # a heart that another test has started beats as slowly as it did
+        deadline = time.monotonic() + 90
         while path.stat().st_mtime < 2 and time.monotonic() < deadline:
             time.sleep(0.02)
         assert time.time() - path.stat().st_mtime < 100
