@@ -9,13 +9,13 @@ model of 128 and 4, 2114 bp to 1000. A trial without a GPU: ``--device cpu --fil
 from __future__ import annotations
 
 import argparse
-import itertools
 import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from gpu_sections.common import step_seconds
 
 from chrombpnet_core.devices import Device, configure, find_device, is_out_of_memory
 
@@ -26,7 +26,6 @@ L, W = 2114, 1000
 LAYERS, BIAS = 8, (128, 4)
 AIMS = {"tf32": 2_500, "bfloat16": 5_000}
 EXPLAINED, EXPLAIN_AIM = (1, 2, 4, 8, 16), 100
-WARM = 3
 
 
 def drawn_batches(size: int) -> list:
@@ -40,22 +39,6 @@ def drawn_batches(size: int) -> list:
         )
         for _ in range(4)
     ]
-
-
-def seconds_of(work: Callable, inputs: Sequence, seconds: float) -> float:
-    """Seconds that ``work`` takes, as training does it: a result is looked at while the next is computed."""
-    for item in itertools.islice(itertools.cycle(inputs), WARM):
-        np.asarray(work(item))
-    begun, before, done = time.perf_counter(), None, 0
-    for item in itertools.cycle(inputs):
-        result = work(item)
-        if before is not None:
-            np.asarray(before)
-        before, done = result, done + 1
-        if time.perf_counter() - begun >= seconds:
-            break
-    np.asarray(before)
-    return (time.perf_counter() - begun) / done
 
 
 def measure(precision: str, filters: int, sizes: Sequence[int], seconds: float, matrix_size: int) -> float:
@@ -115,7 +98,7 @@ def explain(precision: str, filters: int, seconds: float) -> None:
     for size in EXPLAINED:
         batches = [batch.codes for batch in drawn_batches(size)]
         try:
-            spent = seconds_of(
+            spent = step_seconds(
                 lambda codes: explainer(codes, dinucleotide_shuffles(codes, 20, 1))["profile"], batches, seconds
             )
             told = f"{size / spent:9,.2f} regions/s  {1e3 * spent:9.1f} ms a step"
@@ -130,7 +113,7 @@ def _spent(engine: TrainingStep, work: Callable, batches: Sequence, seconds: flo
     """Seconds of a step; 0 where the device's memory is too small, and the engine is then as before."""
     before = engine.state()
     try:
-        return seconds_of(work, batches, seconds)
+        return step_seconds(work, batches, seconds)
     except Exception as error:
         if not is_out_of_memory(error):
             raise

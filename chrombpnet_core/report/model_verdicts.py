@@ -12,6 +12,7 @@ from chrombpnet_core.evaluation import MAX_BIAS_RESPONSE, THRESHOLDS, bias_respo
 from chrombpnet_core.models import BIAS, CORRECTED, FULL, MODEL_LABELS
 from chrombpnet_core.report.content import MOTIF_MODELS, MotifEntry, ReportContent, SelectionSummary, format_q_value
 from chrombpnet_core.report.rules import AUTHORS, OURS, RULES, Verdict, apply_rule
+from chrombpnet_core.report.tables import format_number
 
 __all__ = [
     "enzyme_footprints",
@@ -87,7 +88,7 @@ def _judge_share(content: ReportContent) -> Iterator[Verdict]:
         "bias_share",
         share,
         f"{share:.0%} of the full model's r",
-        f"In held-out peaks the bias model alone reaches r = {_signed(bias)}, the full model r = {_signed(full)}.",
+        f"In held-out peaks the bias model alone reaches r = {format_number(bias)}, the full model {format_number(full)}.",
         factor=_factor(content),
     )
 
@@ -169,17 +170,13 @@ def _judge_correlation(content: ReportContent, key: str, model: str, group: str,
     yield verdict if few or THRESHOLDS[key].status(0.0) != "fail" else replace(verdict, status="fail")
 
 
-def _signed(value: float, digits: int = 3) -> str:
-    return f"{value:.{digits}f}".replace("-", "−")
-
-
 def _to_threshold(key: str, value: float) -> str:
     """Format a number to 3 decimals, or to as many more as show on which side of its bounds it lies."""
     bounds = [bound for bound in (THRESHOLDS[key].good, THRESHOLDS[key].bad) if bound is not None]
     digits = 3
     while digits < 9 and any(round(value, digits) == bound != value for bound in bounds):
         digits += 1
-    return _signed(value, digits)
+    return format_number(value, digits)
 
 
 def enzyme_footprints(content: ReportContent) -> dict[str, float]:

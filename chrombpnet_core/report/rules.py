@@ -69,7 +69,7 @@ RULES: dict[str, Rule] = {
         OURS,
         "A bias model that predicts peaks nearly as well as the full model has seen open chromatin, or the sequence content "
         "that goes with it, and takes it away from the corrected model. Train it again with {lower}, on nonpeaks with "
-        "fewer reads, and look for open regions that the peaks leave out. In a small, dense genome (yeast) much of this is "
+        "fewer reads, and look for open regions that the peaks leave out. In a small, dense genome some of this may be "
         "sequence content that nonpeaks share with peaks; there compare the corrected model's motifs before deciding.",
     ),
     "bias_response": Rule(
