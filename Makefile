@@ -114,7 +114,7 @@ bench-preprocess: $(VENV)/installed .venv-bam2bw/installed
 	$(BIN)/python benchmarks/preprocess.py
 
 .venv-bam2bw/installed: | $(VENV)/uv
-	$(BIN)/uv venv --quiet --python $(BIN)/python .venv-bam2bw
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-bam2bw
 	$(BIN)/uv pip install --quiet --python .venv-bam2bw/bin/python bam2bw==0.5.1
 	touch $@
 

@@ -24,8 +24,9 @@ environment.prepare(device="cpu")
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-_LONGEST = ("test_pipelines", "test_modisco", "test_backends", "test_folds", "test_interruptions", "test_reference_commands")
-"""Modules that take longest, in the order in which two workers begin them: none waits for what another one makes."""
+_LONGEST = ("test_pipelines", "test_backends", "test_folds", "test_interruptions", "test_reference_commands", "test_modisco")
+"""Modules that take longest, in the order in which two workers begin them: none waits for what another one makes, and
+TF-MoDISco's machine code, which takes over a minute, is compiled once: in the first one's run."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
