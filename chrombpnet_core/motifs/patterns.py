@@ -35,6 +35,13 @@ def pattern_names(file: h5py.File) -> list[str]:
         Where the file has another form.
     """
     names: list[str] = []
+    if len(file) and not any(group in file for group in PATTERN_GROUPS):  # without any motif it is empty
+        raise InputError(
+            f"{file.filename}: no groups {' and '.join(PATTERN_GROUPS)}",
+            expected="the HDF5 of TF-MoDISco",
+            found=", ".join(sorted(file)[:3]),
+            remedy="give the HDF5 of modisco_motifs",
+        )
     for group in PATTERN_GROUPS:
         members = file.get(group, {})
         if isinstance(members, h5py.Dataset):

@@ -281,9 +281,11 @@ def modisco_motifs(arguments: argparse.Namespace) -> None:
     """Discover motifs; one step, without a Prefect server."""
     from pathlib import Path
 
+    from flows.spec import Training, make_part
     from tasks.runner import Source
     from tasks.steps import MOTIFS, MotifsInputs, MotifsParameters, known_motifs, motif_files
 
+    make_part(Training, {"seed": arguments.seed}, "arguments", flags_of(arguments.parser))
     folder, name = _check(arguments, "motifs", motifs=arguments.motifs, others={"contributions": arguments.h5py})
     head = "counts" if "counts" in Path(arguments.h5py).name else "profile"
     file, database = known_motifs(arguments.motifs)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
 from chrombpnet_core.errors import InputError
-from flows.cli.common import Subcommands, add_command, add_runtime_flags, store_of
+from flows.cli.common import Subcommands, add_command, add_runtime_flags, flags_of, store_of
 
 __all__ = ["DEMO_SETTINGS", "add_commands"]
 
@@ -49,12 +50,13 @@ def demo(arguments: argparse.Namespace) -> int:
     from chrombpnet_core.simulation import SimulationSettings, simulate
     from flows.cli.runs import say_result
     from flows.dataset import dataset
-    from flows.spec import make_spec
+    from flows.spec import Training, make_part, make_spec
     from tasks.storage import is_local, redact, require_place
 
     if not is_local(arguments.output_dir):
         raise InputError(f"{redact(arguments.output_dir)}: the demo writes to this machine", expected="a folder")
-    output = Path(arguments.output_dir).resolve()
+    make_part(Training, {"seed": arguments.seed}, "arguments", flags_of(arguments.parser))
+    output = Path(os.path.realpath(arguments.output_dir))
     for place, what in ((str(output), "results"), (store_of(arguments), "store")):
         require_place(place, what)
     sharpness = (

@@ -232,7 +232,7 @@ def _token(file: str | None) -> str | None:
         return None
     if len(token) < 16 or not token.isascii() or len(token.split()) > 1:
         raise InputError(
-            "the token that notifications carry is too weak",
+            f"{file or TOKEN}: the token that notifications carry is too weak",
             expected=f"16 characters or more without spaces in ${TOKEN} or --token-file, such as of openssl rand -hex 24",
         )
     return token

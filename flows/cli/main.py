@@ -14,7 +14,7 @@ import locale
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from flows.cli import apply, check, demo, deploy, encode, prep, runs, train, variants
 from flows.cli.common import HelpFormatter, flags_of, with_flags
@@ -94,12 +94,24 @@ def _use_utf8() -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Cut and escape in errors what was given; parsers of commands are of the same class."""
+    """Cut and escape in errors what was given, and take integers of 64 bits; parsers of commands are of the same class."""
+
+    def __init__(self, *words: Any, **options: Any) -> None:
+        super().__init__(*words, **options)
+        self.register("type", int, _integer)
 
     def error(self, message: str) -> NoReturn:
         from chrombpnet_core.errors import InputError
 
         super().error(str(InputError(message)))
+
+
+def _integer(text: str) -> int:
+    """Read an integer; ValueError for one that no array or random generator takes."""
+    number = int(text)
+    if abs(number) >= 2**63:
+        raise ValueError
+    return number
 
 
 class _Version(argparse.Action):

@@ -177,8 +177,10 @@ def add_folds(parser: argparse.ArgumentParser) -> None:
 def prep_folds(arguments: argparse.Namespace) -> None:
     """Divide the chromosomes into folds; the reference program leaves that to its users."""
     from chrombpnet_core.genome import make_folds, read_chrom_sizes, read_regions
+    from flows.spec import Training, make_part
     from tasks.storage import split_prefix, stage
 
+    make_part(Training, {"seed": arguments.seed}, "arguments", flags_of(arguments.parser))
     sizes = read_chrom_sizes(stage(arguments.chrom_sizes, "chromosome sizes")[0])
     peaks = None
     if arguments.peaks:
@@ -190,8 +192,9 @@ def prep_folds(arguments: argparse.Namespace) -> None:
 
 
 def _place_folds(folds: dict[str, Fold], prefix: str) -> None:
-    from tasks.storage import place_files, split_prefix
+    from tasks.storage import place_files, require_place, split_prefix
 
+    require_place(split_prefix(prefix)[0], "folds")
     texts = {name: fold.to_json() for name, fold in folds.items()}
     for fold, address in zip(folds.values(), place_files({}, texts, split_prefix(prefix)[0]), strict=True):
         sizes = f"{len(fold.train)} training, {len(fold.valid)} validation, {len(fold.test)} test"

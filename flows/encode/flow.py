@@ -105,10 +105,9 @@ def reprocess(request: EncodeRequest, call: Callable[..., Any], write_to: str | 
     """
     settings = _settings(request)
     portal = Portal(request.contact, request.portal, request.buckets, request.rate, request.timeout)
-    if write_to is None:
-        require_place(request.output, "results")
-        if request.deployment:
-            call(find_deployment, request.deployment)
+    require_place(write_to or request.output, "data set files" if write_to else "results")
+    if write_to is None and request.deployment:
+        call(find_deployment, request.deployment)
     work = _Work(request, call, portal, Catalogue(request.output), importlib.metadata.version("chrombpnet-flows"), settings)
     before = work.catalogue.read()
     if write_to is None:

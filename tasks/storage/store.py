@@ -48,7 +48,9 @@ class Store:
         self.url = str(url).rstrip("/")
         self.local = is_local(self.url)
         if self.local:
-            self.url = self._root = str(local_path(self.url).expanduser().resolve())
+            self.url = self._root = os.path.realpath(local_path(self.url).expanduser())
+            if os.path.islink(self.url):
+                raise InputError(f"{self.url}: a link that leads to itself", expected="a folder", remedy="give another path")
         else:
             self._objects, self._root = objects_of(self.url)
 

@@ -27,7 +27,8 @@ SECONDS = float(os.environ.get("CHROMBPNET_BAD_INPUTS_SECONDS", "60"))
 ONLY = os.environ.get("CHROMBPNET_BAD_INPUTS_ONLY", "")
 AS_COMMANDS = 20
 LONGEST_LINE = 2000
-ENDS_WITHOUT_A_SERVER = ("deploy", "bridge", "encode run")
+ENDS_ELSEWHERE = ("deploy", "bridge", "encode run", "status", "resume", "clean", "verify")
+"""Commands that end at a server that is not there, or a run that is not recorded there, where the file is read right."""
 _LOG = re.compile(r"^\d\d:\d\d:\d\d  ")
 _NUMBERED = re.compile(r"^ *\d+\. ")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -117,7 +118,7 @@ def _of_message(case: Case, printed: str, said: str) -> str:
         return f"a line of {longest:,} characters"
     if _CONTROL.search(said.replace("\r", "") + printed):
         return "control characters: " + repr(said[-200:])
-    elsewhere = not case.wrong and case.command in ENDS_WITHOUT_A_SERVER
+    elsewhere = not case.wrong and case.command in ENDS_ELSEWHERE
     if case.names and case.names not in said + printed and not elsewhere:
         return f"does not name {case.names}: " + " / ".join(told)[:300]
     return ""

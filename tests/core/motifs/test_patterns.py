@@ -17,6 +17,16 @@ def test_names_are_by_sign_and_number(tmp_path):
         assert pattern_names(file) == ["pos_patterns.pattern_2", "pos_patterns.pattern_10", "neg_patterns.pattern_0"]
 
 
+@pytest.mark.parametrize("groups", [["model_weights"], ["raw", "shap"], ["attributions", "other"]])
+def test_another_kind_of_hdf5_is_told_from_one_without_motifs(tmp_path, groups):
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        assert pattern_names(file) == []
+        for name in groups:
+            file.create_group(name)
+        with pytest.raises(InputError, match="no groups pos_patterns and neg_patterns; expected the HDF5 of TF-MoDISco"):
+            pattern_names(file)
+
+
 def test_data_have_the_shape_that_is_asked_for(tmp_path):
     with h5py.File(tmp_path / "patterns.h5", "w") as file:
         file["pos_patterns/pattern_0/contrib_scores"] = np.ones((7, 4), dtype=np.float32)

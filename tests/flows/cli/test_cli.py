@@ -55,6 +55,55 @@ def test_an_answer_without_work_imports_nothing_heavy(words):
     assert "heavy: []" in run.stdout
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["demo", "-o", "{folder}/out", "-s=-7"],
+        ["demo", "-o", "{folder}/out", f"-s={2**40}"],
+        ["prep", "folds", "-c", "{folder}/sizes", "-op", "{folder}/x", "-s=-1"],
+        ["modisco_motifs", "-i", "{folder}/sizes", "-n", "9", "-op", "{folder}/x", "-s=-1"],
+    ],
+    ids=" ".join,
+)
+def test_a_seed_that_no_generator_takes_is_refused(words, tmp_path, capsys):
+    (tmp_path / "sizes").write_text("chr1\t5000\nchr2\t5000\nchr3\t5000\n")
+    assert main([word.format(folder=tmp_path) for word in words]) == 2
+    assert "-s/--seed" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["sizes"]
+
+
+@pytest.mark.parametrize("flag", ["-n", "-w", "-s"])
+def test_a_number_of_more_than_64_bits_is_refused(flag, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["modisco_motifs", "-i", "x", "-n", "1", "-op", "y", f"{flag}={2**70}"])
+    assert ended.value.code == 2
+    assert f"argument {flag}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["prep", "folds", "-c", "{folder}/sizes", "-op", "{folder}/sizes/deep/x", "-k", "3"],
+        ["prep", "splits", "-c", "{folder}/sizes", "-tcr", "chr1", "-vcr", "chr2", "-op", "{folder}/sizes/x"],
+        ["prep", "splits", "-c", "{folder}/sizes", "-tcr", "chr1", "-vcr", "chr2", "-op", "/proc/nowhere/x"],
+    ],
+    ids=" ".join,
+)
+def test_a_place_that_takes_no_folds_is_the_users_error(words, tmp_path, capsys):
+    (tmp_path / "sizes").write_text("chr1\t5000\nchr2\t5000\nchr3\t5000\n")
+    assert main([word.format(folder=tmp_path) for word in words]) == 2
+    assert "expected a folder for the folds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command", [["verify"], ["encode", "list"], ["index"], ["status"], ["clean"], ["resume"]], ids=" ".join
+)
+def test_a_link_to_itself_is_one_line(command, tmp_path, capsys):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert main([*command, str(tmp_path / "loop")]) == 2
+    assert "loop" in capsys.readouterr().err
+
+
 def test_wrong_arguments_end_with_2(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["pipeline", "-g", "x"])
