@@ -1,4 +1,4 @@
-"""Whole runs of a tiny data set that take longer: on JAX, and killed while a model is trained."""
+"""What takes longer: whole runs of a tiny data set on JAX and killed while a model is trained; two devices on JAX."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 import pytest
 
+from tests.core.training.test_step import share_a_batch
 from tests.flows.dataset.conftest import finished, shared_folder, simulation  # noqa: F401 (fixtures)
 from tests.flows.dataset.tiny_runs import outcomes, run_command, servers_of, start_training, weights_of, write_spec
 
@@ -63,3 +64,7 @@ def test_a_killed_training_resumes_and_ends_as_an_undisturbed_one(simulation, fi
     for name in ("bias/models/bias.h5", "main/models/chrombpnet.h5"):
         for mine, yours in zip(weights_of(one / name), weights_of(other / name), strict=True):
             np.testing.assert_array_equal(mine, yours)
+
+
+def test_two_devices_share_a_batch_on_jax(tmp_path):
+    share_a_batch("jax", tmp_path)

@@ -57,7 +57,7 @@ def bias_model(tmp_path_factory):
     return path
 
 
-def _write(simulation, folder: Path, **changed) -> Path:
+def write_folds(simulation, folder: Path, **changed) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     spec = {
         "id": "tiny",
@@ -91,7 +91,7 @@ def _outcomes(log: str, of: str = "") -> dict[str, str]:
 def half(simulation, bias_model, tmp_path_factory):
     """A run whose second fold has failed: its folder, data set file and store."""
     folder = tmp_path_factory.mktemp("half")
-    spec, store = _write(simulation, folder, bias={"model": str(bias_model)}), folder / "store"
+    spec, store = write_folds(simulation, folder, bias={"model": str(bias_model)}), folder / "store"
     return folder, spec, store, main(["run", str(spec), "--store", str(store)])
 
 
@@ -113,70 +113,11 @@ def test_a_failed_fold_leaves_the_other_running_and_is_told(half, capsys):
         assert set(record[part]["steps"]) == set(wanted[part])
 
 
-def _server() -> str:
-    """That of this process, which is up already."""
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        return str(client.api_url)
-
-
-def _computing_threads(pid: int) -> int:
-    """Threads that TensorFlow computes with, as Linux counts them."""
-    return sum(path.read_text().startswith("tf_Compute") for path in Path(f"/proc/{pid}/task").glob("*/comm"))
-
-
-def test_sigterm_reaches_folds_in_processes_which_write_checkpoints(simulation, bias_model, tmp_path, capsys):
-    """Both folds train when SIGTERM comes; a ``tasks.py`` and an ``infra.py`` of the user's lie in the current folder."""
-    for name in ("tasks.py", "infra.py"):
-        (tmp_path / name).write_text("raise SystemExit('a file of the user was imported')")
-    long = {"filters": 8, "layers": 4, "epochs": 300, "jitter": 50}
-    spec = _write(
-        simulation,
-        tmp_path,
-        bias={"model": str(bias_model)},
-        folds=[GOOD, OTHER],
-        folds_at_once=2,
-        model=long,
-        training={"batch_size": 16, "device": "cpu", "patience": 300},
-    )
-    command = [sys.executable, "-m", "flows.cli", "run", str(spec), "--store", str(tmp_path / "store"), "--threads", "6"]
-    environment = os.environ | {"PREFECT_API_URL": _server()}
-    del environment["PYTHONSAFEPATH"]
-    with open(tmp_path / "log", "w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=tmp_path)
-    deadline = time.monotonic() + 300
-    checkpoints = tmp_path / "store" / "checkpoints" / "train_main"
-    while len(list(checkpoints.glob("*/state.npz"))) < 2:
-        assert process.poll() is None, (tmp_path / "log").read_text()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    children = [child for child in psutil.Process(process.pid).children() if "run" in child.cmdline()]
-    assert len(children) == 2
-    assert [_computing_threads(child.pid) for child in children] == [3, 3]  # of six
-    process.terminate()
-    assert process.wait(timeout=60) == 128 + signal.SIGTERM
-    assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
-    told = (tmp_path / "log").read_text()
-    assert len(re.findall(r"^fold [01] \| chrombpnet: interrupted; the same command goes on", told, re.M)) == 2
-    assert not (tmp_path / "store" / "train_main").exists()
-    capsys.readouterr()
-    assert main(["status", str(tmp_path / "out")]) == 0
-    assert (
-        len(
-            re.findall(
-                r"^  train_main +Train the main model +interrupted, goes on from there", capsys.readouterr().out, re.M
-            )
-        )
-        == 2
-    )
-    assert main(["clean", str(spec)]) == 0
-    assert len(re.findall(r"checkpoint of train_main", capsys.readouterr().out)) == 2
-
-
 def test_the_mended_data_set_runs_the_failed_fold_alone(simulation, bias_model, half, capsys):
     folder, _, store, _ = half
-    spec = _write(simulation, folder, bias={"model": str(bias_model)}, folds=[GOOD, OTHER], publish=str(folder / "public"))
+    spec = write_folds(
+        simulation, folder, bias={"model": str(bias_model)}, folds=[GOOD, OTHER], publish=str(folder / "public")
+    )
     capsys.readouterr()
     assert main(["run", str(spec), "--store", str(store), "--fold", "1"]) == 0
     printed = capsys.readouterr()
@@ -229,7 +170,7 @@ def test_the_mended_data_set_runs_the_failed_fold_alone(simulation, bias_model, 
 
 def test_a_bias_threshold_factor_is_chosen_on_a_fold_that_was_made(simulation, half, tmp_path, capsys):
     _, _, store, _ = half
-    spec = _write(
+    spec = write_folds(
         simulation, tmp_path, folds=2, bias={"filters": 4, "layers": 3, "epochs": 1, "threshold_factor": [0.5, 0.001]}
     )
     capsys.readouterr()
@@ -251,7 +192,7 @@ def test_a_bias_threshold_factor_is_chosen_on_a_fold_that_was_made(simulation, h
 
 
 def test_errors_of_the_users_in_processes_are_told_as_such(simulation, tmp_path):
-    spec = read_spec(str(_write(simulation, tmp_path, folds_at_once=2, genome=str(tmp_path / "absent.fa"))))
+    spec = read_spec(str(write_folds(simulation, tmp_path, folds_at_once=2, genome=str(tmp_path / "absent.fa"))))
     (failure,) = in_processes(spec, str(tmp_path / "store"), [Job(1)])
     assert (failure.job, failure.user) == (Job(1), True)
     assert "absent.fa: no such file" in failure.reason
