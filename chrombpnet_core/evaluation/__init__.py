@@ -1,4 +1,4 @@
-"""How good predictions are: count and profile metrics, marginal footprints, and what is left of the enzyme's bias.
+"""How good data and predictions are: libraries, count and profile metrics, marginal footprints, what is left of enzyme bias.
 
 Metrics need NumPy and SciPy only; footprints take any function from base codes to logits and log counts.
 """
@@ -36,6 +36,17 @@ if TYPE_CHECKING:
         read_footprints,
         write_footprints,
     )
+    from chrombpnet_core.evaluation.library_numbers import (
+        NUCLEOSOME,
+        ChromosomeCounts,
+        Duplicates,
+        FragmentSizes,
+        LibraryQuality,
+        PeakShare,
+        ReadNumbers,
+        StartSites,
+    )
+    from chrombpnet_core.evaluation.library_quality import TSS_BIN, TSS_EDGE, measure_library
     from chrombpnet_core.evaluation.metrics import (
         auprc,
         auroc,
@@ -69,13 +80,23 @@ __all__ = [
     "FOLD_APART",
     "HUMAN_GENOME",
     "MAX_BIAS_RESPONSE",
+    "NUCLEOSOME",
     "STANDARD_ERRORS_95",
     "STATUSES",
     "THRESHOLDS",
+    "TSS_BIN",
+    "TSS_EDGE",
     "BiasVerdict",
+    "ChromosomeCounts",
+    "Duplicates",
     "Footprint",
+    "FragmentSizes",
+    "LibraryQuality",
+    "PeakShare",
     "PredictFunction",
+    "ReadNumbers",
     "RegionScores",
+    "StartSites",
     "Threshold",
     "auprc",
     "auroc",
@@ -90,6 +111,7 @@ __all__ = [
     "marginal_footprint",
     "marginal_footprints",
     "mean_squared_error",
+    "measure_library",
     "motif_file_name",
     "motifs_by_enzyme",
     "name_motifs",

@@ -13,11 +13,21 @@ from typing import Any
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import numbered_lines
 
-__all__ = ["ALIAS_ADVICE", "AUTO_ALIASES", "NameMismatch", "Naming", "name_mismatches", "read_aliases", "same_chromosome"]
+__all__ = [
+    "ALIAS_ADVICE",
+    "AUTO_ALIASES",
+    "NameMismatch",
+    "Naming",
+    "is_mitochondrial",
+    "name_mismatches",
+    "read_aliases",
+    "same_chromosome",
+]
 
 AUTO_ALIASES = "auto"
 """In place of a table: names are matched by the rules of :func:`same_chromosome`."""
 
+_MITOCHONDRIA = {"m", "mt", "mito", "mitochondrion", "mitochondrion_genome", "mtdna"}
 _MITOCHONDRION = ("chrM", "chrMT", "M", "MT", "Mito", "chrMito", "mitochondrion")
 
 
@@ -47,6 +57,22 @@ def same_chromosome(name: str, known: Iterable[str]) -> str | None:
     plain = _plain(name)
     others = [other for other in known if _plain(other) == plain]
     return others[0] if len(others) == 1 else None
+
+
+def is_mitochondrial(name: str) -> bool:
+    """Tell whether a chromosome's name is one that genomes give to their mitochondria.
+
+    Parameters
+    ----------
+    name
+        Such as ``chrM``, ``MT``, ``Mito`` (yeast), ``MtDNA`` (worm), ``mitochondrion_genome`` (fly).
+
+    Returns
+    -------
+    bool
+        Whether it is; a name that is a mere number of a sequence archive does not tell.
+    """
+    return name.lower().removeprefix("chr").lstrip("_") in _MITOCHONDRIA
 
 
 def _plain(name: str) -> str:

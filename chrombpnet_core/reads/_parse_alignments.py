@@ -9,6 +9,7 @@ import numpy as np
 from chrombpnet_core._numba import compiled
 from chrombpnet_core._types import AnyArray
 from chrombpnet_core.reads._stops import FULL, MALFORMED, MORE
+from chrombpnet_core.reads._tally import DUPLICATES, JUDGED, LONGER
 
 __all__ = ["read_alignments"]
 
@@ -40,6 +41,7 @@ def read_alignments(
     positions: AnyArray,
     minus: AnyArray,
     marks: AnyArray,
+    tally: AnyArray,
     filled: int,
 ) -> tuple[_Int, int, int, int, int]:
     """Walk BAM records and keep the 5' ends of mapped ones (SAM specification, 4.2).
@@ -48,6 +50,7 @@ def read_alignments(
     index of each reference, int32. Alignments of a quality below ``min_mapq``, or with a flag of ``exclude``, are left out.
     Outputs ``chroms`` int32, ``positions`` int32 and ``minus`` bool, of one length, are filled from ``filled`` on.
     ``marks``, int64, tell by the mate what besides the 5' end tells fragments apart; it is empty where that is not wanted.
+    ``tally``, int64, gets the lengths of fragments, and how many primary alignments are marked as duplicates.
 
     Returns where the next record begins, items filled, records read, records left out by the filters, why it stopped.
     """
@@ -65,6 +68,9 @@ def read_alignments(
         if not _is_record(data, at, length, len(of_reference)):
             return at, filled, records, filtered, MALFORMED
         if not flag & 4 and reference >= 0:
+            if not flag & 0x900:
+                tally[JUDGED] += 1
+                tally[DUPLICATES] += flag >> 10 & 1
             if quality < min_mapq or flag & exclude:
                 filtered += 1
             else:
@@ -73,6 +79,9 @@ def read_alignments(
                 minus[filled] = flag & 16 != 0
                 if len(marks):
                     marks[filled] = _mate_mark(data, at, flag, reference)
+                insert = _int32(data, at + 32)
+                if flag & 1 and not flag & 0x908 and insert > 0:  # the first of a pair tells its length
+                    tally[insert if insert < LONGER else LONGER] += 1
                 filled += 1
         records += 1
         at += 4 + length

@@ -11,6 +11,7 @@ import numpy as np
 from chrombpnet_core._numba import compiled
 from chrombpnet_core._types import AnyArray
 from chrombpnet_core.reads._stops import FULL, MALFORMED, MORE, NEW_NAME
+from chrombpnet_core.reads._tally import DUPLICATES, JUDGED, LONGER
 
 __all__ = ["add_name", "hash_bytes", "read_lines"]
 
@@ -100,6 +101,18 @@ def _further_columns(data: AnyArray, at: int) -> tuple[int, np.int64, np.int64, 
 
 
 @compiled
+def _enter(tally: AnyArray, length: np.int64, count: np.int64) -> None:
+    """Count a line by its length, and what its count, if it has one, tells of duplicates.
+
+    Column 5 is a count in fragments without a strand and in single-end fragments; of fragments with a strand it is a score.
+    """
+    tally[length if length < LONGER else LONGER] += 1
+    if count > 0:
+        tally[JUDGED] += count
+        tally[DUPLICATES] += count - 1
+
+
+@compiled
 def read_lines(
     data: AnyArray,
     at: int,
@@ -108,6 +121,7 @@ def read_lines(
     table: _Table,
     columns: _Columns,
     marks: AnyArray,
+    tally: AnyArray,
     filled: int,
 ) -> tuple[int, int, int, int]:
     """Parse tab-separated lines of chromosome, start, end and more, until one that is not of the usual form.
@@ -115,6 +129,7 @@ def read_lines(
     ``data`` is text, uint8 ``(n,)``, whose last byte is a line end and in which a line begins at ``at``. Column 6 holds the
     strand (tagAlign) and column 5 the count of the line where that is said. Outputs ``columns`` (int32, int32, int32, bool,
     int32, of one length) are filled from ``filled`` on; ``marks``, int64, with a number of the barcode (column 4), or empty.
+    ``tally``, int64, is filled by :func:`_enter`.
 
     Returns where the next line begins, items filled, lines read, why it stopped.
     """
@@ -153,6 +168,7 @@ def read_lines(
         minus[filled], counts[filled] = strand == 45, count
         if len(marks):
             marks[filled] = mark
+        _enter(tally, end - start, count if strand_column or strand == 0 else np.int64(-1))
         filled += 1
         lines += 1
         at += 1

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import pysam
 
+from chrombpnet_core._types import Ints
 from chrombpnet_core.errors import DamagedError, InputError
 from chrombpnet_core.formats import check_complete, count_cram_records, decompressed
 from chrombpnet_core.genome import Genome
 from chrombpnet_core.reads._stops import MALFORMED, MORE
 from chrombpnet_core.reads.cram_reference import cram_reference, require_cram_3
+from chrombpnet_core.reads.library_tally import tally_alignment
 from chrombpnet_core.reads.read_batches import ChromIndex, ReadBatch, ReadBuffers, ReadFilters
 
 __all__ = ["alignment_batches", "reference_names"]
@@ -28,7 +30,7 @@ _REMEDY = "copy or make it again"
 
 
 def alignment_batches(
-    path: Path, index: ChromIndex, filters: ReadFilters, threads: int, genome: Genome | None = None
+    path: Path, index: ChromIndex, filters: ReadFilters, threads: int, tally: Ints, genome: Genome | None = None
 ) -> Iterator[tuple[ReadBatch, int]]:
     """Read mapped alignments.
 
@@ -42,6 +44,8 @@ def alignment_batches(
         Which alignments are left out.
     threads
         That decompress.
+    tally
+        What :func:`~chrombpnet_core.reads.library_tally.new_tally` makes; all alignments are entered.
     genome
         From which a CRAM takes its reference where it needs one.
 
@@ -58,10 +62,10 @@ def alignment_batches(
     with open(path, "rb") as handle:
         magic = handle.read(4)
     if magic == b"CRAM":
-        yield from _cram_batches(path, index, filters, threads, genome)
+        yield from _cram_batches(path, index, filters, threads, tally, genome)
         return
     check_complete(path)
-    walk = _Walk(filters)
+    walk = _Walk(filters, tally)
     pieces = decompressed(path, threads)
     try:
         walk.rest, walk.references = _header(path, pieces, index)
@@ -163,9 +167,10 @@ def _references(path: Path, names: list[str], lengths: list[int], index: ChromIn
 class _Walk:
     """Keeps the place in a stream of records."""
 
-    def __init__(self, filters: ReadFilters) -> None:
+    def __init__(self, filters: ReadFilters, tally: Ints) -> None:
         self.rest, self.references = b"", np.empty(0, dtype=np.int32)
         self.filters, self.outputs, self.reads = filters, ReadBuffers(marked=filters.dedup), 0
+        self.tally = tally
 
     def batches(self, piece: list[bytes]) -> Iterator[ReadBatch]:
         """Full batches from what was kept and the next pieces of the stream."""
@@ -186,6 +191,7 @@ class _Walk:
                 out.positions,
                 out.minus,
                 out.marks,
+                self.tally,
                 out.filled,
             )
             self.reads += records
@@ -199,7 +205,7 @@ class _Walk:
 
 
 def _cram_batches(
-    path: Path, index: ChromIndex, filters: ReadFilters, threads: int, genome: Genome | None
+    path: Path, index: ChromIndex, filters: ReadFilters, threads: int, tally: Ints, genome: Genome | None
 ) -> Iterator[tuple[ReadBatch, int]]:
     """Read mapped alignments of CRAM, by htslib without sequences."""
     out, reads = ReadBuffers(marked=filters.dedup), 0
@@ -225,7 +231,9 @@ def _cram_batches(
                 flag, reference = read.flag, read.reference_id
                 if flag & 4 or reference < 0:
                     continue
-                if read.mapping_quality < filters.min_mapq or flag & filters.exclude_flags:
+                left_out = read.mapping_quality < filters.min_mapq or bool(flag & filters.exclude_flags)
+                tally_alignment(tally, flag, read.template_length, not left_out)
+                if left_out:
                     out.filtered += 1
                     continue
                 start = read.reference_start

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from chrombpnet_core._types import AnyArray
+from chrombpnet_core._types import AnyArray, Ints
 from chrombpnet_core.errors import DamagedError, InputError
 from chrombpnet_core.formats import check_complete, decompressed, is_comment
 from chrombpnet_core.reads import read_batches as batches
 from chrombpnet_core.reads._stops import MORE, NEW_NAME
+from chrombpnet_core.reads._tally import LONGER
 from chrombpnet_core.reads.read_batches import ChromIndex, ReadBatch, ReadFilters
 
 __all__ = ["line_batches"]
@@ -25,7 +26,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 def line_batches(
-    path: Path, kind: str, index: ChromIndex, filters: ReadFilters, threads: int
+    path: Path, kind: str, index: ChromIndex, filters: ReadFilters, threads: int, tally: Ints
 ) -> Iterator[tuple[ReadBatch, int]]:
     """Read fragments, single-end fragments or tagAlign.
 
@@ -41,6 +42,8 @@ def line_batches(
         Whether duplicates and counts matter.
     threads
         That decompress.
+    tally
+        What :func:`~chrombpnet_core.reads.library_tally.new_tally` makes; all lines are entered.
 
     Yields
     ------
@@ -53,7 +56,7 @@ def line_batches(
         For a malformed line, naming it, and for a truncated or damaged file.
     """
     check_complete(path)
-    parser = _Parser(path, kind, index, filters)
+    parser = _Parser(path, kind, index, filters, tally)
     pieces = decompressed(path, threads)
     try:
         for piece, read in _with_line_ends(pieces):
@@ -132,11 +135,11 @@ class _Names:
 class _Parser:
     """Keeps the place in a text, and the lines parsed since the last batch."""
 
-    def __init__(self, path: Path, kind: str, index: ChromIndex, filters: ReadFilters) -> None:
+    def __init__(self, path: Path, kind: str, index: ChromIndex, filters: ReadFilters, tally: Ints) -> None:
         from chrombpnet_core.reads import _parse_lines  # imports numba
 
         self.compiled = _parse_lines
-        self.path, self.kind, self.filters = path, kind, filters
+        self.path, self.kind, self.filters, self.tally = path, kind, filters, tally
         self.names = _Names(index)
         size = batches.READS_PER_BATCH
         self.columns: tuple[AnyArray, ...] = tuple(
@@ -165,6 +168,7 @@ class _Parser:
                 self.names.table,
                 self.columns,
                 self.marks,
+                self.tally,
                 self.filled,
             )
             self.lines += lines
@@ -203,6 +207,7 @@ class _Parser:
         if len(self.marks):
             word = np.frombuffer(barcode.encode(), dtype=np.uint8)
             self.marks[self.filled] = self.compiled.hash_bytes(word)
+        self.tally[min(end - start, LONGER)] += 1
         self.filled += 1
 
     def taken(self) -> ReadBatch:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from chrombpnet_core._types import Ints
 from chrombpnet_core.concurrency import usable_threads
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import require_file
@@ -21,6 +23,7 @@ from chrombpnet_core.genome import Genome, Naming
 from chrombpnet_core.progress import bar
 from chrombpnet_core.reads.alignments import alignment_batches, reference_names
 from chrombpnet_core.reads.fragments import line_batches
+from chrombpnet_core.reads.library_tally import new_tally, tally_facts
 from chrombpnet_core.reads.read_batches import ChromIndex, ReadBatch, ReadFilters
 from chrombpnet_core.reads.spilled_reads import ReadSpiller, SpilledReads, without_duplicates
 
@@ -74,7 +77,7 @@ def spill_reads(
     Returns
     -------
     SpilledReads
-        Where the 5' ends are, how many there are by chromosome, and the sample.
+        Where the 5' ends are, how many by chromosome, the sample, and what reads tell of their library.
 
     Raises
     ------
@@ -82,12 +85,12 @@ def spill_reads(
         For truncated or malformed files, filters that the kind of reads has nothing for, and where no reads remain.
     """
     filters = filters or ReadFilters()
-    files, folder, index = _checked(paths, kind, filters), Path(scratch), ChromIndex(sizes, naming)
+    files, folder, index, tally = _checked(paths, kind, filters), Path(scratch), ChromIndex(sizes, naming), new_tally()
     folder.mkdir(parents=True, exist_ok=True)
     with ReadSpiller(folder, len(sizes), 0 if filters.dedup else num_samples, seed, filters.dedup) as spiller:
-        for batch in _batches(files, kind, index, filters, usable_threads(threads), genome):
+        for batch in _batches(files, kind, index, filters, usable_threads(threads), genome, tally):
             spiller.add(batch._replace(chroms=index.meant(batch.chroms)), len(index))
-        spilled = spiller.finish(index)
+        spilled = replace(spiller.finish(index), library=tally_facts(tally, kind))
     if filters.dedup:
         spilled = without_duplicates(spilled, num_samples, seed)
     _report_left_out(files, spilled, sizes)
@@ -138,17 +141,24 @@ def read_chromosome_names(path: str | os.PathLike[str], kind: str, threads: int 
 
 
 def _batches(
-    files: list[Path], kind: str, index: ChromIndex, filters: ReadFilters, threads: int, genome: Genome | None = None
+    files: list[Path],
+    kind: str,
+    index: ChromIndex,
+    filters: ReadFilters,
+    threads: int,
+    genome: Genome | None = None,
+    tally: Ints | None = None,
 ) -> Iterator[ReadBatch]:
     """Read batches of all files, one after the other, with progress."""
+    tally = new_tally() if tally is None else tally
     total = sum(file.stat().st_size for file in files)
     with bar("reading reads", total, "B") as progress:
         before = 0
         for file in files:
             if kind == "bam":
-                batches = alignment_batches(file, index, filters, threads, genome)
+                batches = alignment_batches(file, index, filters, threads, tally, genome)
             else:
-                batches = line_batches(file, kind, index, filters, threads)
+                batches = line_batches(file, kind, index, filters, threads, tally)
             for batch, read in batches:
                 yield batch
                 progress.update(max(before + read - progress.n, 0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +48,10 @@ class SpilledReads:
         Alignments left out for their quality or flags.
     duplicates
         Reads left out as duplicates.
-    excluded
-        Reads on chromosomes that are left out by the user's wish.
+    excluded_by_chromosome
+        Reads on chromosomes that are left out by the user's wish, by the name that the file has.
+    library
+        Fragment lengths and duplicates; see :func:`~chrombpnet_core.reads.library_tally.tally_facts`.
     """
 
     path: Path
@@ -59,13 +61,19 @@ class SpilledReads:
     sample: dict[str, ReadSample]
     filtered: int = 0
     duplicates: int = 0
-    excluded: int = 0
+    excluded_by_chromosome: dict[str, int] = field(default_factory=dict)
+    library: dict[str, object] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, int]:
         """Reads on each chromosome, without those left out."""
         by_strand = np.diff(self.bounds, axis=1).sum(axis=0)
         return dict(zip(self.chroms, by_strand.reshape(-1, 2).sum(axis=1).tolist(), strict=True))
+
+    @property
+    def excluded(self) -> int:
+        """Reads on chromosomes that are left out by the user's wish."""
+        return sum(self.excluded_by_chromosome.values())
 
     def positions(self, chrom: str, strand: str) -> AnyArray:
         """Read the raw 5' positions of a chromosome and strand, int32 ``(n,)``, in input order."""
@@ -85,6 +93,8 @@ class SpilledReads:
             "reads_excluded": self.excluded,
             "reads_by_chromosome": self.counts,
             "reads_lost_by_chromosome": dict(self.lost),
+            "reads_excluded_by_chromosome": dict(self.excluded_by_chromosome),
+            "library": dict(self.library),
         }
 
 
@@ -175,15 +185,15 @@ class ReadSpiller:
         bounds = np.array(self.bounds, dtype=np.int64).reshape(-1, 2 * self.chromosomes + 1)
         self.positions.flush()
         elsewhere = {names[number]: reads for number, reads in sorted(self.lost.items(), key=lambda item: -item[1])}
-        lost = {name: reads for name, reads in elsewhere.items() if not index.left_out(name)}
+        left_out = {name: reads for name, reads in elsewhere.items() if index.left_out(name)}
         return SpilledReads(
             self.path,
             tuple(names[: self.chromosomes]),
             bounds,
-            lost,
+            {name: reads for name, reads in elsewhere.items() if name not in left_out},
             _samples(self.samplers, names),
             filtered=self.filtered,
-            excluded=sum(elsewhere.values()) - sum(lost.values()),
+            excluded_by_chromosome=left_out,
         )
 
 
