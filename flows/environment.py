@@ -128,6 +128,10 @@ def _choose_server() -> None:
         if name in os.environ:
             _configured[name] = os.environ.pop(name)
     os.environ["PREFECT_PROFILE"] = "ephemeral"
+    home = os.environ.get("PREFECT_HOME") or os.path.expanduser("~/.prefect")
+    with contextlib.suppress(OSError):
+        os.makedirs(home, exist_ok=True)
+        os.environ.setdefault("SQLITE_TMPDIR", home)  # the server's tables need more space than some TMPDIR has
     if asked:
         os.environ["PREFECT_API_URL"] = asked
 
@@ -203,6 +207,8 @@ def run_stoppably(work: Callable[[], R]) -> R:
     numbers = [signal.SIGTERM, signal.SIGINT]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
         numbers.append(signal.SIGHUP)
+    with contextlib.suppress(OSError):  # there is none
+        _standard_error.append(os.dup(2))
     before = {number: signal.signal(number, _stop) for number in numbers}
     try:
         threading.Thread(target=contextvars.copy_context().run, args=(do,), daemon=True, name="command").start()
@@ -212,6 +218,8 @@ def run_stoppably(work: Callable[[], R]) -> R:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        while _standard_error:
+            os.close(_standard_error.pop())
 
 
 def _stop(number: int, _: object) -> None:
@@ -227,9 +235,13 @@ def _stop(number: int, _: object) -> None:
     _end(number)
 
 
+_standard_error: list[int] = []
+"""A copy of its descriptor while a command runs: the descriptor itself leads nowhere while Keras is imported quietly."""
+
+
 def _say(words: str) -> None:
-    with contextlib.suppress(OSError, RuntimeError):  # the terminal is gone, or its stream is in use
-        print(f"\nchrombpnet: {words}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # the terminal is gone
+        os.write((*_standard_error, 2)[0], f"\nchrombpnet: {words}\n".encode())
 
 
 def _end(number: int) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import h5py
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
@@ -18,7 +17,7 @@ from scipy.special import softmax
 from chrombpnet_core._types import AnyArray, Codes, Floats
 from chrombpnet_core.errors import DivergedError, InputError
 from chrombpnet_core.evaluation.footprint_motifs import CONTROL, motif_file_name
-from chrombpnet_core.formats import open_hdf5
+from chrombpnet_core.formats import open_hdf5, open_hdf5_to_write
 from chrombpnet_core.genome import Genome, centres, codes_of, on_chromosomes, reverse_complement, windows_fit
 from chrombpnet_core.models import counts_from_log
 from chrombpnet_core.progress import track
@@ -289,7 +288,7 @@ def write_footprints(footprints: Mapping[str, Footprint], path: str | os.PathLik
     path
         Where the file goes.
     """
-    with h5py.File(path, "w") as file:
+    with open_hdf5_to_write(path) as file:
         for name, footprint in footprints.items():
             group = file.create_group(motif_file_name(name))
             group.attrs["TITLE"] = np.bytes_("list:2")

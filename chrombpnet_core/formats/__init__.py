@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chrombpnet_core.formats.bigwig_reader import BigWigFile
     from chrombpnet_core.formats.cram import count_cram_records
     from chrombpnet_core.formats.documents import read_json, read_yaml
-    from chrombpnet_core.formats.hdf5 import open_hdf5
+    from chrombpnet_core.formats.hdf5 import open_hdf5, open_hdf5_to_write
     from chrombpnet_core.formats.hdf5_table import GrowingTable, TableColumn
     from chrombpnet_core.formats.sealed_arrays import check_seal, load_sealed, save_sealed
     from chrombpnet_core.formats.tensorboard import write_scalars
@@ -58,6 +58,7 @@ __all__ = [
     "numbered_lines",
     "open_binary",
     "open_hdf5",
+    "open_hdf5_to_write",
     "read_json",
     "read_yaml",
     "refuse_other_text",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import uuid
@@ -50,6 +51,10 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         flush(partial)
         os.replace(partial, target)
         flush(target.parent)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and error.filename is None:
+            error.filename = os.fspath(target)  # a write that finds no space does not say of which file
+        raise
     finally:
         partial.unlink(missing_ok=True)
 

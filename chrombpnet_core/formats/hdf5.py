@@ -1,10 +1,12 @@
-"""HDF5 files of ours and of others, opened for reading with errors that a user understands."""
+"""HDF5 files: opened for reading with errors that users understand, for writing with space left to close them."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
 
 import h5py
 
@@ -12,7 +14,10 @@ from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats._hdf5_checks import check_objects, check_signature
 from chrombpnet_core.formats.text import require_file
 
-__all__ = ["open_hdf5"]
+__all__ = ["open_hdf5", "open_hdf5_to_write"]
+
+_RESERVED = 8 << 20
+"""Bytes: more than HDF5 holds back, a megabyte for each data set, until it closes a file."""
 
 
 @contextlib.contextmanager
@@ -56,3 +61,40 @@ def open_hdf5(path: str | os.PathLike[str], what: str, plain: bool = False) -> I
             found=str(error)[:120],
             remedy="make or copy the file again",
         ) from error
+
+
+@contextlib.contextmanager
+def open_hdf5_to_write(path: str | os.PathLike[str], mode: Literal["w", "a", "r+"] = "w") -> Iterator[h5py.File]:
+    """Open HDF5 for writing; a disk that fills up is an OSError.
+
+    Parameters
+    ----------
+    path
+        The file.
+    mode
+        Of h5py.
+
+    Yields
+    ------
+    h5py.File
+        The open file.
+    """
+    with contextlib.ExitStack() as stack:
+        reserve = stack.enter_context(_reserved_space(path))
+        file = stack.enter_context(h5py.File(path, mode))
+        stack.callback(reserve.close)
+        yield file
+
+
+@contextlib.contextmanager
+def _reserved_space(path: str | os.PathLike[str]) -> Iterator[contextlib.ExitStack]:
+    """Take space on the disk of an HDF5 file, which is given back by what is yielded, just before the file is closed.
+
+    HDF5 writes what it has held back when it closes a file; where the disk is full then, it crashes the process at its end.
+    """
+    target = Path(path)
+    reserve = target.with_name(f".{target.stem}.reserve")
+    with contextlib.ExitStack() as stack:
+        stack.callback(reserve.unlink, missing_ok=True)
+        reserve.write_bytes(bytes(_RESERVED))
+        yield stack

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from chrombpnet_core._types import AnyArray
+from chrombpnet_core.formats.hdf5 import open_hdf5_to_write
 
 __all__ = ["GrowingTable", "TableColumn"]
 
@@ -62,7 +63,8 @@ class GrowingTable:
     """
 
     def __init__(self, path: str | os.PathLike[str], columns: Mapping[str, TableColumn]) -> None:
-        self._file = h5py.File(path, "w")
+        self._open = contextlib.ExitStack()
+        self._file = self._open.enter_context(open_hdf5_to_write(path))
         self._columns = {
             name: self._file.create_dataset(
                 name,
@@ -87,7 +89,7 @@ class GrowingTable:
 
     def close(self) -> None:
         """Write what is left and close the file."""
-        self._file.close()
+        self._open.close()
 
     def __enter__(self) -> GrowingTable:
         return self

@@ -19,7 +19,7 @@ import psutil
 
 from chrombpnet_core._types import Floats, Ints
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats import open_hdf5
+from chrombpnet_core.formats import open_hdf5, open_hdf5_to_write
 from chrombpnet_core.motifs.contribution_windows import contributions_shape, read_contribution_windows
 from chrombpnet_core.progress import bar
 
@@ -152,7 +152,7 @@ def _write_patterns(output: Path, patterns: list[list[Any]], window: int, order:
     from modiscolite.io import save_hdf5
 
     save_hdf5(output, *patterns, window)
-    with h5py.File(output, "r+") as file:
+    with open_hdf5_to_write(output, "r+") as file:
 
         def restore(name: str, data: h5py.Dataset | h5py.Group) -> None:
             if name.endswith("seqlets/example_idx"):

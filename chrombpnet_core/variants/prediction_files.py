@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from chrombpnet_core._types import Codes, Floats
-from chrombpnet_core.formats import GrowingTable, TableColumn
+from chrombpnet_core.formats import GrowingTable, TableColumn, open_hdf5_to_write
 from chrombpnet_core.variants.scores import AllelePredictions
 
 __all__ = ["AllelePredictionsFile", "VariantContributionsFile"]
@@ -85,6 +85,6 @@ class VariantContributionsFile:
     def close(self) -> None:
         """Write what is left and close the file."""
         self._file.close()
-        with h5py.File(self._path, "a") as written:
+        with open_hdf5_to_write(self._path, "a") as written:
             written.create_dataset("variant_ids", data=np.array(self._names, dtype=object), dtype=h5py.string_dtype())
             written.create_dataset("alleles", data=np.array(self._alleles, dtype=np.int8))

@@ -6,6 +6,7 @@ Mount namespaces stand for such machines, so that root, which may write anywhere
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import subprocess
 import sys
@@ -92,7 +93,7 @@ def test_commands_work(commands, tmp_path, name, command):
         each.mkdir()
     places = {"folder": str(folder), "home": str(home), "small": str(small)}
     variables = {key: value.format(**places) for key, value in ENVIRONMENTS[name].items()}
-    mounts = _read_only(home, *([Path.home()] if "HOME" not in variables else []))
+    mounts = _read_only(home, *([Path(pwd.getpwuid(os.getuid()).pw_dir)] if "HOME" not in variables else []))
     if name == "tiny TMPDIR":
         mounts = _SMALL.format(size="64k", place=small)
     run = _inside(mounts, commands(command, folder), folder, **variables)

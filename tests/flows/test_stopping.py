@@ -71,6 +71,20 @@ def test_a_command_ends_although_compiled_code_computes(start, number):
     assert _is_gone(child)
 
 
+@pytest.mark.parametrize("stream", ["closed", "nowhere", "text that is replaced"])
+def test_it_is_said_whatever_becomes_of_standard_error_meanwhile(start, stream):
+    """Keras' import is quiet: the descriptor leads nowhere for some seconds."""
+    change = {"closed": "os.close(2)", "nowhere": "os.dup2(os.open(os.devnull, os.O_WRONLY), 2)"}.get(
+        stream, "sys.stderr = None"
+    )
+    script = _COMMAND.replace("    child.stdout.readline()", f"    import os\n    child.stdout.readline()\n    {change}")
+    process = start(script)
+    process.stdout.readline()
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said.strip()) == (143, "chrombpnet: interrupted")
+
+
 _TRAINING = """
 import sys, threading, time
 from flows.environment import run_stoppably

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 from chrombpnet_core.formats import UNFINISHED, written_whole
@@ -33,3 +36,16 @@ def test_an_error_leaves_what_was_there_before(tmp_path):
 def test_what_was_never_begun_is_an_error_too(tmp_path):
     with pytest.raises(FileNotFoundError), written_whole(tmp_path / "x"):
         pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_an_error_of_a_full_disk_names_the_file(tmp_path, number):
+    with pytest.raises(OSError, match=r"weights\.h5") as raised, written_whole(tmp_path / "weights.h5"):
+        raise OSError(number, os.strerror(number))
+    assert raised.value.filename == str(tmp_path / "weights.h5")
+
+
+def test_errors_of_a_connection_name_no_file(tmp_path):
+    with pytest.raises(ConnectionResetError) as raised, written_whole(tmp_path / "weights.h5"):
+        raise ConnectionResetError(errno.ECONNRESET, "reset")
+    assert raised.value.filename is None
