@@ -16,9 +16,10 @@ from chrombpnet_core.errors import InputError
 from flows.dataset import FoldsFailed, by_deployment, call_here, cancel_folds, submit
 from flows.environment import stoppable
 from flows.spec import Chromosomes, Count, Positive, Seed, make_part
+from tasks.reports import place_with_links
 from tasks.runner import Awaited, FileOf, Result, Step
 from tasks.steps import DatasetFiles, check_inputs, naming_of
-from tasks.storage import place_files, redact, split_prefix
+from tasks.storage import redact, split_prefix
 from tasks.variants import (
     BACKGROUND,
     BUNDLE_MODELS,
@@ -224,7 +225,8 @@ def score_variants(request: VariantsRequest, store: str, call: Callable[..., Any
     scoring = _Scoring(request, store, call)
     tables, report = scoring.summed()
     folder, files = variant_files(tables, request.output_prefix, scoring.by_chromosome, scoring.listed, report)
-    return place_files(files, {}, folder)
+    known = {name.removeprefix(f"{split_prefix(request.output_prefix)[1]}."): name for name in files}
+    return place_with_links(files, {}, folder, page=known.get("variants.html"), known=known)
 
 
 def _asked(request: VariantsRequest | dict[str, Any]) -> VariantsRequest:
@@ -364,7 +366,6 @@ class _Scoring:
                 models=tuple(self.models),
                 chroms=chroms,
                 schema=request.table,
-                top=max(request.top, 1),
                 naming=self._naming,
             ),
         ).result()
@@ -377,6 +378,7 @@ class _Scoring:
             ReportInputs(models=tuple(self.models.values()), top=FileOf(tables, TOP), genome=request.genome),
             ReportParameters(
                 title=redact(request.variants).rsplit("/", 1)[-1],
+                top=request.top,
                 variants=tables.facts["variants"],
                 models=tuple(tables.facts["models"]),
                 left_out=tables.facts["left_out"],

@@ -43,7 +43,13 @@ if TYPE_CHECKING:
         motif_similarity,
     )
     from chrombpnet_core.motifs.modisco import MIN_MODISCO_WINDOW, find_patterns
-    from chrombpnet_core.motifs.patterns import PATTERN_GROUPS, informative_positions, pattern_names, read_pattern_data
+    from chrombpnet_core.motifs.patterns import (
+        PATTERN_GROUPS,
+        informative_positions,
+        pattern_names,
+        read_pattern_data,
+        site_distances,
+    )
 
 __all__ = [
     "DEFAULT_DATABASE",
@@ -76,6 +82,7 @@ __all__ = [
     "read_meme",
     "read_pattern_data",
     "scan_regions",
+    "site_distances",
     "tabulate_motifs",
     "write_discovered_motifs",
     "write_motif_hits",

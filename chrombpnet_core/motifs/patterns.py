@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import h5py
 import numpy as np
 
 from chrombpnet_core._types import Floats
 from chrombpnet_core.errors import InputError
+from chrombpnet_core.formats import open_hdf5
 
-__all__ = ["PATTERN_GROUPS", "informative_positions", "pattern_names", "read_pattern_data"]
+__all__ = ["PATTERN_GROUPS", "informative_positions", "pattern_names", "read_pattern_data", "site_distances"]
 
 PATTERN_GROUPS = ("pos_patterns", "neg_patterns")
 """Groups of TF-MoDISco's HDF5: patterns that raise the prediction, and those that lower it."""
@@ -93,6 +96,31 @@ def read_pattern_data(file: h5py.File, pattern: str, name: str, shape: tuple[int
     if not np.isfinite(values).all():
         raise InputError(f"{file.filename}: {pattern}/{name}", expected="finite numbers")
     return values
+
+
+def site_distances(patterns: str | os.PathLike[str]) -> dict[str, float]:
+    """Compute how far from the middle of the searched windows the sites of each pattern lie.
+
+    Parameters
+    ----------
+    patterns
+        TF-MoDISco's HDF5.
+
+    Returns
+    -------
+    dict
+        Pattern, such as ``pos_patterns.pattern_0`` → median distance in bp between the middles of its sites and of the
+        windows; empty where the file does not tell the windows' size.
+    """
+    with open_hdf5(patterns, "patterns of TF-MoDISco") as file:
+        window = file.attrs.get("window_size")
+        if window is None:
+            return {}
+        distances = {}
+        for name in pattern_names(file):
+            start, end = (read_pattern_data(file, name, f"seqlets/{part}", (None,)) for part in ("start", "end"))
+            distances[name] = float(np.median(np.abs((start + end) / 2 - float(window) / 2)))
+        return distances
 
 
 def informative_positions(cwm: Floats) -> slice:

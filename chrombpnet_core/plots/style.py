@@ -43,7 +43,7 @@ PALETTE = {
     "rule": ("#d9e0e6", "#3a4653"),
     "observed": ("#4a5866", "#b4c0cb"),
     "full": ("#0b6fa4", "#59b7ea"),
-    "bias": ("#c2571b", "#f09a5e"),
+    "bias": ("#c0561a", "#f09a5e"),
     "corrected": ("#14845a", "#4ccb98"),
     "chance": ("#aab4be", "#687683"),
     "planted": ("#7a4fb5", "#bb9bee"),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         SelectionSummary,
         ShiftEvidence,
         StepRecord,
+        motif_name,
     )
     from chrombpnet_core.report.data_set_index import render_index
     from chrombpnet_core.report.folds import (
@@ -39,8 +40,10 @@ if TYPE_CHECKING:
     )
     from chrombpnet_core.report.folds_page import write_folds_report
     from chrombpnet_core.report.gc_match import gc_match_of_regions
+    from chrombpnet_core.report.links import link_files
     from chrombpnet_core.report.model_card import ModelCard, render_model_card
     from chrombpnet_core.report.motif_search import MODISCO_FILE, MOTIF_ROWS_FILE, search_motifs
+    from chrombpnet_core.report.multiqc import MULTIQC_FILE
     from chrombpnet_core.report.pictures import insertion_logo
     from chrombpnet_core.report.run_report import (
         REPORT_HTML,
@@ -59,6 +62,7 @@ __all__ = [
     "FOLD_METRICS",
     "MODISCO_FILE",
     "MOTIF_ROWS_FILE",
+    "MULTIQC_FILE",
     "REPORT_HTML",
     "REPORT_JSON",
     "REPORT_PDF",
@@ -83,6 +87,8 @@ __all__ = [
     "igv_json",
     "igv_xml",
     "insertion_logo",
+    "link_files",
+    "motif_name",
     "read_candidate",
     "render_catalogue",
     "render_index",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,11 +24,14 @@ __all__ = [
     "ShiftEvidence",
     "StepRecord",
     "format_q_value",
+    "motif_name",
 ]
 
 REPORT_KINDS = ("bias", "main", "dataset")
 """Kinds of runs: a bias model's, a main model's, or both of one data set."""
 
+
+_SEPARATORS = "._|:- "  # between a motif's name and what its database puts before it
 
 MOTIF_MODELS = {"bias": BIAS, "corrected": CORRECTED}
 """First word of a key of :attr:`ReportContent.motifs`, such as ``bias profile``, → model that was explained."""
@@ -162,6 +166,10 @@ class MotifEntry:
         Known motifs that are most like it and their q-values, best first.
     kind
         ``enzyme``, ``tf`` or ``unmatched``, by the best match.
+    match_pfm
+        Base frequencies of the best match, on the strand of ``cwm_fwd``, ``(m, 4)``.
+    distance
+        Median distance of its sites to the middle of their region, bp.
     """
 
     pattern: str
@@ -170,6 +178,8 @@ class MotifEntry:
     cwm_rev: AnyArray
     matches: Sequence[tuple[str, float]] = ()
     kind: str = "unmatched"
+    match_pfm: AnyArray | None = None
+    distance: float | None = None
 
     @property
     def q(self) -> float:
@@ -183,6 +193,27 @@ def format_q_value(q: float) -> str:
         return f"{q:.3f}" if q else "0"
     digit, power = f"{q:.0e}".split("e-")
     return f"{digit}×10⁻{str(int(power)).translate(str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+
+
+def motif_name(name: str, identifier: str = "") -> str:
+    """Name a known motif as people do: the factor, without what its database puts before or after it.
+
+    Parameters
+    ----------
+    name
+        As the database has it, such as ``MA0609.3.CREM`` or ``CTCF.H12CORE.0.P.B``.
+    identifier
+        In that database, such as ``MA0609.3``.
+
+    Returns
+    -------
+    str
+        Such as ``CREM``; the name itself where nothing else is in it.
+    """
+    short = name.removeprefix(identifier) if identifier != name else name
+    short = re.sub(r"^(MA|UN)\d{4}\.\d+", "", short.lstrip(_SEPARATORS))
+    short = re.sub(r"(_(HUMAN|MOUSE))?\.H1\d[A-Z]+\..*$", "", short.lstrip(_SEPARATORS))
+    return short or name
 
 
 @dataclass(frozen=True)
@@ -207,6 +238,14 @@ class ReportContent:
         One of :data:`REPORT_KINDS`.
     title, assay
         Name of the data set; ``ATAC`` or ``DNASE``.
+    genome
+        The assembly, or the FASTA's name.
+    fold, test, validation
+        Name of the fold where the data set has several, such as ``fold_0``; its test and validation chromosomes.
+    date
+        Day on which the newest result was computed, such as ``2026-11-27``.
+    peaks
+        Number of peaks in use, all chromosomes.
     metrics
         Model → metrics on the test chromosomes, as :func:`chrombpnet_core.evaluation.summarise_scores` makes them.
     per_region
@@ -247,6 +286,12 @@ class ReportContent:
     kind: str
     title: str
     assay: str
+    genome: str = ""
+    fold: str = ""
+    test: Sequence[str] = ()
+    validation: Sequence[str] = ()
+    date: str = ""
+    peaks: int | None = None
     metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     per_region: Mapping[str, Mapping[str, AnyArray]] = field(default_factory=dict)
     selection: Mapping[str, SelectionSummary] = field(default_factory=dict)

@@ -144,6 +144,7 @@ def _known_truth(verdict: Verdict) -> Verdict:
         verdict,
         status="info",
         remedy="",
+        action="",
         reason=f"{verdict.reason} Few are enough here: what was simulated is judged below.",
     )
 

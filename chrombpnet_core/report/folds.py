@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chrombpnet_core.evaluation import FOLD_APART, STATUSES, quality_metric
+from chrombpnet_core.evaluation import FOLD_APART, STATUSES, THRESHOLDS, quality_metric
 from chrombpnet_core.models import BIAS, FULL
 from chrombpnet_core.report.tables import format_number
 
@@ -27,6 +27,7 @@ __all__ = [
     "folds_numbers",
     "format_spread",
     "judge_folds",
+    "readable_fold",
     "summarise_spread",
 ]
 
@@ -51,6 +52,8 @@ class FoldMetric:
         Key of the threshold that it is judged by; empty where there is none.
     digits
         Decimals that are shown.
+    telling
+        A difference between folds that tells something: those that are smaller hardly show in the table's colours.
     """
 
     title: str
@@ -58,6 +61,7 @@ class FoldMetric:
     path: tuple[str, ...]
     rule: str = ""
     digits: int = 3
+    telling: float = FOLD_APART
 
 
 FOLD_METRICS: dict[str, FoldMetric] = {
@@ -73,7 +77,7 @@ FOLD_METRICS: dict[str, FoldMetric] = {
     "bias_pearson_peaks": FoldMetric(
         "bias model in peaks, r", BIAS, ("counts_metrics", "peaks", "pearsonr"), "bias_r_peaks"
     ),
-    "footprint": FoldMetric("largest enzyme footprint", "", ("footprint",), "footprint", 4),
+    "footprint": FoldMetric("largest enzyme footprint", "", ("footprint",), "footprint", 4, THRESHOLDS["footprint"].good),
 }
 """Numbers of every fold, on its test chromosomes."""
 
@@ -92,8 +96,8 @@ class FoldSummary:
         ``chrombpnet`` and ``bias`` → metrics, as :func:`chrombpnet_core.evaluation.summarise_scores` makes them.
     footprint
         The highest maximum of the corrected model's enzyme footprints.
-    overall, findings
-        The worst verdict of its report, and the titles of those that failed or warned.
+    overall, findings, remedies
+        The worst verdict of its report, and of those that failed or warned the titles; title → what to do.
     report
         Address of its report, relative to the page; empty where there is none.
     """
@@ -105,6 +109,7 @@ class FoldSummary:
     overall: str = "info"
     findings: Sequence[str] = ()
     report: str = ""
+    remedies: Mapping[str, str] = field(default_factory=dict)
 
     def value(self, metric: FoldMetric) -> float | None:
         """Look a number up; None where it is absent or not defined."""
@@ -180,21 +185,22 @@ def folds_numbers(content: FoldsContent) -> dict[str, Any]:
 def judge_folds(content: FoldsContent) -> tuple[str, str]:
     """Sum the folds up: the worst of their verdicts, worse where a fold stands apart, and what to make of it in words."""
     status = min((fold.overall for fold in content.folds), key=STATUSES.index, default="info")
-    failed = [fold.name for fold in content.folds if fold.overall == "fail"]
+    failed = [readable_fold(fold.name) for fold in content.folds if fold.overall == "fail"]
     apart = _folds_apart(content)
     if apart and status in ("pass", "info"):
         status = "warn"
     sentences = []
     if failed:
-        sentences.append(f"{', '.join(failed)}: a check failed, see the report of the fold.")
+        sentences.append(f"{_listed(failed)}: a check failed; what to do is said below.")
     elif content.folds and status != "info":
         sentences.append("No check failed.")
     if apart:
-        sentences.append(f"{', '.join(apart)}: counts are predicted clearly worse than by the others; look there first.")
+        sentences.append(f"{_listed(apart)}: counts are predicted clearly worse than by the others; look there first.")
     r = summarise_spread([fold.value(FOLD_METRICS["pearson_peaks"]) for fold in content.folds])
     if r:
+        over = f"Over {r['n']} folds the" if r["n"] > 1 else "The"
         sentences.append(
-            f"Over {r['n']} folds the full model predicts counts in held-out peaks with "
+            f"{over} full model predicts counts in held-out peaks with "
             f"r\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{format_spread(r)}."
         )
     return status, " ".join(sentences) or "Nothing could be judged."
@@ -207,7 +213,18 @@ def _folds_apart(content: FoldsContent) -> list[str]:
     if len(known) < 3:
         return []
     medians = {name: float(np.median([known[other] for other in known if other != name])) for name in known}
-    return [name for name, value in known.items() if value < medians[name] - FOLD_APART]
+    return [readable_fold(name) for name, value in known.items() if value < medians[name] - FOLD_APART]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """List folds at the beginning of a sentence."""
+    text = ", ".join(names)
+    return text[:1].upper() + text[1:]
+
+
+def readable_fold(name: str) -> str:
+    """Name a fold as people do: ``fold 0`` for ``fold_0``."""
+    return name.replace("_", " ")
 
 
 def summarise_spread(values: Sequence[float | None]) -> dict[str, float] | None:

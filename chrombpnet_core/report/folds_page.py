@@ -16,8 +16,10 @@ from chrombpnet_core.report.folds import (
     FOLDS_JSON,
     FoldMetric,
     FoldsContent,
+    FoldSummary,
     folds_numbers,
     format_spread,
+    readable_fold,
 )
 from chrombpnet_core.report.glossary import glossary
 from chrombpnet_core.report.html import render_page
@@ -29,6 +31,8 @@ __all__ = ["FOLD_STATUS_WORDS", "render_folds", "write_folds_report"]
 
 FOLD_STATUS_WORDS = {"fail": "failed", "warn": "warning", "pass": "passed", "info": "not judged"}
 """Overall status of a fold or data set → words."""
+
+_STRONGEST = 45  # percent of colour in a cell: text on it keeps the contrast that WCAG's level AA asks for
 
 _SWEEP_COLUMNS = {
     "factor": "factor",
@@ -66,7 +70,7 @@ def render_folds(content: FoldsContent) -> str:
     """Render the page over the folds of one data set, as HTML that stands alone."""
     numbers = folds_numbers(content)
     shown = {key: metric for key, metric in FOLD_METRICS.items() if key in numbers["metrics"]}
-    names = [fold.name for fold in content.folds]
+    names = [readable_fold(fold.name) for fold in content.folds]
     text = " ".join([numbers["summary"], *(metric.title for metric in shown.values()), "log counts, contribution"])
     return render_page(
         "folds.html.j2",
@@ -75,11 +79,11 @@ def render_folds(content: FoldsContent) -> str:
         overall=numbers["overall"],
         summary=numbers["summary"],
         folds=[
-            {"name": fold.name, "test": " ".join(fold.test), "report": _safe_link(fold.report), "status": fold.overall}
-            for fold in content.folds
+            {"name": name, "test": " ".join(fold.test), "report": _safe_link(fold.report), "status": fold.overall}
+            for name, fold in zip(names, content.folds, strict=True)
         ],
         numbers=[_row(content, metric, numbers["metrics"][key]) for key, metric in shown.items()],
-        findings=[(fold.name, fold.findings) for fold in content.folds if fold.findings],
+        findings=_findings(content.folds),
         strips=[_strip(content, metric, numbers["metrics"][key]) for key, metric in shown.items()],
         blocks=[_matrix(name, correlations, names) for name, correlations in content.agreement.items()],
         useless=_useless(numbers["metrics"].get("pearson_peaks")),
@@ -106,25 +110,42 @@ def _safe_link(link: str) -> str:
     return link if scheme in ("", "https", "http") else ""
 
 
+def _findings(folds: Sequence[FoldSummary]) -> list[dict[str, Any]]:
+    """List what did not pass, once each, with the folds and what to do; what most folds have comes first."""
+    titles = list(dict.fromkeys(title for fold in folds for title in fold.findings))
+    findings = []
+    for title in titles:
+        where = [fold for fold in folds if title in fold.findings]
+        remedies = dict.fromkeys(fold.remedies[title] for fold in where if fold.remedies.get(title))
+        names = "all folds" if len(where) == len(folds) > 1 else ", ".join(readable_fold(fold.name) for fold in where)
+        findings.append({"title": title, "folds": names, "number": len(where), "remedies": list(remedies)})
+    return sorted(findings, key=lambda finding: -finding["number"])
+
+
 def _row(content: FoldsContent, metric: FoldMetric, spread: Mapping[str, float]) -> dict[str, Any]:
-    """Format a number of all folds, its mean and median."""
+    """Format a number of all folds, its mean and median; the better one of the folds' is, the stronger its colour."""
+    span = max(spread["max"] - spread["min"], metric.telling)
+    higher = not metric.rule or THRESHOLDS[metric.rule].higher_is_better
+    worst = spread["min"] if higher else spread["max"]
     return {
         "title": metric.title,
         "mean": format_spread(spread, metric.digits),
         "median": format_number(spread["median"], metric.digits),
-        "cells": [_cell(fold.value(metric), metric) for fold in content.folds],
+        "cells": [_cell(fold.value(metric), metric, worst, span) for fold in content.folds],
     }
 
 
-def _cell(value: float | None, metric: FoldMetric) -> tuple[str, str]:
-    """Format a number, and give its status where it misses its threshold."""
+def _cell(value: float | None, metric: FoldMetric, worst: float, span: float) -> tuple[str, str, int]:
+    """Format a number; its status where it misses its threshold, else how strongly its cell is coloured, in percent."""
     status = THRESHOLDS[metric.rule].status(value) if metric.rule and value is not None else ""
-    return format_number(value, metric.digits), status if status in ("warn", "fail") else ""
+    missed = status in ("warn", "fail")
+    tint = 0 if value is None or missed else round(_STRONGEST * abs(value - worst) / span)
+    return format_number(value, metric.digits), status if missed else "", tint
 
 
 def _strip(content: FoldsContent, metric: FoldMetric, spread: Mapping[str, float]) -> dict[str, Any]:
     """Place a dot for each fold on a line, in percent of its width; the mean, and the threshold where there is one."""
-    values = {fold.name: value for fold in content.folds if (value := fold.value(metric)) is not None}
+    values = {readable_fold(fold.name): value for fold in content.folds if (value := fold.value(metric)) is not None}
     threshold, digits = THRESHOLDS[metric.rule].good if metric.rule else None, metric.digits
     marks = [*values.values(), *([] if threshold is None else [threshold])]
     low, high = min(marks), max(marks)
@@ -168,7 +189,7 @@ def _matrix(name: str, correlations: Mapping[str, Any], folds: Sequence[str]) ->
 
 def _tinted(r: float | None) -> tuple[str, int]:
     """Format a correlation, and say how strongly its cell is coloured, in percent."""
-    return format_number(r), 0 if r is None else round(45 * max(r, 0.0) ** 2)
+    return format_number(r), 0 if r is None else round(_STRONGEST * max(r, 0.0) ** 2)
 
 
 def _sweep(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -179,15 +200,22 @@ def _sweep(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "rows": [
             {
                 "chosen": bool(row.get("chosen")),
-                "cells": [f"{row[key]:g}" if key == "factor" else _text(row.get(key)) for key in columns],
+                "cells": [_sweep_cell(key, row.get(key)) for key in columns],
             }
             for row in rows
         ],
     }
 
 
-def _text(value: Any) -> str:
+def _sweep_cell(key: str, value: Any) -> str:
     """Format a cell of the table of factors."""
+    if key == "factor":
+        return f"{value:g}"
+    return FOLD_STATUS_WORDS.get(value, str(value)) if key == "verdict" and value else _text(value)
+
+
+def _text(value: Any) -> str:
+    """Format a number, a list or a text."""
     if isinstance(value, list | tuple):
         return ", ".join(map(_text, value)) or "none"
     return format_number(value) if isinstance(value, float) else "–" if value is None else str(value)

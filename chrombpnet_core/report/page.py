@@ -6,21 +6,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from chrombpnet_core.evaluation import STATUSES
-from chrombpnet_core.models import BIAS, FULL, MODEL_LABELS
 from chrombpnet_core.report.content import ReportContent
 from chrombpnet_core.report.glossary import glossary
+from chrombpnet_core.report.next_step import count_by_status, next_step
 from chrombpnet_core.report.rules import Verdict
 from chrombpnet_core.report.sections import Section, sections_of
 from chrombpnet_core.report.tables import Table, tables
+from chrombpnet_core.report.tiles import Tile, tiles_of
 from chrombpnet_core.report.verdicts import judge, not_judged, worst
 
-__all__ = ["ASSAYS", "STATUS_MARKS", "STATUS_WORDS", "Page", "motif_page", "page_of", "summary"]
+__all__ = ["ASSAYS", "STATUS_MARKS", "Page", "motif_page", "page_of"]
 
 ASSAYS = {"ATAC": "ATAC-seq", "DNASE": "DNase-seq"}
 """Assay → how people write it."""
 
-STATUS_WORDS = {"fail": "failed", "warn": "warning", "pass": "passed", "info": "info"}
 STATUS_MARKS = {"fail": "✕", "warn": "!", "pass": "✓", "info": "i"}
 """Status of a verdict → its sign."""
 
@@ -29,12 +28,16 @@ _KIND_WORDS = {"bias": "bias model", "main": "main model", "dataset": "bias and 
 
 @dataclass(frozen=True)
 class Page:
-    """Hold what both forms of the report show, in this order."""
+    """Hold what both forms of the report show, in this order; ``about`` has names and values of what was run on."""
 
     title: str
     subtitle: str
+    about: list[tuple[str, str]]
     overall: str
-    summary: str
+    decision: str
+    because: str
+    command: str
+    tiles: list[Tile]
     verdicts: list[Verdict]
     counts: dict[str, int]
     not_judged: list[str]
@@ -46,19 +49,36 @@ class Page:
 def page_of(content: ReportContent) -> Page:
     """Lay the report of a run out."""
     verdicts = judge(content)
+    step = next_step(content, verdicts)
     page = Page(
         content.title,
         f"{ASSAYS.get(content.assay, content.assay)} · {_KIND_WORDS[content.kind]}",
+        _about(content),
         worst(verdicts),
-        summary(content, verdicts),
+        step.decision,
+        step.because,
+        step.command,
+        tiles_of(content, verdicts),
         verdicts,
-        _count(verdicts),
+        count_by_status(verdicts),
         not_judged(content),
         sections_of(content),
         tables(content),
         [],
     )
     return _with_glossary(page)
+
+
+def _about(content: ReportContent) -> list[tuple[str, str]]:
+    """Name genome, fold, its chromosomes and the day, those that are known."""
+    named = {
+        "genome": content.genome,
+        "fold": content.fold.removeprefix("fold_"),
+        "test": ", ".join(content.test),
+        "validation": ", ".join(content.validation),
+        "date": content.date,
+    }
+    return [(name, value) for name, value in named.items() if value]
 
 
 def motif_page(content: ReportContent, key: str) -> Page:
@@ -77,40 +97,8 @@ def motif_page(content: ReportContent, key: str) -> Page:
         Without what else a report has.
     """
     alone = ReportContent(content.kind, content.title, content.assay, motifs={key: content.motifs[key]})
-    return _with_glossary(replace(page_of(alone), not_judged=[], glossary=[]))
-
-
-def summary(content: ReportContent, verdicts: list[Verdict]) -> str:
-    """Decide in a line whether to use the model, and tell the number that people ask for first."""
-    number = _count(verdicts)
-    judged = number["fail"] + number["warn"] + number["pass"]
-    first = min(verdicts, key=lambda verdict: STATUSES.index(verdict.status), default=None)
-    ready = "Ready: train the main model with bias.h5." if content.kind == "bias" else "Ready: use chrombpnet_nobias.h5."
-    if first is None or not judged:
-        line = "Nothing could be judged."
-    elif first.status == "fail":
-        line = f"Do not use this model yet: {number['fail']} of {judged} checks failed. {_finding(first)}"
-    elif first.status == "warn":
-        line = f"{ready[:-1]}, with care: no check failed, {number['warn']} of {judged} gave a warning. {_finding(first)}"
-    else:
-        line = f"{ready} " + ("The check passed." if judged == 1 else f"All {judged} checks passed.")
-    model, group = (BIAS, "nonpeaks") if content.kind == "bias" else (FULL, "peaks")
-    r = content.metric(model, "counts_metrics", group, "pearsonr")
-    is_told = first is not None and first.status in ("fail", "warn") and first.key.endswith(f"_r_{group}")
-    if r is not None and not is_told:
-        shown = f"r = {r:.3f}".replace("-", "−").replace(" ", "\N{NO-BREAK SPACE}")
-        line += f" The {MODEL_LABELS[model]} predicts counts in held-out {group} with {shown}."
-    return line
-
-
-def _finding(verdict: Verdict) -> str:
-    """Say what was asked and answered."""
-    return f"{verdict.title} {verdict.answer or STATUS_WORDS[verdict.status].capitalize()}: {verdict.shown}."
-
-
-def _count(verdicts: list[Verdict]) -> dict[str, int]:
-    """Count the verdicts of each status."""
-    return {status: sum(verdict.status == status for verdict in verdicts) for status in STATUSES}
+    page = replace(page_of(alone), not_judged=[], tiles=[], command="", glossary=[])
+    return _with_glossary(page)
 
 
 def _with_glossary(page: Page) -> Page:

@@ -15,7 +15,8 @@ import matplotlib
 
 from chrombpnet_core.plots import PALETTE, plain_svg
 from chrombpnet_core.report.html import read_template
-from chrombpnet_core.report.page import STATUS_MARKS, STATUS_WORDS, Page
+from chrombpnet_core.report.next_step import STATUS_WORDS
+from chrombpnet_core.report.page import STATUS_MARKS, Page
 
 __all__ = ["render_pdf"]
 
@@ -39,5 +40,6 @@ def render_pdf(page: Page) -> bytes:
 def _plain(value: Any) -> Any:
     """Copy a value, its pictures as files of their own; numbers that only programs read, which may be NaN, left out."""
     if isinstance(value, dict):
-        return {key: plain_svg(inner) if key == "svg" else _plain(inner) for key, inner in value.items() if key != "value"}
+        kept = {key: inner for key, inner in value.items() if key != "value"}
+        return {key: plain_svg(inner) if inner and key.endswith("svg") else _plain(inner) for key, inner in kept.items()}
     return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -34,6 +34,8 @@ class Rule:
         Whose rule of thumb it is.
     remedy
         What to do where it is missed; ``{lower}`` and ``{higher}`` stand for a bias threshold factor.
+    action
+        The same in one short sentence: what decides, in the first line of a report.
     """
 
     title: str
@@ -41,6 +43,7 @@ class Rule:
     wanted: str
     source: str
     remedy: str
+    action: str
 
 
 _YES, _NO = ("Yes", "Barely", "No"), ("No", "Perhaps", "Yes")
@@ -53,6 +56,7 @@ RULES: dict[str, Rule] = {
         AUTHORS,
         "The bias model has not learnt what makes nonpeaks have more or fewer insertions, and a main model must not build "
         "on it. Use more reads or more nonpeaks, or train it with {higher}, on more nonpeaks.",
+        "Train the bias model again with {higher}, or on more reads.",
     ),
     "bias_r_peaks": Rule(
         "Does the bias model predict the reverse of counts in peaks?",
@@ -61,6 +65,7 @@ RULES: dict[str, Rule] = {
         AUTHORS,
         "The bias model predicts fewer insertions where peaks have more, as happens when the nonpeaks that it trains on "
         "are few and AT-rich. Train it again with {higher}; until then look for GC-rich motifs among those it has learnt.",
+        "Train the bias model again with {higher}.",
     ),
     "bias_share": Rule(
         "Does the bias model know accessibility?",
@@ -71,6 +76,7 @@ RULES: dict[str, Rule] = {
         "that goes with it, and takes it away from the corrected model. Train it again with {lower}, on nonpeaks with "
         "fewer reads, and look for open regions that the peaks leave out. In a small, dense genome some of this may be "
         "sequence content that nonpeaks share with peaks; there compare the corrected model's motifs before deciding.",
+        "Train the bias model again with {lower}.",
     ),
     "bias_response": Rule(
         "Does the bias model respond to the enzyme's motifs?",
@@ -80,6 +86,7 @@ RULES: dict[str, Rule] = {
         "The bias model has not learnt the preference of this enzyme, so it has nothing to take away from the main model. "
         "Check that the assay (ATAC or DNASE) and the read shift are right, and that the bias model was trained on data of "
         "the same protocol; with few reads, train it with {higher}.",
+        "Check assay and read shift, then train the bias model again.",
     ),
     "main_r_peaks": Rule(
         "Does the full model predict counts in peaks?",
@@ -88,6 +95,7 @@ RULES: dict[str, Rule] = {
         AUTHORS,
         "Check that reads and peaks come from the same sample and assembly, and that peaks were called with a relaxed "
         "threshold (MACS2 p 0.01). Shallow data reach less: then compare with the correlation between replicates.",
+        "Check that reads and peaks belong together, then train again.",
     ),
     "main_auroc": Rule(
         "Does the full model tell peaks from nonpeaks?",
@@ -96,6 +104,7 @@ RULES: dict[str, Rule] = {
         OURS,
         "A model that cannot tell peaks from background has not learnt accessibility. Check that genome, peaks and reads "
         "are of one assembly; train longer, or again with another seed.",
+        "Check that genome, peaks and reads are of one assembly, then train again.",
     ),
     "main_spread": Rule(
         "Do predicted counts differ between peaks as observed ones do?",
@@ -104,6 +113,7 @@ RULES: dict[str, Rule] = {
         OURS,
         "The predictions rank peaks but hardly differ: r does not show that. Do not use predicted counts, or effects of "
         "variants on them, by their size. Train again with another seed, or longer.",
+        "Train the main model again with another seed.",
     ),
     "footprint": Rule(
         "Is enzyme bias gone from the corrected model?",
@@ -112,6 +122,7 @@ RULES: dict[str, Rule] = {
         AUTHORS,
         "Do not interpret the motifs of this model yet. Try a bias model trained on data of the same protocol and depth, "
         "or train one on these data with {higher}. Also check the read shift.",
+        "Train the bias model again with {higher}, then the main model.",
     ),
     "bias_motifs": Rule(
         "Has the bias model learnt motifs of transcription factors?",
@@ -121,6 +132,7 @@ RULES: dict[str, Rule] = {
         "The bias model has learnt accessibility and would remove it from the corrected model. Train it again with {lower}, "
         "on nonpeaks with fewer reads. Where peaks were called with a strict threshold, call more: peaks that were missed "
         "end up among the nonpeaks.",
+        "Train the bias model again with {lower}.",
     ),
     "corrected_motifs": Rule(
         "Has the corrected model learnt the enzyme's motif?",
@@ -129,6 +141,7 @@ RULES: dict[str, Rule] = {
         AUTHORS,
         "Enzyme bias was not removed: do not interpret these motifs yet. Train the bias model again with {higher}, on more "
         "nonpeaks, or use a bias model of the same protocol. See the footprints of enzyme motifs.",
+        "Train the bias model again with {higher}, then the main model.",
     ),
     "loss_weight": Rule(
         "Do training regions have enough reads?",
@@ -137,6 +150,7 @@ RULES: dict[str, Rule] = {
         AUTHORS,
         "The median training region has fewer than 10 reads. Merge replicates or sequence deeper; otherwise rely on the "
         "ranking of regions rather than on profiles at single bases.",
+        "Merge replicates or sequence deeper.",
     ),
     "reads": Rule(
         "Are there enough reads?",
@@ -144,6 +158,7 @@ RULES: dict[str, Rule] = {
         "25 M reads or more for human; models were trained on as few as 5 M",
         AUTHORS,
         "Merge replicates or sequence deeper. Remove duplicates of paired-end reads only.",
+        "Merge replicates or sequence deeper.",
     ),
     "nonpeaks_made": Rule(
         "Were enough nonpeaks found that match the peaks in GC content?",
@@ -152,6 +167,7 @@ RULES: dict[str, Rule] = {
         OURS,
         "Ask for fewer nonpeaks a peak (a ratio of 1), use a smaller stride (500 bp), or shorten the blacklist. Small "
         "genomes with many peaks have few other regions of the right GC content.",
+        "Ask for fewer nonpeaks a peak, then train again.",
     ),
     "training_regions": Rule(
         "Are there enough training regions?",
@@ -159,6 +175,7 @@ RULES: dict[str, Rule] = {
         "1,000 or more; below 100 is a failure",
         OURS,
         "Call peaks with a more relaxed threshold (MACS2 p 0.01), or move chromosomes from test to training.",
+        "Call peaks with a more relaxed threshold, then train again.",
     ),
     "most_peaks": Rule(
         "Are there too many peaks?",
@@ -166,6 +183,7 @@ RULES: dict[str, Rule] = {
         "at most 250,000",
         AUTHORS,
         "Keep the 250,000 strongest peaks: weak ones make training slow and add little.",
+        "Keep the 250,000 strongest peaks, then train again.",
     ),
     "without_reads": Rule(
         "Do test peaks contain reads?",
@@ -174,6 +192,7 @@ RULES: dict[str, Rule] = {
         OURS,
         "Peaks without reads suggest that the peaks belong to another sample or assembly, or that reads are missing on "
         "some chromosomes.",
+        "Check that peaks and reads belong together.",
     ),
 }
 """What is judged, by its key in :data:`~chrombpnet_core.evaluation.THRESHOLDS`."""
@@ -199,6 +218,8 @@ class Verdict:
         Whose threshold it is.
     answer
         To the question, in a word or two; empty where the number answers it.
+    action
+        What to do in one short sentence; empty where nothing is to be done, or more than one can say.
     """
 
     key: str
@@ -211,6 +232,7 @@ class Verdict:
     remedy: str = ""
     source: str = ""
     answer: str = ""
+    action: str = ""
 
 
 def apply_rule(
@@ -241,6 +263,7 @@ def apply_rule(
         With the rule's remedy, unless the number passes.
     """
     rule, status = RULES[key], THRESHOLDS[key].status(value)
+    factors = _next_factors(factor, f"a factor {_FACTOR_STEP} {{}} (-b)", "-b {:.4g}")
     return Verdict(
         key + suffix,
         f"{rule.title} ({of})" if of else rule.title,
@@ -252,18 +275,20 @@ def apply_rule(
         "" if status == "pass" else _with_factors(rule.remedy, factor),
         rule.source,
         dict(zip(("pass", "warn", "fail"), rule.answers, strict=True))[status] if math.isfinite(value) else "Cannot be told",
+        "" if status == "pass" else rule.action.format_map(factors),
     )
 
 
 def _with_factors(remedy: str, factor: float | None) -> str:
     """Name the bias threshold factors to try next, where the one in use is known."""
+    unknown = f"a bias threshold factor that is {_FACTOR_STEP} {{}}"
+    return remedy.format_map(_next_factors(factor, unknown, "a bias threshold factor of {0:.4g} (-b {0:.4g})"))
+
+
+def _next_factors(factor: float | None, unknown: str, known: str) -> dict[str, str]:
+    """Say which factors are ``lower`` and ``higher``: by the format ``known``, or by ``unknown`` where none is in use."""
     if factor is None:
-        words = {name: f"a bias threshold factor that is {_FACTOR_STEP} {name}" for name in ("lower", "higher")}
-    else:
-        # Halved where a step down would leave nothing.
-        next_ones = {
-            "lower": factor - _FACTOR_STEP if factor > 1.5 * _FACTOR_STEP else factor / 2,
-            "higher": factor + _FACTOR_STEP,
-        }
-        words = {name: f"a bias threshold factor of {value:.4g} (-b {value:.4g})" for name, value in next_ones.items()}
-    return remedy.format_map(words)
+        return {name: unknown.format(name) for name in ("lower", "higher")}
+    # Halved where a step down would leave nothing.
+    lower = factor - _FACTOR_STEP if factor > 1.5 * _FACTOR_STEP else factor / 2
+    return {"lower": known.format(lower), "higher": known.format(factor + _FACTOR_STEP)}

@@ -19,7 +19,9 @@ from chrombpnet_core.plots import MODEL_COLOURS, footprint, write_png
 from chrombpnet_core.report import pictures
 from chrombpnet_core.report.content import MOTIF_MODELS, MotifEntry, ReportContent
 from chrombpnet_core.report.html import render_page
-from chrombpnet_core.report.page import STATUS_MARKS, STATUS_WORDS, Page, motif_page, page_of, summary
+from chrombpnet_core.report.multiqc import MULTIQC_FILE, multiqc_content
+from chrombpnet_core.report.next_step import STATUS_WORDS, next_step
+from chrombpnet_core.report.page import STATUS_MARKS, Page, motif_page, page_of
 from chrombpnet_core.report.pdf import render_pdf
 from chrombpnet_core.report.sections import groups_of_regions
 from chrombpnet_core.report.verdicts import judge, not_judged, worst
@@ -40,7 +42,7 @@ _FORMAT = 1  # of report.json; raise it when a key changes its meaning
 
 
 def write_report(content: ReportContent, folder: str | os.PathLike[str]) -> list[Path]:
-    """Write the report as HTML, PDF and JSON.
+    """Write the report as HTML, PDF and JSON, and its key numbers for MultiQC.
 
     Parameters
     ----------
@@ -52,16 +54,17 @@ def write_report(content: ReportContent, folder: str | os.PathLike[str]) -> list
     Returns
     -------
     list of Path
-        ``overall_report.html``, ``overall_report.pdf``, ``report.json``.
+        ``overall_report.html``, ``overall_report.pdf``, ``report.json``, ``chrombpnet_mqc.json``.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     page = page_of(content)
-    html, pdf, numbers = (folder / name for name in (REPORT_HTML, REPORT_PDF, REPORT_JSON))
+    html, pdf, numbers, multiqc = (folder / name for name in (REPORT_HTML, REPORT_PDF, REPORT_JSON, MULTIQC_FILE))
     html.write_text(render_html(page), encoding="utf-8")
     pdf.write_bytes(render_pdf(page))
     numbers.write_text(json.dumps(report_numbers(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    return [html, pdf, numbers]
+    multiqc.write_text(json.dumps(multiqc_content(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return [html, pdf, numbers, multiqc]
 
 
 def render_html(page: Page) -> str:
@@ -153,18 +156,26 @@ def _png_figures(content: ReportContent) -> Iterator[tuple[str, Figure]]:
 def report_numbers(content: ReportContent) -> dict[str, Any]:
     """Gather what ``report.json`` holds: verdicts and numbers, JSON-safe; arrays by region or base are left out."""
     verdicts = judge(content)
+    step = next_step(content, verdicts)
     numbers = {
         "format": _FORMAT,
         "kind": content.kind,
         "title": content.title,
         "assay": content.assay,
+        "genome": content.genome,
+        "fold": content.fold,
+        "test": content.test,
+        "validation": content.validation,
+        "date": content.date,
         "overall": worst(verdicts),
-        "summary": summary(content, verdicts),
+        "summary": step.summary,
+        "next_command": step.command,
         "verdicts": verdicts,
         "not_judged": not_judged(content),
         "metrics": content.metrics,
         "selection": content.selection,
         "reads": content.reads,
+        "peaks": content.peaks,
         "genome_size": content.genome_size,
         "shift": content.shift and _attributes(content.shift, "plus", "minus", "declared", "votes", "reads"),
         "background": content.nonpeaks and _attributes(content.nonpeaks, "wanted", "made"),

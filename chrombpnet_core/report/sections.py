@@ -164,12 +164,20 @@ def _footprints(content: ReportContent) -> Section:
         (float(np.max(profile)) for model in models for profile in content.footprints[model].values()), default=0.0
     )
     ylim = (0.0, 1.05 * max(highest, 1.05 * MAX_BIAS_RESPONSE))
+    caption = (
+        "What the models predict where an enzyme motif is put into the middle of background sequences. The bias model "
+        "should answer with a spike; the corrected model must stay flat, below the dashed line "
+        f"({MAX_BIAS_RESPONSE}). All panels have the same scale."
+    )
+    if content.kind == "bias":
+        caption = (
+            "What the bias model predicts where an enzyme motif is put into the middle of background sequences: it should "
+            "answer with a spike. All panels have the same scale."
+        )
     return Section(
         "Footprints",
         "Footprints of enzyme motifs",
-        "What the models predict where an enzyme motif is put into the middle of background sequences. The bias model "
-        "should answer with a spike; the corrected model must stay flat, below the dashed line "
-        f"({MAX_BIAS_RESPONSE}). All panels have the same scale.",
+        caption,
         [_footprint(content, models, motif, number, ylim) for number, motif in enumerate(dict.fromkeys(names))],
         (*((MODEL_COLOURS[model], MODEL_LABELS[model]) for model in models), ("chance", "no motif")),
     )
@@ -190,18 +198,34 @@ def _footprint(content: ReportContent, models: list[str], motif: str, number: in
     return _picture(figure, f"footprint-{number}", "", f"Maximum: {shown}.{band}", "small")
 
 
+_MOTIFS_WANTED = {
+    "bias": "The bias model should have learnt motifs of the enzyme only.",
+    "main": "The corrected model should have learnt motifs of transcription factors only.",
+    "dataset": "The bias model should have learnt motifs of the enzyme only, the corrected model motifs of transcription "
+    "factors only.",
+}
+_MOTIFS_TITLES = {
+    "bias": "Motifs that the bias model has learnt",
+    "main": "Motifs that the corrected model has learnt",
+    "dataset": "Motifs that the models have learnt",
+}
+
+
 def _motifs(content: ReportContent) -> Section:
     return Section(
         "Motifs",
-        "Motifs that the models have learnt",
+        _MOTIFS_TITLES[content.kind],
         "Patterns that recur in the contributions of single bases, found by TF-MoDISco, and the number of their sites "
-        "(seqlets). The height of a letter is the mean contribution of the base at that position (CWM). q is the share of "
-        "false matches to expect among known motifs that match as well; 0 is best. However small q is, a match only counts "
-        f"where the base frequencies are alike (cosine {MIN_MATCH_SIMILARITY} or more). The bias model should have learnt "
-        "motifs of the enzyme only, the corrected model motifs of transcription factors only.",
+        "(seqlets). The height of a letter is the mean contribution of the base at that position (CWM); of the known motif "
+        "beside it, the nearest one, on the same strand, it is the information in bits. q is the share of false matches to "
+        "expect among known motifs that match as well; 0 is best. However small q is, a match only counts "
+        f"where the base frequencies are alike (cosine {MIN_MATCH_SIMILARITY} or more). {_MOTIFS_WANTED[content.kind]}",
         [],
         motifs=motif_tables(content),
     )
+
+
+_CORRECTED_TRACK = " The corrected track should be smooth, with dips where proteins protect the DNA."
 
 
 def _examples(content: ReportContent) -> Section:
@@ -219,7 +243,7 @@ def _examples(content: ReportContent) -> Section:
         "Examples",
         "Example regions",
         "Regions of the test chromosomes, each track on its own scale. Sharp spikes that observed reads and the bias model "
-        "share come from the enzyme. The corrected track should be smooth, with dips where proteins protect the DNA.",
+        f"share come from the enzyme.{'' if content.kind == 'bias' else _CORRECTED_TRACK}",
         drawn,
     )
 

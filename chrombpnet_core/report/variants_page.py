@@ -1,4 +1,4 @@
-"""The page of the top variants: what each does to counts and profile, and to the contributions around it."""
+"""The page of variants: a table of those that rank first, and what the very first do to profile and contributions."""
 
 from __future__ import annotations
 
@@ -18,6 +18,15 @@ from chrombpnet_core._types import AnyArray
 from chrombpnet_core.genome import one_hot
 from chrombpnet_core.plots import LIGHT, draw_logo, legend_above, styled, write_svg
 from chrombpnet_core.report.html import render_page
+from chrombpnet_core.report.variants_table import (
+    describe_change,
+    describe_effect,
+    describe_noise,
+    describe_place,
+    format_score,
+    short_allele,
+    variants_table,
+)
 
 __all__ = ["TopVariants", "variant_picture", "write_variants_page"]
 
@@ -54,7 +63,8 @@ class TopVariants:
 def variant_picture(top: TopVariants, row: int) -> Figure:
     """Draw the predicted insertions per base of both alleles in one panel, and below the contributions of each."""
     variant = top.table.iloc[row]
-    names = [f"{_short(variant[name])}, {kind}" for name, kind in (("allele1", "reference"), ("allele2", "alternative"))]
+    kinds = {"allele1": "reference", "allele2": "alternative"}
+    names = [f"{short_allele(variant[allele])}, {kind}" for allele, kind in kinds.items()]
     tracks = softmax(top.logits[:, row].astype(np.float64), axis=-1) * top.counts[:, row, None]
     actual = one_hot(top.codes[:, row]) * top.scores[:, row]
     middle, length = tracks.shape[1] // 2, actual.shape[1]
@@ -79,26 +89,25 @@ def variant_picture(top: TopVariants, row: int) -> Figure:
     return figure
 
 
-def _short(allele: str) -> str:
-    return allele if len(allele) <= 12 else f"{allele[:9]}… ({len(allele)} bp)"
-
-
 def write_variants_page(
     path: str | os.PathLike[str],
     top: TopVariants,
+    listed: pd.DataFrame,
     title: str,
     variants: int,
     models: Sequence[str],
     left_out: Mapping[str, int],
 ) -> None:
-    """Write the page of the top variants.
+    """Write the page of variants.
 
     Parameters
     ----------
     path
         Where it goes.
     top
-        The variants shown, in order.
+        The variants that have a picture, in order.
+    listed
+        Scores of the variants in the table, in order; those of ``top`` are the first.
     title
         Title of the page.
     variants
@@ -108,53 +117,40 @@ def write_variants_page(
     left_out
         Reason → number of variants that were not scored.
     """
-    shown = [_entry(top, row) for row in range(len(top.table))]
+    several = "logfc.sign_agreement" in listed
     page = render_page(
         "variants.html.j2",
         title=title,
-        entries=shown,
+        entries=[_entry(top, row) for row in range(len(top.table))],
         variants=f"{variants:,}",
         models=list(models),
         left_out=[(reason, f"{count:,}") for reason, count in left_out.items()],
+        whole=len(listed) == variants,
+        table_file="mean.variant_scores.tsv" if several else "variant_scores.tsv",
+        noise=describe_noise(listed),
+        **variants_table(listed),
     )
     Path(path).write_text(page, encoding="utf-8")
 
 
 def _entry(top: TopVariants, row: int) -> dict[str, Any]:
     """Gather what the template shows of one variant."""
-    variant = top.table.iloc[row]
-    place = f"{variant['chr']}:{variant['pos']:,}"
-    change = f"{_short(variant['allele1'])} → {_short(variant['allele2'])}"
-    numbers = [(words, _number(variant, name)) for name, words in _SHOWN.items()]
-    p = _number(variant, "abs_logfc_x_jsd.pval" if "abs_logfc_x_jsd.pval" in variant else "abs_logfc_x_jsd.mean.pval")
-    numbers += [("p against shuffled sequences", p), ("counts", " → ".join(f"{value:.3g}" for value in top.counts[:, row]))]
+    variant = top.table.iloc[row].to_dict()
+    place, change = f"{variant['chr']}:{variant['pos']:,}", describe_change(variant)
+    numbers = [(words, format_score(variant, name)) for name, words in _SHOWN.items()]
+    numbers.append(("p against shuffled sequences", format_score(variant, "abs_logfc_x_jsd", ".pval")))
+    numbers.append(("counts", " → ".join(f"{value:.3g}" for value in top.counts[:, row])))
     if "logfc.sign_agreement" in variant:
         numbers.append(("models that agree on the sign", f"{variant['logfc.sign_agreement']:.0%}"))
-    near = (
-        [f"nearest gene {variant['closest_gene_1']} ({variant['gene_distance_1']} bp)"]
-        if "closest_gene_1" in variant and variant["closest_gene_1"] != "."
-        else []
-    )
-    if "peak_overlap" in variant:
-        near.append("in a peak" if variant["peak_overlap"] else "outside peaks")
-    if "hits_motifs" in variant and variant["hits_motifs"] != "-":
-        near.append(f"motif {variant['hits_motifs']}")
-    direction = "opens" if top.counts[1, row] > top.counts[0, row] else "closes"
-    alt = f"Predicted profiles and contributions of {variant['variant_id']}, {change} at {place}; it {direction} chromatin"
+    effect = describe_effect(variant)
+    alt = f"Predicted profiles and contributions of {variant['variant_id']}, {change} at {place}; {effect}"
     picture = Markup(write_svg(variant_picture(top, row), f"variant-{row}", alt))
     return {
         "name": variant["variant_id"],
         "place": place,
         "change": change,
-        "near": "; ".join(near),
+        "near": describe_place(variant),
         "picture": picture,
         "numbers": [(name, value) for name, value in numbers if value],
-        "direction": direction,
+        "effect": effect,
     }
-
-
-def _number(variant: pd.Series, name: str) -> str:
-    for column in (name, f"{name}.mean"):
-        if column in variant:
-            return f"{variant[column]:+.3f}".replace("-", "−") if name == "logfc" else f"{variant[column]:.3g}"
-    return ""

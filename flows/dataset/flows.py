@@ -276,7 +276,7 @@ def _one_fold(spec: DatasetSpec, store: str, index: int, checked: CheckedInputs 
     alone = Run(spec, store).of_fold(index).spec
     run, checked = begin(alone, store, model_kinds(spec))
     _record(spec, store, anew=False)
-    return run, checked.folds[0]
+    return replace(run, fold=f"fold_{index}"), checked.folds[0]
 
 
 def _record(spec: DatasetSpec, store: str, fold_deployment: str | None = None, anew: bool = True) -> None:

@@ -62,6 +62,8 @@ class Run:
         Keeps a record of the steps, where there is one.
     prefix
         Begins the names of steps in that record.
+    fold
+        Name of the fold, where the run is of one of a data set's, such as ``fold_0``.
     """
 
     spec: DatasetSpec
@@ -70,6 +72,7 @@ class Run:
     call: Callable[..., Any] = submit
     record: Record | None = None
     prefix: str = ""
+    fold: str = ""
 
     def step(
         self, step: Step[Given, Any, Parameters], inputs: Given, parameters: Parameters, name: str | None = None
@@ -100,7 +103,7 @@ class Run:
     def of_fold(self, index: int, record: Record | None = None) -> Run:
         """Return the same run for one fold alone, which depends on none of the others."""
         spec = self.spec.model_copy(update={"folds": [self.spec.fold_list[index]]})
-        return replace(self, spec=spec, record=record)
+        return replace(self, spec=spec, record=record, fold=f"fold_{index}")
 
     def with_factor(self, factor: float) -> Run:
         """Return the same run with one bias threshold factor."""

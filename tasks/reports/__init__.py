@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from tasks.reports.bundle_content import write_tar
     from tasks.reports.folds import FOLDS_REPORT, INDEX, folds_report_request, make_index, publish_folds
     from tasks.reports.layout import layout_of, placed_files
-    from tasks.reports.publishing import publish_quality_metric, publish_run
+    from tasks.reports.publishing import place_with_links, publish_quality_metric, publish_run
     from tasks.reports.run import REPORT, example_contributions, motif_entries, report_request
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "layout_of",
     "make_index",
     "motif_entries",
+    "place_with_links",
     "placed_files",
     "publish_bundle",
     "publish_folds",

@@ -158,7 +158,7 @@ def _report(work: _Reporting) -> None:
 
 FOLDS_REPORT = Step(
     name="folds_report",
-    version=2,
+    version=3,
     title="Report over the folds",
     inputs=FoldsReportInputs[Source],
     parameters=FoldsReportParameters,
@@ -176,15 +176,16 @@ def _fold(inputs: FoldsReportInputs[Path], name: str, test: list[str]) -> Any:
 
     maxima = bias_response(read_footprints(inputs.footprints[name]))
     report = _read(inputs.reports[name]) if name in inputs.reports else {}
-    findings = [verdict["title"] for verdict in report.get("verdicts", []) if verdict["status"] in ("fail", "warn")]
+    missed = [verdict for verdict in report.get("verdicts", []) if verdict["status"] in ("fail", "warn")]
     return FoldSummary(
         name,
         test,
         {FULL: _read(inputs.metrics[name]), BIAS: _read(inputs.bias_metrics[name])},
         max(maxima.values(), default=None),
         report.get("overall", "info"),
-        findings,
+        [verdict["title"] for verdict in missed],
         f"{name}/overall_report.html" if report else "",
+        {verdict["title"]: verdict.get("remedy", "") for verdict in missed},
     )
 
 

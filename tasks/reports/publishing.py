@@ -20,10 +20,11 @@ from tasks.storage import Store, place_files, prefixed_path
 if TYPE_CHECKING:
     from chrombpnet_core.report import BrowserGenome
 
-__all__ = ["publish_quality_metric", "publish_run"]
+__all__ = ["place_with_links", "publish_quality_metric", "publish_run"]
 
 log = logging.getLogger(__name__)
 
+_MODEL_FOLDERS = ("main/", "bias/")  # of a data set's fold
 _SESSION, _SESSION_XML, _HUB = "igv_session.json", "igv_session.xml", "hub.txt"
 
 
@@ -41,15 +42,61 @@ def publish_run(
     Where there are tracks, sessions for IGV stand beside their folders, and a UCSC hub where the ``assembly`` has a name.
     Files are replaced one by one, each whole, the report last. Returns the report's address, else ``output``.
     """
+    from chrombpnet_core.report import REPORT_HTML
+
     files = placed_files(kind, done)
     arguments: dict[str, str] = {}
     if kind in ("bias", "main"):
         arguments[f"logs/{'bias' if kind == 'bias' else 'chrombpnet'}.args.json"] = json.dumps(asked, indent=1) + "\n"
     if kind != "dataset":
         arguments |= _sessions(files, done, asked, output, prefix, assembly)
-    placed = place_files(files, arguments, output, prefix)
+    known = {name: "/".join(prefixed_path(name, prefix)) for name in (*arguments, *files)}
+    if kind == "dataset":  # its models' files are there already
+        known |= {name: name for name in sorted(Store(output).sizes()) if name.startswith(_MODEL_FOLDERS)}
+    page = next((name for name in files if name.rsplit("/", 1)[-1] == REPORT_HTML), None)
+    placed = place_with_links(files, arguments, output, prefix, page=page, known=known)
     log.info("%s: %s files", output, len(placed))
     return placed[-1] if "report" in done else output
+
+
+def place_with_links(
+    files: Mapping[str, Path],
+    texts: Mapping[str, str],
+    output: str,
+    prefix: str = "",
+    *,
+    page: str | None,
+    known: Mapping[str, str],
+) -> list[str]:
+    """Place files and texts as :func:`tasks.storage.place_files` does; a page among them, which links to them, last.
+
+    Parameters
+    ----------
+    files
+        Relative path → local file.
+    texts
+        Relative path → content.
+    output
+        Folder or address.
+    prefix
+        Comes before each name, with an underscore.
+    page
+        Path of the page; None where there is none.
+    known
+        Path that the page knows a file by → its path in ``output``.
+
+    Returns
+    -------
+    list of str
+        Addresses of texts, then of files, then of the page.
+    """
+    from chrombpnet_core.report import link_files
+
+    placed = place_files({name: path for name, path in files.items() if name != page}, dict(texts), output, prefix)
+    if page is None:
+        return placed
+    html = link_files("/".join(prefixed_path(page, prefix)), files[page].read_text(encoding="utf-8"), known)
+    return [*placed, *place_files({}, {page: html}, output, prefix)]
 
 
 def _sessions(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -22,9 +21,10 @@ from chrombpnet_core.report import (
     ReportContent,
     SelectionSummary,
     ShiftEvidence,
-    StepRecord,
+    motif_name,
 )
 from chrombpnet_core.training_data import GC_EDGES
+from tasks.reports.manifests import circumstances, provenance, step_record
 from tasks.runner import At, FileOf, ManifestOf, Result, RunKind, Source, Step, Work, published
 from tasks.steps import EXAMPLES, HEADS, truth_tracks
 
@@ -38,7 +38,7 @@ __all__ = [
     "report_request",
 ]
 
-REPORT_FILES = ("report.json", "overall_report.pdf", "overall_report.html")
+REPORT_FILES = ("report.json", "chrombpnet_mqc.json", "overall_report.pdf", "overall_report.html")
 """Besides pictures; the page is placed last."""
 
 _HISTORIES = {"train_bias": BIAS, "train_main": FULL}  # step → model whose training curve is shown
@@ -58,8 +58,8 @@ class ReportInputs(Generic[At]):
         Evidence of the reads' shift; there is none where insertions came as bigWig.
     contributions
         Contributions to the profile of the evaluation's examples.
-    motifs
-        Motifs as JSON, by name of the step.
+    motifs, patterns
+        Motifs as JSON, and TF-MoDISco's HDF5, by name of the step.
     truth, truth_tracks
         Of simulated data.
     """
@@ -71,25 +71,27 @@ class ReportInputs(Generic[At]):
     shift: At | None = None
     contributions: At | None = None
     motifs: Mapping[str, At]
+    patterns: Mapping[str, At]
     truth: At | None = None
     truth_tracks: At | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportParameters:
-    """Kind of run (bias, main, dataset), name of the data set, assay; ``settings`` are shown as a table."""
+    """Kind of run (bias, main, dataset), names of data set and fold, assay; ``settings`` are shown as a table."""
 
     kind: RunKind
     title: str
     assay: str
     settings: Mapping[str, Any]
+    fold: str = ""
 
 
 _Reporting = Work[ReportInputs[Path], ReportParameters]
 
 
 def report_request(
-    kind: RunKind, title: str, assay: str, results: Mapping[str, Result], settings: Mapping[str, Any]
+    kind: RunKind, title: str, assay: str, results: Mapping[str, Result], settings: Mapping[str, Any], fold: str = ""
 ) -> tuple[ReportInputs[Source], ReportParameters]:
     """Put together what the step :data:`REPORT` takes.
 
@@ -105,6 +107,8 @@ def report_request(
         The run's steps by name. What explains the bias model of a data set has names that begin with ``bias_``.
     settings
         What was asked for.
+    fold
+        Name of the fold, of a data set that has several.
 
     Returns
     -------
@@ -120,10 +124,11 @@ def report_request(
         shift=FileOf(results["coverage"], "shift.json", optional=True),
         contributions=FileOf(results["contributions"], EXAMPLES, optional=True) if "contributions" in results else None,
         motifs={name: FileOf(results[name], "motifs.json") for name in _motifs_shown(kind) if name in results},
+        patterns={name: FileOf(results[name], "modisco.h5") for name in _motifs_shown(kind) if name in results},
         truth=truth,
         truth_tracks=truth_tracks(truth),
     )
-    return inputs, ReportParameters(kind=kind, title=title, assay=assay, settings=_flat_settings(settings, kind))
+    return inputs, ReportParameters(kind=kind, title=title, assay=assay, settings=_flat_settings(settings, kind), fold=fold)
 
 
 def _motifs_shown(kind: RunKind) -> dict[str, str]:
@@ -174,6 +179,8 @@ def _content(work: _Reporting) -> ReportContent:
         kind=parameters.kind,
         title=parameters.title,
         assay=parameters.assay,
+        fold=parameters.fold,
+        **circumstances(steps, parameters.settings),
         metrics={name: json.loads((evaluated / f"{name}_metrics.json").read_text()) for name in models},
         per_region={name: _arrays(evaluated / f"{name}_scores.npz") for name in models},
         selection={
@@ -195,20 +202,14 @@ def _content(work: _Reporting) -> ReportContent:
             name: {motif: footprint.error for motif, footprint in named.items() if footprint.error is not None}
             for name, named in footprints.items()
         },
-        motifs={shown[name]: motif_entries(path) for name, path in inputs.motifs.items()},
+        motifs={shown[name]: motif_entries(path, inputs.patterns[name]) for name, path in inputs.motifs.items()},
         noise_floor={head: r for head, r in noise_floor.items() if r is not None},
         examples=_examples(evaluated / "examples.npz", _planted(inputs), contributions),
         truth=_truth(facts["evaluate_bias" if parameters.kind == "bias" else "evaluate_main"]),
         parameters=dict(parameters.settings),
-        provenance=_provenance(steps),
-        steps=[_step_record(name, manifest) for name, manifest in steps.items()],
+        provenance=provenance(steps),
+        steps=[step_record(name, manifest) for name, manifest in steps.items()],
     )
-
-
-def _step_record(name: str, manifest: dict[str, Any]) -> StepRecord:
-    title = manifest.get("title")  # absent of steps that ran before these were recorded
-    title = name if title is None else title + (", bias model" if name.startswith("bias_") else "")
-    return StepRecord(name, manifest["seconds"], manifest["peak_memory"], manifest["cached"], manifest["key"], title)
 
 
 def _arrays(path: Path) -> dict[str, AnyArray]:
@@ -266,16 +267,21 @@ def _history(folder: Path, model: str) -> list[dict[str, Any]]:
     return [{**row, "best": row is best} for row in rows]
 
 
-def motif_entries(path: Path) -> list[MotifEntry]:
-    """Read ``motifs.json`` for a report, as :func:`chrombpnet_core.motifs.write_discovered_motifs` writes it."""
-    from chrombpnet_core.motifs import read_discovered_motifs
+def motif_entries(path: Path, patterns: Path | None = None) -> list[MotifEntry]:
+    """Read ``motifs.json`` for a report, and how far from the middle of their regions the sites lie from ``modisco.h5``."""
+    from chrombpnet_core.motifs import read_discovered_motifs, site_distances
 
-    def named(match: Any) -> str:
-        return " ".join(dict.fromkeys((match.name, match.identifier)))
-
+    distances = {} if patterns is None else site_distances(patterns)
     return [
         MotifEntry(
-            row.pattern, row.seqlets, row.cwm, row.reverse, [(named(match), match.q) for match in row.matches], row.kind
+            row.pattern,
+            row.seqlets,
+            row.cwm,
+            row.reverse,
+            [(motif_name(match.name, match.identifier), match.q) for match in row.matches],
+            row.kind,
+            row.matches[0].pfm if row.matches else None,
+            distances.get(row.pattern),
         )
         for row in read_discovered_motifs(path)
     ]
@@ -344,25 +350,9 @@ def _truth(facts: dict[str, Any]) -> list[Any]:
     return [ModelCheck(**{key: value for key, value in check.items() if key in names}) for check in facts["truth"]]
 
 
-def _provenance(steps: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Versions and host of the last step, and the digest of every file that the user gave."""
-    manifests = [*steps.values()]
-    table: dict[str, Any] = {"host": manifests[-1]["host"], "started": manifests[0]["started"]}
-    devices = [manifest["facts"]["device"] for manifest in manifests if "device" in manifest["facts"]]
-    table |= {"trained on": devices[-1]} if devices else {}
-    table |= {f"version of {name}": version for name, version in manifests[-1]["versions"].items()}
-    for manifest in manifests:
-        for name, origin in manifest["inputs"].items():
-            for item in origin if isinstance(origin, list) else [origin]:
-                if "uri" in item and not item["uri"].startswith(manifest["store"]):
-                    table[f"SHA-256 of {name}, {item['uri'].rsplit('/', 1)[-1]}"] = item["sha256"]
-    packed = json.dumps({name: manifest["key"] for name, manifest in steps.items()}, sort_keys=True)
-    return table | {"digest of the run": hashlib.sha256(packed.encode()).hexdigest()[:16]}
-
-
 REPORT = Step(
     name="report",
-    version=4,
+    version=5,
     title="Write the report",
     inputs=ReportInputs[Source],
     parameters=ReportParameters,

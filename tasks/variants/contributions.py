@@ -112,7 +112,7 @@ CONTRIBUTIONS = Step(
 
 @dataclass(frozen=True, kw_only=True)
 class ReportInputs(GenomeInputs[At]):
-    """The models, and the file of the variants that rank first."""
+    """The models, and the file of the variants in the page's table, those that rank first first."""
 
     models: tuple[At, ...]
     top: At
@@ -120,9 +120,20 @@ class ReportInputs(GenomeInputs[At]):
 
 @dataclass(frozen=True, kw_only=True)
 class ReportParameters:
-    """The page's title and what it says of the list: variants that were scored, names of models, reasons of the others."""
+    """What the page shows.
+
+    Attributes
+    ----------
+    title
+        Of the page.
+    top
+        Variants that have a picture.
+    variants, models, left_out
+        What it says of the list: variants that were scored, names of models, reasons of the others.
+    """
 
     title: str
+    top: int
     variants: int
     models: tuple[str, ...]
     left_out: Mapping[str, int]
@@ -154,7 +165,8 @@ def _report(work: Work[ReportInputs[Path], ReportParameters]) -> None:
     from chrombpnet_core.report import TopVariants, write_variants_page
 
     parameters = work.parameters
-    table = pd.concat(list(read_score_tables([work.inputs.top])), ignore_index=True)
+    listed = pd.concat(list(read_score_tables([work.inputs.top])), ignore_index=True)
+    table = listed.head(parameters.top)
     with reference(work.inputs) as (genome, _):
         models = [_predict_top(model, genome, table, parameters) for model in work.inputs.models]
     codes = models[0].codes
@@ -168,6 +180,7 @@ def _report(work: Work[ReportInputs[Path], ReportParameters]) -> None:
     write_variants_page(
         work.out / _PAGE,
         shown,
+        listed,
         parameters.title,
         parameters.variants,
         list(parameters.models),
@@ -191,7 +204,7 @@ def _predict_top(model: Path, genome: Genome, table: pd.DataFrame, parameters: R
 
 REPORT = Step(
     name="variants_report",
-    version=1,
+    version=2,
     title="Report variants",
     inputs=ReportInputs[Source],
     parameters=ReportParameters,

@@ -61,12 +61,12 @@ class TablesInputs(Generic[At]):
 
 @dataclass(frozen=True, kw_only=True)
 class TablesParameters(GenomeParameters):
-    r"""Names of models and chromosomes; the ``top`` rows by \|logfc\| × jsd are kept apart."""
+    r"""Names of models and chromosomes; the ``top`` rows by \|logfc\| × jsd are kept apart, for the page."""
 
     models: tuple[str, ...]
     chroms: tuple[str, ...]
     schema: str
-    top: int = 20
+    top: int = 5000
 
 
 _Tabulating = Work[TablesInputs[Path], TablesParameters]

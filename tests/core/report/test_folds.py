@@ -146,10 +146,14 @@ def test_numbers_are_those_of_the_folds(tmp_path):
     ("folds", "overall", "words"),
     [
         ([fold(0), fold(1), fold(2)], "pass", "No check failed. Over 3 folds the full model"),
-        ([fold(0), fold(1, overall="warn"), fold(2, overall="fail")], "fail", "fold_2: a check failed"),
-        ([fold(0, 0.6), fold(1, 0.61), fold(2, 0.45)], "warn", "fold_2: counts are predicted clearly worse"),
+        ([fold(0), fold(1, overall="warn"), fold(2, overall="fail")], "fail", "Fold 2: a check failed"),
+        ([fold(0, 0.6), fold(1, 0.61), fold(2, 0.45)], "warn", "Fold 2: counts are predicted clearly worse"),
         ([fold(0, 0.6), fold(1, 0.45)], "pass", "0.525 ± 0.106"),
-        ([fold(0, overall="info")], "info", "r\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.600."),
+        (
+            [fold(0, overall="info")],
+            "info",
+            "The full model predicts counts in held-out peaks with r\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.600.",
+        ),
         ([FoldSummary("fold_0", [], {})], "info", "Nothing could be judged."),
         ([], "info", "Nothing could be judged."),
     ],
@@ -183,6 +187,39 @@ def test_the_page_stands_alone_and_shows_text_as_text():
     assert {attrs["id"] for _, attrs in tags.tags if "id" in attrs} >= {
         attrs["href"][1:] for tag, attrs in tags.tags if tag == "a" and attrs["href"].startswith("#")
     }
+
+
+def test_what_to_do_is_said_once_for_all_folds():
+    some = {"findings": ["Too few?", "Flat?"], "remedies": {"Too few?": "Sequence deeper.", "Flat?": "Another seed."}}
+    few = {"findings": ["Too few?"], "remedies": {"Too few?": "Sequence deeper."}}
+    page = render_folds(content(fold(0, **few), fold(1, **some), fold(2, **few)))
+    (block,) = re.findall(r'<ul class="findings">(.*?)</ul>', page, re.DOTALL)
+    assert block.count("Sequence deeper.") == 1
+    entries = [re.sub(r"<[^>]+>", "", entry).strip() for entry in re.findall(r"<li>(.*?)</li>", block, re.DOTALL)]
+    assert entries == [
+        "Too few? all foldsWhat to do: Sequence deeper.",
+        "Flat? fold 1What to do: Another seed.",
+    ]
+    assert "fold_1" not in re.sub(r"<[^>]+>", "", page.split("<main>")[1])
+
+
+@pytest.mark.parametrize(
+    ("values", "tints"),
+    [
+        ((0.6, 0.7, 0.8), [0, 22, 45]),
+        ((0.60, 0.62, 0.64), [0, 9, 18]),
+        ((0.6, 0.6, 0.6), [0, 0, 0]),
+        ((0.6, 0.4, 0.8), [22, 0, 45]),
+    ],
+    ids=["far apart", "close", "alike", "one misses its threshold"],
+)
+def test_numbers_are_coloured_by_how_far_folds_differ(values, tints):
+    page = render_folds(content(*(fold(i, r) for i, r in enumerate(values)), agreement={}))
+    (row,) = re.findall(r"<tr><th scope=.row.>counts in peaks, r</th>(.*?)</tr>", page)
+    cells = re.findall(r"<td([^>]*)>([^<]*)</td>", row)[-3:]
+    assert [text for _, text in cells] == [f"{value:.3f}" for value in values]
+    assert [int((re.search(r"--tint: (\d+)", attributes) or [0, 0])[1]) for attributes, _ in cells] == tints
+    assert [re.findall("warn", attributes) for attributes, _ in cells] == [["warn"] * (value <= 0.5) for value in values]
 
 
 def test_agreement_stands_above_and_below_the_diagonal():

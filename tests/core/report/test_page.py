@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from chrombpnet_core.report.content import (
     NonpeakSummary,
     ReportContent,
     ShiftEvidence,
+    motif_name,
 )
 from chrombpnet_core.report.glossary import TERMS, glossary
 from chrombpnet_core.report.page import page_of
@@ -100,8 +102,37 @@ def test_page_follows_the_theme_and_the_reader(html):
         assert f"--{name}: {dark}" in css
         assert light not in body  # colours of pictures are variables
     pictures = re.findall(r"<svg[^>]*>", body)
-    assert len(pictures) == len(re.findall(r"<figure|<td class=\"logo\"", body)) >= 15
+    assert len(pictures) == len(re.findall(r'<figure|<td class="logo', body)) >= 15
     assert all('role="img"' in tag and re.search(r'aria-label="[^"]{20,}"', tag) for tag in pictures)
+
+
+def test_what_failed_is_open_and_what_passed_is_folded(html):
+    verdicts = html.split('id="verdicts"', 1)[1].split("</section>")[0]
+    open_ones, folded = verdicts.split("<details>")
+    assert set(re.findall(r'<li class="(\w+)"', open_ones)) <= {"fail", "warn"}
+    assert set(re.findall(r'<li class="(\w+)"', folded)) <= {"pass", "info"}
+    assert len(re.findall("<details", html)) == 1
+    assert "details::details-content { content-visibility: visible" in html.split("@media print")[-1]
+
+
+def test_a_bias_models_page_speaks_of_the_bias_model_alone():
+    whole = full_content("bias")
+    alone = replace(
+        whole,
+        **{name: {"bias": getattr(whole, name)["bias"]} for name in ("metrics", "per_region", "history", "footprints")},
+        footprint_errors={},
+        selection={"bias": whole.selection["bias"]},
+        motifs={key: entries for key, entries in whole.motifs.items() if key.startswith("bias")},
+        examples=[replace(whole.examples[0], predicted=None, corrected=None, planted=None)],
+        truth=(),
+        noise_floor={},
+    )
+    text = " ".join(Page(html_of(alone)).texts)
+    assert "corrected model" not in text
+    assert "full model" not in text
+    assert "Motifs that the bias model has learnt" in text
+    for label in ("nonpeaks to train on", "r in held-out nonpeaks", "response to the enzyme"):
+        assert label in text
 
 
 def test_verdicts_come_before_pictures_and_pictures_before_tables(html):
@@ -121,6 +152,10 @@ def test_every_section_is_there_and_has_a_link(html):
     for words in (
         "1 h 23 min",
         "2.00 GiB",
+        "hg38",
+        "chr1, chr3",
+        "2026-11-27",
+        "largest enzyme footprint",
         "confidence interval of the mean",
         "REB1 <i>MA0363.2",
         "q = 1×10⁻⁶",
@@ -171,6 +206,48 @@ def test_long_motif_tables_are_cut_and_say_so(monkeypatch):
     (table,) = page.sections[0].motifs
     assert [line.seqlets for line in table.lines] == ["4", "3", "2"]
     assert "3 with the most sites, of 5" in table.note
+
+
+def test_of_unknown_motifs_five_are_shown_and_a_line_links_to_the_rest():
+    entries = [motif("AC", "unmatched", pattern=f"pos_patterns.pattern_{i}", seqlets=100 - i) for i in range(8)]
+    entries.append(motif(seqlets=1, pattern="pos_patterns.pattern_8"))
+    page = page_of(ReportContent("dataset", "t", "ATAC", motifs={"corrected profile": entries}))
+    (table,) = page.sections[0].motifs
+    assert [line.seqlets for line in table.lines] == ["100", "99", "98", "97", "96", "1"]
+    assert table.note == "3 more are like no known motif."
+    assert table.page[0] == "main/evaluation/modisco_profile/motifs.html"
+    assert "All 9 motifs" in table.page[1]
+    marked = f"<!-- file {table.page[0]} -->{table.page[1]}<!-- end -->"
+    assert marked in report.render_html(page)
+
+
+def test_a_motif_stands_beside_the_known_one():
+    known = np.full((6, 4), 0.25)
+    known[2] = [0.97, 0.01, 0.01, 0.01]
+    shown = replace(motif(), match_pfm=known, distance=42.0)
+    html = html_of(ReportContent("main", "t", "ATAC", motifs={"corrected profile": [shown]}))
+    body = html.split("<tbody>", 1)[1].split("</tbody>")[0]
+    assert re.findall(r'<td class="logo (\w+)"><svg', body) == ["found", "known"]
+    assert "half of them within 42 bp of the summit" in body
+    assert "1,234 sites" in body
+
+
+@pytest.mark.parametrize(
+    ("name", "identifier", "shown"),
+    [
+        ("CREM", "MA0609.3", "CREM"),
+        ("MA0609.3.CREM", "MA0609.3", "CREM"),
+        ("MA0609.3 CREM", "MA0609.3 CREM", "CREM"),
+        ("CTCF.H12CORE.0.P.B", "CTCF.H12CORE.0.P.B", "CTCF"),
+        ("CTCF_HUMAN.H11MO.0.A", "", "CTCF"),
+        ("MA0609.3", "MA0609.3", "MA0609.3"),
+        ("Ahr::Arnt", "MA0006.2", "Ahr::Arnt"),
+        ("tn5_1", "tn5_1", "tn5_1"),
+        ("", "", ""),
+    ],
+)
+def test_motifs_are_named_as_people_name_them(name, identifier, shown):
+    assert motif_name(name, identifier) == shown
 
 
 @pytest.mark.parametrize("width", [1, 2, 60, 200, 301, 2114])

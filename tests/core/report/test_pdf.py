@@ -52,7 +52,7 @@ def test_every_section_and_verdict_is_there_in_order(page, pdf):
         "Steps",
         "Parameters",
         "What to do:",
-        page.summary.split(".")[0],
+        page.decision.split(".")[0],
         "1 h 23 min",
         "2.00 GiB",
         "REB1 <i>MA0363.2",

@@ -25,7 +25,12 @@ from tests.core.report.contents import check, full_content
 def test_report_files(tmp_path):
     content = replace(full_content(), examples=(), per_region={}, truth=[check(float("nan"))])
     paths = report.write_report(content, tmp_path / "evaluation")
-    assert [path.name for path in paths] == ["overall_report.html", "overall_report.pdf", "report.json"]
+    assert [path.name for path in paths] == [
+        "overall_report.html",
+        "overall_report.pdf",
+        "report.json",
+        "chrombpnet_mqc.json",
+    ]
     assert paths[1].read_bytes()[:5] == b"%PDF-"
     found = json.loads(paths[2].read_text(), parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
     assert found["overall"] == found["verdicts"][0]["status"]

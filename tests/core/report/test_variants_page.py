@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +12,7 @@ from matplotlib.colors import to_rgba
 
 from chrombpnet_core.plots import LIGHT
 from chrombpnet_core.report.variants_page import TopVariants, variant_picture, write_variants_page
+from chrombpnet_core.report.variants_table import describe_effect
 
 LENGTH, WIDTH = 400, 200
 
@@ -39,7 +43,8 @@ def top():
 
 
 def test_it_says_what_each_variant_does(top, tmp_path):
-    write_variants_page(tmp_path / "x.html", top, "Set <b>", 1000, ["fold_0", "fold_1"], {"outside the genome": 3})
+    left_out = {"outside the genome": 3}
+    write_variants_page(tmp_path / "x.html", top, top.table, "Set <b>", 1000, ["fold_0", "fold_1"], left_out)
     page = (tmp_path / "x.html").read_text()
     for words in (
         "1. rs1: A → G at chr1:12,345, closes chromatin",
@@ -54,8 +59,44 @@ def test_it_says_what_each_variant_does(top, tmp_path):
         "2\nmodels: fold_0, fold_1",
     ):
         assert words in page, words
-    assert "<script" not in page
+    assert page.count("<script") == 1  # the page's own
     assert page.count("<svg") == 2
+
+
+def test_the_table_has_every_variant_and_links_to_the_rest(top, tmp_path):
+    write_variants_page(tmp_path / "x.html", replace(top, table=top.table.head(1)), top.table, "t", 2, ["fold_0"], {})
+    page = (tmp_path / "x.html").read_text()
+    body = page.split("<tbody>", 1)[1].split("</tbody>")[0]
+    assert re.findall(r'<th scope="row" data-value="[^"]*">([^<]*)</th>', body) == ["rs1", "&lt;script&gt;"]
+    assert "All variants" in page
+    headings = re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', page)
+    assert {"effect", "log2 fold change", "JSD", "p", "agreement", "lies"} <= set(headings)
+    assert "quantile" not in headings  # no variant has one
+    assert "<!-- file mean.variant_scores.tsv -->" in page
+    write_variants_page(tmp_path / "y.html", top, top.table, "t", 9_999, ["fold_0"], {})
+    assert "The 2 variants that rank first" in (tmp_path / "y.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("scores", "effect"),
+    [
+        ({"logfc": 0.4}, "opens chromatin"),
+        ({"logfc": -0.4}, "closes chromatin"),
+        ({"logfc": 0.09}, "within the noise"),
+        ({"logfc": 0.4, "abs_logfc_x_jsd.pval": 0.05}, "within the noise"),
+        ({"logfc": 0.09, "abs_logfc_x_jsd.pval": 0.01}, "opens chromatin"),
+        ({"logfc.mean": -0.4, "logfc.sd": 0.1, "logfc.sign_agreement": 1.0}, "closes chromatin"),
+        ({"logfc.mean": -0.4, "logfc.sd": 0.5, "logfc.sign_agreement": 1.0}, "within the noise"),
+        ({"logfc.mean": -0.4, "logfc.sd": 0.1, "logfc.sign_agreement": 0.6}, "within the noise"),
+        (
+            {"logfc.mean": 0.4, "logfc.sd": 0.1, "logfc.sign_agreement": 0.8, "abs_logfc_x_jsd.mean.pval": 0.2},
+            "within the noise",
+        ),
+        ({"logfc": 0.0, "abs_logfc_x_jsd.pval": 0.01}, "within the noise"),
+    ],
+)
+def test_below_the_noise_a_variant_neither_opens_nor_closes(scores, effect):
+    assert describe_effect(scores) == effect
 
 
 def test_a_picture_has_both_alleles_and_shades_their_letters(top):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from html import unescape
+from urllib.parse import unquote
 
 import h5py
 import numpy as np
@@ -61,6 +64,25 @@ def test_a_data_set_file_becomes_models_and_a_report(finished):
         assert file["predictions/profs"].shape[1] == 200
         np.testing.assert_allclose(file["predictions/profs"][:5].sum(axis=1), 1, atol=1e-5)
         assert len(file["coords/coords_chrom"]) == len(file["predictions/logcounts"])
+
+
+def test_every_link_of_a_page_leads_to_a_file_and_every_file_has_one(finished):
+    folder, _ = finished
+    out = folder / "out"
+    linked = {}
+    for page in out.rglob("*.html"):
+        addresses = [unquote(unescape(address)) for address in re.findall(r'href="([^"#]+)"', page.read_text())]
+        linked[page] = {(page.parent / address).resolve() for address in addresses if "://" not in address}
+        assert {path for path in linked[page] if not path.is_file()} == set(), page
+    fold = out / "fold_0"
+    for report, files in {
+        fold / "overall_report.html": fold.rglob("*"),
+        fold / "main" / "evaluation" / "overall_report.html": (fold / "main").rglob("*"),
+        fold / "bias" / "evaluation" / "overall_report.html": (fold / "bias").rglob("*"),
+    }.items():
+        assert {path.resolve() for path in files if path.is_file()} - {report.resolve()} == linked[report]
+    text = re.sub(r"<[^>]+>", " ", (fold / "overall_report.html").read_text())
+    assert "fold 0" in " ".join(text.split())
 
 
 def test_the_same_command_again_recomputes_nothing(simulation, finished, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
@@ -116,6 +117,22 @@ def test_in_a_remote_store_sessions_hold_whole_addresses(done):
     assert session["tracks"][0]["url"] == "memory://bucket/out/auxiliary/data_unstranded.bw"
     assert files.cat("/bucket/out/auxiliary/data_unstranded.bw") == b"data_unstranded.bw"
     assert b"bigDataUrl auxiliary/data_unstranded.bw\n" in files.cat("/bucket/out/hub.txt")
+
+
+@pytest.mark.parametrize("prefix", ["", "my own#1"])
+def test_a_report_links_to_all_files_of_its_run(done, genome, tmp_path, prefix):
+    def body(work):
+        for name in FILES["report"]:
+            (work.out / name).write_text(f"<!-- file evaluation/{name} -->word<!-- end --><!-- files -->")
+
+    done["report"] = run_step(str(tmp_path / "store"), "report", 2, {}, {}, body)
+    address = Path(published(done, tmp_path / "out", {"genome": genome}, prefix=prefix))
+    html = address.read_text()
+    assert "<!-- file" not in html
+    found = {(address.parent / unquote(link)).resolve() for link in re.findall(r'href="([^"#]+)"', html)}
+    everything = {path.resolve() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert found | {address.resolve()} == everything
+    assert "logs" in {path.parent.name for path in found}
 
 
 def test_texts_of_any_kind_are_placed(tmp_path):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 
 from chrombpnet_core.motifs import DiscoveredMotif, MotifMatch, write_discovered_motifs
 from tasks.reports import example_contributions, motif_entries
-from tasks.reports.run import _step_record
+from tasks.reports.manifests import circumstances, step_record
 
 
 def test_motifs_are_those_of_the_file(tmp_path):
@@ -24,10 +25,17 @@ def test_motifs_are_those_of_the_file(tmp_path):
     )
     first, second = motif_entries(tmp_path / "motifs.json")
     assert (first.pattern, first.seqlets, first.kind, first.q) == ("pos_patterns.pattern_0", 321, "tf", 3e-7)
-    assert first.matches == [("REB1 MA0363.2", 3e-7), ("tn5", 0.2)]
+    assert first.matches == [("REB1", 3e-7), ("tn5", 0.2)]
+    np.testing.assert_allclose(first.match_pfm, pfm, rtol=1e-4)
     np.testing.assert_allclose(first.cwm_fwd, cwm, rtol=1e-4)
     np.testing.assert_allclose(first.cwm_rev, cwm[::-1, ::-1], rtol=1e-4)
-    assert (second.kind, second.matches, second.q) == ("unmatched", [], 1.0)
+    assert (second.kind, second.matches, second.q, second.match_pfm) == ("unmatched", [], 1.0, None)
+    with h5py.File(tmp_path / "modisco.h5", "w") as file:
+        file.attrs["window_size"] = 100
+        file["pos_patterns/pattern_0/seqlets/start"] = np.array([40, 10, 85])
+        file["pos_patterns/pattern_0/seqlets/end"] = np.array([60, 30, 95])
+    first, second = motif_entries(tmp_path / "motifs.json", tmp_path / "modisco.h5")
+    assert (first.distance, second.distance) == (30.0, None)
     write_discovered_motifs([], tmp_path / "none.json")
     assert motif_entries(tmp_path / "none.json") == []
 
@@ -54,4 +62,26 @@ def test_contributions_are_found_by_the_middle_of_their_window(tmp_path):
 )
 def test_a_step_is_listed_by_its_title(name, recorded, shown):
     manifest = {"seconds": 1.0, "peak_memory": 2, "cached": True, "key": "k", **recorded}
-    assert _step_record(name, manifest).title == shown
+    assert step_record(name, manifest).title == shown
+
+
+def test_what_was_run_on_is_found_in_the_manifests():
+    manifests = {
+        "shards": {"parameters": {"jitter": 0}, "facts": {"peaks": 477}, "started": "2026-11-26T23:59:58+0000"},
+        "select_main": {
+            "parameters": {"fold": {"train": ["chr1"], "valid": ["chr2"], "test": ["chr3"]}},
+            "started": "2026-11-27T00:00:05+0000",
+        },
+    }
+    found = circumstances(manifests, {"genome": "/data/genome.fa.gz"})
+    assert found == {
+        "genome": "genome.fa.gz",
+        "test": ["chr3"],
+        "validation": ["chr2"],
+        "date": "2026-11-27",
+        "peaks": 477,
+    }
+    del manifests["select_main"]
+    manifests["evaluate_bias"] = {"parameters": {"test": ["chrX"]}, "started": "2026-11-25T00:00:00+0000"}
+    found = circumstances(manifests, {"genome": "/data/genome.fa.gz", "assembly": "hg38"})
+    assert (found["genome"], found["test"], found["validation"]) == ("hg38", ["chrX"], [])
