@@ -6,9 +6,7 @@ JSON schema; docs/dataset.md is the documented example.
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable
+import functools
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -27,8 +25,10 @@ from pydantic import (
 )
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.formats import read_yaml
-from tasks.storage import hide_secrets, redact_all
+from chrombpnet_core.formats import line_of_key, read_yaml
+from flows.spec_addresses import READ_KEYS, map_addresses, resolve_paths
+from flows.spec_errors import LineOf, error_in_words
+from tasks.storage import hide_secrets
 
 __all__ = [
     "Background",
@@ -52,8 +52,8 @@ Positive = Annotated[int, Field(ge=1, lt=2**31)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Chromosome = Annotated[str, BeforeValidator(lambda name: str(name) if isinstance(name, int) else name)]
-_KINDS = ("bam", "fragments", "single_end", "tagalign", "bigwig")
 Shift = Annotated[int, Field(ge=-100, le=100)]
+_LONGEST_TITLE = 120  # letters: a line of a report
 
 
 class _Strict(BaseModel):
@@ -72,6 +72,13 @@ def _all_differ(values: list[float]) -> list[float]:
     if len(set(values)) < len(values):
         raise ValueError("a number is given twice")
     return values
+
+
+def _one_line(text: str) -> str:
+    text = " ".join(text.split())
+    if not 0 < len(text) <= _LONGEST_TITLE or not text.isprintable():
+        raise ValueError(f"give 1 to {_LONGEST_TITLE} printable letters")
+    return text
 
 
 class Reads(_Strict):
@@ -115,7 +122,7 @@ class Reads(_Strict):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Reads:
-        if sum(bool(getattr(self, kind)) for kind in _KINDS) != 1:
+        if sum(bool(getattr(self, kind)) for kind in READ_KEYS) != 1:
             raise ValueError("give exactly one kind of reads: bam, fragments, single_end, tagalign or bigwig")
         if self.bigwig and self.plus_shift is not None:
             raise ValueError("a bigWig of insertions is taken as it is: it has no shift to state")
@@ -126,7 +133,7 @@ class Reads(_Strict):
     @property
     def kind(self) -> str:
         """``bam``, ``fragments``, ``single_end``, ``tagalign`` or ``bigwig``."""
-        return next(kind for kind in _KINDS if getattr(self, kind))
+        return next(kind for kind in READ_KEYS if getattr(self, kind))
 
     @property
     def accept(self) -> bool:
@@ -256,7 +263,10 @@ class DatasetSpec(_Strict):
     """One data set: everything from reads and peaks to a report."""
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = Field(
-        default="dataset", description="name of the data set in reports"
+        default="dataset", description="short name of the data set, in reports and names of folders"
+    )
+    name: Annotated[str, AfterValidator(_one_line)] | None = Field(
+        default=None, description="name of the sample as reports show it, such as 'K562, replicate 1'; the id where absent"
     )
     assay: Literal["ATAC", "DNASE"]
     reads: Reads
@@ -293,6 +303,11 @@ class DatasetSpec(_Strict):
     publish: str | None = Field(default=None, description="folder or address for a bundle in the shape of the ENCODE portal")
 
     @property
+    def title(self) -> str:
+        """What reports call the data set."""
+        return self.name or self.id
+
+    @property
     def fold_list(self) -> list[str | FoldChromosomes]:
         """The folds of a data set that has them written out."""
         if isinstance(self.folds, int):
@@ -306,9 +321,6 @@ class DatasetSpec(_Strict):
         if self.exclude_blacklisted_peaks and not self.blacklist:
             raise ValueError("exclude_blacklisted_peaks is asked for without a blacklist")
         return self
-
-
-_PATHS = ("genome", "chrom_sizes", "peaks", "nonpeaks", "blacklist", "truth", "output", "publish")
 
 
 def read_spec(path: str) -> DatasetSpec:
@@ -332,62 +344,31 @@ def read_spec(path: str) -> DatasetSpec:
     content = read_yaml(path, "data set")
     if not isinstance(content, dict):
         raise InputError(f"{path}: not a data set", expected="keys such as assay, reads, genome, peaks, folds, output")
-    return make_spec(resolve_paths(content, Path(path).resolve().parent), str(path))
+    content = resolve_paths(content, Path(path).resolve().parent)
+    return make_spec(content, str(path), line_of=functools.partial(line_of_key, path))
 
 
-def make_spec(content: dict[str, Any], where: str, flags: dict[str, str] | None = None) -> DatasetSpec:
+def make_spec(
+    content: dict[str, Any], where: str, flags: dict[str, str] | None = None, line_of: LineOf | None = None
+) -> DatasetSpec:
     """Check a mapping and make a DatasetSpec of it; ``where`` begins the error message, ``flags`` renames keys in it."""
-    return make_part(DatasetSpec, content, where, flags)
+    return make_part(DatasetSpec, content, where, flags, line_of)
 
 
-def make_part(kind: type[Part], content: dict[str, Any], where: str, flags: dict[str, str] | None = None) -> Part:
+def make_part(
+    kind: type[Part],
+    content: dict[str, Any],
+    where: str,
+    flags: dict[str, str] | None = None,
+    line_of: LineOf | None = None,
+) -> Part:
     """:func:`make_spec` for a DatasetSpec or one of its sections."""
     try:
         return kind.model_validate(hide_secrets(content))
     except ValidationError as error:
-        first = error.errors()[0]
-        tags = "="  # begins the names of a union's parts, which pydantic puts into the place of an error
-        key = ".".join(str(part) for part in first["loc"] if not str(part).startswith(tags))
-        shown = flags or {}
-        key = shown.get(key) or shown.get(key.rsplit(".", 1)[-1], key)
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        whole = first["type"] == "missing" or isinstance(first["input"], dict | list)
-        raise InputError(
-            ": ".join(filter(None, (where, key, first["msg"].removeprefix("Value error, ") + more))),
-            found="" if whole else json.dumps(redact_all(first["input"]), default=str)[:80],
-            remedy="see --help" if flags else "see 'chrombpnet run --schema'",
-        ) from error
+        raise error_in_words(kind, error, where, flags, line_of) from error
 
 
 def absolute_spec(spec: DatasetSpec) -> DatasetSpec:
     """Make local paths absolute, for processes in other folders."""
     return DatasetSpec.model_validate(resolve_paths(spec.model_dump(mode="json"), Path.cwd()))
-
-
-def resolve_paths(content: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Make the relative paths of a data set absolute, seen from a folder."""
-    return map_addresses(content, lambda path: path if "://" in path else str(folder / os.path.expanduser(path)))
-
-
-def map_addresses(content: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
-    """Put something else in the place of every path and address of a data set."""
-
-    def changed(value: Any) -> Any:
-        if isinstance(value, list):
-            return [changed(item) for item in value]
-        return change(value) if isinstance(value, str) else value
-
-    content = content | {key: changed(content[key]) for key in _PATHS if key in content}
-    nested = {"reads": (*_KINDS, "reference_matrices"), "bias": ("model",), "model": ("architecture",)}
-    for section, keys in nested.items():
-        if isinstance(content.get(section), dict):
-            content[section] = content[section] | {k: changed(content[section][k]) for k in keys if k in content[section]}
-    explanation = content.get("explanation")
-    if isinstance(explanation, dict) and not str(explanation.get("motifs", "jaspar:")).startswith("jaspar:"):
-        content["explanation"] = explanation | {"motifs": changed(explanation["motifs"])}
-    names = content.get("chromosomes")
-    if isinstance(names, dict) and names.get("alias") not in (None, "auto"):
-        content["chromosomes"] = names | {"alias": changed(names["alias"])}
-    if isinstance(content.get("folds"), list):
-        content["folds"] = [changed(fold) for fold in content["folds"]]
-    return content

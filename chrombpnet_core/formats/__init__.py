@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from chrombpnet_core.formats.bigwig import Intervals, write_bigwig
     from chrombpnet_core.formats.bigwig_reader import BigWigFile
     from chrombpnet_core.formats.cram import count_cram_records
-    from chrombpnet_core.formats.documents import read_json, read_yaml
+    from chrombpnet_core.formats.documents import line_of_key, read_json, read_yaml
     from chrombpnet_core.formats.hdf5 import open_hdf5, open_hdf5_to_write
     from chrombpnet_core.formats.hdf5_table import GrowingTable, TableColumn
     from chrombpnet_core.formats.sealed_arrays import check_seal, load_sealed, save_sealed
@@ -53,6 +53,7 @@ __all__ = [
     "is_comment",
     "is_gzip",
     "is_private",
+    "line_of_key",
     "load_sealed",
     "masked_crc32c",
     "numbered_lines",

@@ -6,6 +6,7 @@ import functools
 import json
 import math
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from chrombpnet_core.errors import InputError
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from yaml import SafeLoader
     from yaml.nodes import MappingNode, Node
 
-__all__ = ["read_json", "read_yaml"]
+__all__ = ["line_of_key", "read_json", "read_yaml"]
 
 _LARGEST = {"JSON": 64 << 20, "YAML": 1 << 20}  # bytes; PyYAML reads 100 kB a second
 _DEEPEST = 50
@@ -94,6 +95,38 @@ def read_yaml(path: str | os.PathLike[str], what: str, name: str = "") -> Any:
         raise InputError(f"{name}: not YAML", found="lists or mappings that are nested too deeply") from None
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):  # PyYAML's own, of tags and dates
         raise InputError(f"{name}: not YAML", found="a date or number that is none", remedy="quote it") from None
+
+
+def line_of_key(path: str | os.PathLike[str], keys: Sequence[str | int]) -> int | None:
+    """Find the line of a YAML file on which a key stands.
+
+    Parameters
+    ----------
+    path
+        A file that :func:`read_yaml` reads.
+    keys
+        From the outermost on: names of a mapping, numbers of a list.
+
+    Returns
+    -------
+    int or None
+        Line from 1, of the last of the keys that is there; None where not even the first is.
+    """
+    import yaml
+
+    node = yaml.compose(_text(path, "file", "YAML"), _loader())
+    line: int | None = None
+    for key in keys:
+        if isinstance(node, yaml.MappingNode):
+            pair = next((pair for pair in node.value if pair[0].value == str(key)), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+            pair = (node.value[key], node.value[key])
+        else:
+            pair = None
+        if pair is None:
+            break
+        line, node = pair[0].start_mark.line + 1, pair[1]
+    return line
 
 
 def _text(path: str | os.PathLike[str], what: str, kind: str, name: str = "") -> str:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from chrombpnet_core.genome.fasta import Genome, index_folder, open_genome
     from chrombpnet_core.genome.folds import SPLITS, Fold, make_fold, make_folds, read_fold, read_fold_chromosomes
+    from chrombpnet_core.genome.organisms import is_organelle, likely_taxon
     from chrombpnet_core.genome.region_files import read_bed3, read_regions
     from chrombpnet_core.genome.regions import (
         REGION_COLUMNS,
@@ -67,6 +68,8 @@ __all__ = [
     "index_folder",
     "information_content",
     "is_mitochondrial",
+    "is_organelle",
+    "likely_taxon",
     "make_fold",
     "make_folds",
     "name_mismatches",

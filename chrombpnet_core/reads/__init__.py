@@ -10,7 +10,7 @@ from chrombpnet_core._doors import lazy_door
 if TYPE_CHECKING:
     from chrombpnet_core.reads.read_batches import ReadFilters
     from chrombpnet_core.reads.read_files import READ_KINDS, read_chromosome_names, spill_reads
-    from chrombpnet_core.reads.recognition import check_read_kind
+    from chrombpnet_core.reads.recognition import Recognised, check_read_kind, recognise_file
     from chrombpnet_core.reads.sampled_reads import check_read_files, first_reads
     from chrombpnet_core.reads.shift import (
         SHIFT_WINDOW,
@@ -31,6 +31,7 @@ __all__ = [
     "TARGET_SHIFTS",
     "ReadFilters",
     "ReadSample",
+    "Recognised",
     "ShiftEstimate",
     "SpilledReads",
     "base_frequencies_around",
@@ -40,6 +41,7 @@ __all__ = [
     "first_reads",
     "offset_scores",
     "read_chromosome_names",
+    "recognise_file",
     "spill_reads",
 ]
 __getattr__, __dir__ = lazy_door(__name__, __file__)

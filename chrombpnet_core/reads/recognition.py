@@ -32,7 +32,7 @@ from chrombpnet_core._types import AnyArray, Ints
 from chrombpnet_core.errors import DamagedError, InputError
 from chrombpnet_core.formats import decompressed, is_comment
 
-__all__ = ["check_read_kind"]
+__all__ = ["Recognised", "check_read_kind", "recognise_file"]
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +136,22 @@ def check_read_kind(path: Path, kind: str, accept_reads: bool = False) -> str:
         "" if seen.fact or not textual else f"; or, if it is {_NAMES[kind]} nevertheless, insist with `accept_reads=True`"
     )
     raise InputError(words, expected=_NAMES[kind], remedy=remedy + insist)
+
+
+def recognise_file(path: Path) -> Recognised | None:
+    """Tell what a file seems to be, whatever it is called: reads, or one of the other files that lie beside them.
+
+    Parameters
+    ----------
+    path
+        A local file.
+
+    Returns
+    -------
+    Recognised or None
+        What it seems to be, and the kinds of reads that it may be given as; None where nothing speaks for anything.
+    """
+    return _recognise(path, "bam")
 
 
 def _recognise(path: Path, kind: str) -> Recognised | None:

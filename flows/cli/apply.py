@@ -56,16 +56,19 @@ def add_pred_bw(parser: argparse.ArgumentParser) -> None:
         "-bw",
         "--bigwig",
         metavar="BW",
-        help="observed insertions per base; with it, metrics and an HDF5 file of the predictions are also written",
+        help="observed insertions per base; with it, metrics and an HDF5 file of the predictions are also written "
+        "(default: none)",
     )
-    group.add_argument("-d", "--debug-chr", nargs="+", metavar="CHROM", help="predict only regions on these chromosomes")
+    group.add_argument(
+        "-d", "--debug-chr", nargs="+", metavar="CHROM", help="predict only regions on these chromosomes (default: all)"
+    )
     group = parser.add_argument_group("outputs")
     group.add_argument("-op", "--output-prefix", required=True, metavar="PREFIX", help="writes PREFIX_<model>.bw, …")
     group.add_argument(
         "-os",
         "--output-prefix-stats",
         metavar="PREFIX",
-        help="also write statistics of each track, PREFIX_<model>_stats.txt",
+        help="also write statistics of each track, PREFIX_<model>_stats.txt (default: none)",
     )
     _add_batch_size_flag(parser)
     parser.add_argument(
@@ -141,9 +144,11 @@ def add_contribs_bw(parser: argparse.ArgumentParser) -> None:
         "-os",
         "--output-prefix-stats",
         metavar="PREFIX",
-        help="also write statistics of each track, PREFIX.profile_scores.stats.txt, …",
+        help="also write statistics of each track, PREFIX.profile_scores.stats.txt, … (default: none)",
     )
-    parser.add_argument("-d", "--debug-chr", nargs="+", metavar="CHROM", help="explain only regions on these chromosomes")
+    parser.add_argument(
+        "-d", "--debug-chr", nargs="+", metavar="CHROM", help="explain only regions on these chromosomes (default: all)"
+    )
     parser.add_argument(
         "-s", "--seed", type=int, default=1234, metavar="N", help="random seed of the shuffled sequences (default 1234)"
     )
@@ -206,7 +211,11 @@ def add_footprints(parser: argparse.ArgumentParser) -> None:
         help="motifs, one per line: name and sequence (default: Tn5, DNase I and some transcription factors)",
     )
     _add_batch_size_flag(parser)
-    parser.add_argument("--ylim", metavar="LOW,HIGH", help="limits of the y axis in the plots, such as 0,0.01")
+    parser.add_argument(
+        "--ylim",
+        metavar="LOW,HIGH",
+        help="limits of the y axis in the plots, such as 0,0.01 (default: from 0 to the highest curve)",
+    )
     add_chromosome_flags(parser)
     add_runtime_flags(parser)
 
@@ -261,7 +270,7 @@ def add_modisco_motifs(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=500,
         metavar="BP",
-        help="width in bp, around the centre of each region, that is searched (default 500)",
+        help="width in bp, around the centre of each region, that is searched (default 500 bp)",
     )
     parser.add_argument(
         "--motifs",

@@ -45,33 +45,44 @@ def add_check(parser: argparse.ArgumentParser) -> None:
         metavar="DATASET.YAML",
         help="data set file: everything that 'run' would check, in place of single files",
     )
-    parser.add_argument("-g", "--genome", metavar="FASTA", help="genome sequence: plain, gzip or bgzip")
-    parser.add_argument("-c", "--chrom-sizes", metavar="TSV", help="names and lengths of the chromosomes to use")
+    parser.add_argument("-g", "--genome", metavar="FASTA", help="genome sequence: plain, gzip or bgzip (default: none)")
+    parser.add_argument(
+        "-c", "--chrom-sizes", metavar="TSV", help="names and lengths of the chromosomes to use (default: all of the genome)"
+    )
     add_reads_flags(parser, required=False)
     parser.add_argument(
         "--whole",
         action="store_true",
         help="read the reads to their end, however large (default: files over 64 MiB are sampled, about two million reads)",
     )
-    parser.add_argument("-p", "--peaks", metavar="BED", help="peaks: narrowPeak, or BED")
-    parser.add_argument("-n", "--nonpeaks", metavar="BED", help="GC-matched negatives (nonpeaks)")
-    parser.add_argument("-br", "--blacklist-regions", metavar="BED", help="blacklisted regions")
+    parser.add_argument("-p", "--peaks", metavar="BED", help="peaks: narrowPeak, or BED (default: none)")
+    parser.add_argument("-n", "--nonpeaks", metavar="BED", help="GC-matched negatives, nonpeaks (default: none)")
+    parser.add_argument("-br", "--blacklist-regions", metavar="BED", help="blacklisted regions (default: none)")
     parser.add_argument(
-        "-fl", "--chr-fold-path", nargs="+", default=[], metavar="JSON", help="one or more folds (chromosome splits)"
+        "-fl",
+        "--chr-fold-path",
+        nargs="+",
+        default=[],
+        metavar="JSON",
+        help="one or more folds, chromosome splits (default: none)",
     )
-    parser.add_argument("-b", "--bias-model-path", metavar="H5", help="trained bias model, bias.h5")
+    parser.add_argument("-b", "--bias-model-path", metavar="H5", help="trained bias model, bias.h5 (default: none)")
     parser.add_argument(
         "-il",
         "--inputlen",
         type=int,
         default=2114,
         metavar="BP",
-        help="input length of the models; windows of peaks must fit, and the bias model must have it (default 2114)",
+        help="input length of the models; windows of peaks must fit, and the bias model must have it (default 2114 bp)",
     )
     parser.add_argument(
-        "--motifs", metavar="jaspar:TAXON|MEME", help="known motifs: a taxon of JASPAR, or a file in MEME format"
+        "--motifs",
+        metavar="jaspar:TAXON|MEME",
+        help="known motifs: a taxon of JASPAR, or a file in MEME format (default: none)",
     )
-    parser.add_argument("-o", "--output-dir", metavar="FOLDER", help="folder or address for the results: try to write there")
+    parser.add_argument(
+        "-o", "--output-dir", metavar="FOLDER", help="folder or address for the results: try to write there (default: none)"
+    )
     add_chromosome_flags(parser)
     add_runtime_flags(parser)
 

@@ -91,6 +91,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "models": ("--model",),
     "motifs": ("--motifs", "--motifs-to-pwm"),
     "n_leiden": ("--n-leiden",),
+    "name": ("--name",),
     "negative_sampling_ratio": ("--negative-sampling-ratio",),
     "nonpeaks": ("--nonpeaks",),
     "num_samples": ("--num-samples",),
@@ -222,6 +223,9 @@ def add_genome_flags(group: FlagGroup) -> None:
 def add_dataset_flags(group: FlagGroup) -> None:
     """Add the output folder, the assay, peaks, nonpeaks and the fold."""
     group.add_argument("-o", "--output-dir", required=True, metavar="FOLDER", help="folder or address for the results")
+    group.add_argument(
+        "--name", metavar="NAME", help="name of the sample, the title of the report (default: the output folder's name)"
+    )
     group.add_argument("-d", "--data-type", required=True, choices=["ATAC", "DNASE"], help="assay: ATAC-seq or DNase-seq")
     group.add_argument(
         "-p", "--peaks", required=True, metavar="BED", help="peaks: narrowPeak, or BED (middle of the interval as summit)"
@@ -245,14 +249,14 @@ def add_chromosome_flags(parser: argparse.ArgumentParser) -> None:
         "--alias",
         metavar="auto|TSV",
         help="auto: treat chr1 and 1, chrM and MT as the same; or a table of two columns: a name in your files, and the "
-        "genome's name for it",
+        "genome's name for it (default: names must be the same)",
     )
     group.add_argument(
         "--exclude-chroms",
         nargs="+",
         default=[],
         metavar="CHROM",
-        help="chromosomes to leave out, with their reads and regions, such as chrM",
+        help="chromosomes to leave out, with their reads and regions, such as chrM (default: none)",
     )
 
 
@@ -272,7 +276,9 @@ def add_dry_run_flag(parser: argparse.ArgumentParser) -> None:
 
 def add_file_prefix_flags(parser: argparse.ArgumentParser) -> None:
     """Add ``-fp``, and ``-hp``, which the reference has and which has no effect."""
-    parser.add_argument("-fp", "--file-prefix", default="", metavar="PREFIX", help="put PREFIX_ before every file name")
+    parser.add_argument(
+        "-fp", "--file-prefix", default="", metavar="PREFIX", help="put PREFIX_ before every file name (default: none)"
+    )
     parser.add_argument("-hp", "--html-prefix", default="./", help=argparse.SUPPRESS)
 
 

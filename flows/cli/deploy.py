@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -42,10 +43,18 @@ def add_commands(commands: Subcommands) -> None:
 def add_deploy(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``deploy``."""
     _add_api_flag(parser)
-    parser.add_argument("--store", metavar="URL", help="where finished steps are kept; every worker must reach it")
-    parser.add_argument("--drops", metavar="URL", help="start a run for each data set file written below this address")
     parser.add_argument(
-        "--results", metavar="URL", help="address below which results are written; a page there lists all data sets"
+        "--store",
+        metavar="URL",
+        help="where finished steps are kept; every worker must reach it (default: $CHROMBPNET_STORE)",
+    )
+    parser.add_argument(
+        "--drops", metavar="URL", help="start a run for each data set file written below this address (default: none)"
+    )
+    parser.add_argument(
+        "--results",
+        metavar="URL",
+        help="address below which results are written; a page there lists all data sets (default: none)",
     )
     parser.add_argument(
         "--allow",
@@ -56,7 +65,9 @@ def add_deploy(parser: argparse.ArgumentParser) -> None:
         "repeat for several (default: the bucket of --drops, and --results)",
     )
     parser.add_argument(
-        "--encode", metavar="YAML", help="settings of the scheduled flow 'encode': contact, template, output, …"
+        "--encode",
+        metavar="YAML",
+        help="settings of the scheduled flow 'encode': contact, template, output, … (default: none)",
     )
     parser.add_argument(
         "--pool-type",
@@ -70,7 +81,7 @@ def add_deploy(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="set a job variable of both work pools, such as image=…, or of one, such as gpu.memory=64Gi "
-        "(kubernetes and vertex-ai only)",
+        "(kubernetes and vertex-ai only; default: none)",
     )
     parser.add_argument(
         "--cpus", type=int, metavar="N", help="maximum number of concurrent runs on CPU machines (default: no limit)"
@@ -80,7 +91,9 @@ def add_deploy(parser: argparse.ArgumentParser) -> None:
     )
     _add_retry_flags(parser)
     parser.add_argument(
-        "--notify", metavar="TYPE/NAME", help="Prefect notification block to call on failures, such as slack-webhook/alerts"
+        "--notify",
+        metavar="TYPE/NAME",
+        help="Prefect notification block to call on failures, such as slack-webhook/alerts (default: none)",
     )
     parser.add_argument("--dry-run", action="store_true", help="print what would change, and exit")
 
@@ -159,12 +172,13 @@ def job_variables(pairs: list[str]) -> dict[str, str]:
 
 def _encode_request(path: str, store: str) -> dict[str, Any]:
     """Read the request of the scheduled flow ``encode``; store and deployments are set if the file does not."""
+    from chrombpnet_core.formats import line_of_key
     from flows.encode import EncodeRequest
     from flows.spec import make_part
 
     keys = {"store": store, "deployment": "dataset/dataset", "fold_deployment": "fold/fold"}
     keys |= read_mapping(path, "request", "keys such as contact, template and output")
-    return make_part(EncodeRequest, keys, path).model_dump(mode="json")
+    return make_part(EncodeRequest, keys, path, line_of=functools.partial(line_of_key, path)).model_dump(mode="json")
 
 
 def add_bridge(parser: argparse.ArgumentParser) -> None:

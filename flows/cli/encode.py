@@ -55,21 +55,29 @@ def add_encode_run(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what is started, and where", "Give one of --deployment, --here, --dry-run.")
     group.add_argument("--start", type=int, metavar="N", help="start at most N data sets (default 10)")
     group.add_argument(
-        "--deployment", metavar="NAME", help="run each data set as a run of this Prefect deployment of the flow 'dataset'"
+        "--deployment",
+        metavar="NAME",
+        help="run each data set as a run of this Prefect deployment of the flow 'dataset' (default: none)",
     )
     group.add_argument(
         "--fold-deployment",
         metavar="NAME",
-        help="run each fold as a run of this Prefect deployment of the flow 'fold', such as fold/fold",
+        help="run each fold as a run of this Prefect deployment of the flow 'fold', such as fold/fold "
+        "(default: with the data set)",
     )
     group.add_argument("--here", action="store_true", help="run the data sets in this process, one after the other")
     group.add_argument(
         "--dry-run",
         metavar="FOLDER",
-        help="write the data set files to FOLDER; start nothing and leave the catalogue unchanged",
+        help="write the data set files to FOLDER; start nothing and leave the catalogue unchanged (default: none)",
     )
     group.add_argument("--retry-failed", action="store_true", help="also start data sets that failed before")
-    group.add_argument("--price", type=float, metavar="MONEY", help="price of a GPU hour, for the catalogue")
+    group.add_argument(
+        "--price",
+        type=float,
+        metavar="MONEY",
+        help="price of a GPU hour in your currency, for the catalogue (default: none)",
+    )
     add_store_flag(group)
     add_compute_flags(group)
 
@@ -80,10 +88,15 @@ def _add_experiment_flags(group: FlagGroup) -> None:
     )
     group.add_argument("--assembly", default="GRCh38", metavar="NAME", help="genome assembly of the files (default GRCh38)")
     group.add_argument(
-        "--from", dest="released_from", metavar="DATE", help="released on this day or later, such as 2026-01-31"
+        "--from",
+        dest="released_from",
+        metavar="DATE",
+        help="released on this day or later, such as 2026-01-31 (default: any day)",
     )
-    group.add_argument("--to", dest="released_to", metavar="DATE", help="released on this day or earlier")
-    group.add_argument("--biosample", nargs="+", metavar="NAME", help="only these cell lines or tissues, such as K562")
+    group.add_argument("--to", dest="released_to", metavar="DATE", help="released on this day or earlier (default: any day)")
+    group.add_argument(
+        "--biosample", nargs="+", metavar="NAME", help="only these cell lines or tissues, such as K562 (default: all)"
+    )
     group.add_argument(
         "--perturbed",
         choices=["exclude", "include", "only"],
@@ -98,7 +111,10 @@ def _add_experiment_flags(group: FlagGroup) -> None:
         help="refuse experiments with audits of these levels (default ERROR)",
     )
     group.add_argument(
-        "--allow-audit", nargs="+", metavar="CATEGORY", help="never refuse an experiment for audits of these categories"
+        "--allow-audit",
+        nargs="+",
+        metavar="CATEGORY",
+        help="never refuse an experiment for audits of these categories (default: none)",
     )
     group.add_argument(
         "--limit", type=int, metavar="N", help="look at no more than N experiments of each assay (default: all)"
@@ -175,7 +191,7 @@ def add_encode_list(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         choices=["new", "refused", "started", "done", "failed", "stale"],
         metavar="STATE",
-        help="print only experiments in these states",
+        help="print only experiments in these states (default: all)",
     )
 
 

@@ -64,8 +64,11 @@ def _evaluate(arguments: argparse.Namespace, kind: Literal["bias", "main"], mode
     find_device()
     from chrombpnet_core.models import lengths_of, load_model, require_kind, require_lengths
     from flows.spec import make_spec
-    from tasks.storage import stage
+    from tasks.storage import require_all, stage
 
+    inputs = {"bigWig": arguments.bigwig, "genome": arguments.genome, "chromosome sizes": arguments.chrom_sizes}
+    inputs |= {"peaks": arguments.peaks, "nonpeaks": arguments.nonpeaks, "fold": arguments.chr_fold_path}
+    require_all(inputs | {f"model {name}": file for name, file in models.items()})
     lengths = None
     for name, file in models.items():
         if file:
@@ -138,7 +141,9 @@ def add_explanation_flags(parser: argparse.ArgumentParser, description: str | No
         help="known motifs to compare with: those of a taxon in JASPAR (default jaspar:vertebrates; also fungi, "
         "insects, nematodes, plants, urochordates), or a file in MEME format",
     )
-    group.add_argument("--assembly", metavar="NAME", help="UCSC name of the genome assembly, such as hg38; adds a track hub")
+    group.add_argument(
+        "--assembly", metavar="NAME", help="UCSC name of the genome assembly, such as hg38; adds a track hub (default: none)"
+    )
 
 
 def common_keys(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -149,6 +154,7 @@ def common_keys(arguments: argparse.Namespace) -> dict[str, Any]:
     name = re.sub(r"[^A-Za-z0-9._-]", "-", Path(arguments.output_dir).name)
     return {
         "id": name.lstrip("._-") or "dataset",
+        "name": arguments.name,
         "assay": arguments.data_type,
         "genome": arguments.genome,
         "chrom_sizes": arguments.chrom_sizes,

@@ -14,10 +14,11 @@ import locale
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
 
-from flows.cli import apply, check, demo, deploy, encode, prep, runs, train, variants
+from flows.cli import apply, check, completion, demo, deploy, encode, init, prep, runs, train, variants
 from flows.cli.common import HelpFormatter, flags_of, with_flags
+from flows.cli.examples import add_examples
+from flows.cli.parser import CommandParser, share_root
 
 __all__ = ["build_parser", "main"]
 
@@ -68,15 +69,17 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands; the chosen one sets ``run``, the function that does it, and ``parser``, its own."""
-    parser = _Parser(
+    parser = CommandParser(
         prog="chrombpnet",
         formatter_class=HelpFormatter,
         description="Base-resolution, bias-corrected models of chromatin accessibility from ATAC-seq and DNase-seq.",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (train, prep, apply, variants, check, runs, encode, deploy, demo):
+    for group in (init, train, prep, apply, variants, check, runs, encode, deploy, demo, completion):
         group.add_commands(commands)
+    add_examples(parser)
+    share_root(parser)
     return parser
 
 
@@ -91,27 +94,6 @@ def _use_utf8() -> None:
             shown = word.encode("utf-8", "backslashreplace").decode()
             print(f"chrombpnet: error: {shown}: not UTF-8; rename the file or folder", file=sys.stderr)
             sys.exit(2)
-
-
-class _Parser(argparse.ArgumentParser):
-    """Cut and escape in errors what was given, and take integers of 64 bits; parsers of commands are of the same class."""
-
-    def __init__(self, *words: Any, **options: Any) -> None:
-        super().__init__(*words, **options)
-        self.register("type", int, _integer)
-
-    def error(self, message: str) -> NoReturn:
-        from chrombpnet_core.errors import InputError
-
-        super().error(str(InputError(message)))
-
-
-def _integer(text: str) -> int:
-    """Read an integer; ValueError for one that no array or random generator takes."""
-    number = int(text)
-    if abs(number) >= 2**63:
-        raise ValueError
-    return number
 
 
 class _Version(argparse.Action):

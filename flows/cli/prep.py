@@ -56,10 +56,10 @@ def add_nonpeaks(parser: argparse.ArgumentParser) -> None:
         help="fold; GC is matched separately in its training, validation and test chromosomes",
     )
     parser.add_argument(
-        "-il", "--inputlen", type=int, default=2114, metavar="BP", help="input length of the models (default 2114)"
+        "-il", "--inputlen", type=int, default=2114, metavar="BP", help="input length of the models (default 2114 bp)"
     )
     parser.add_argument(
-        "-st", "--stride", type=int, default=1000, metavar="BP", help="distance between candidate windows (default 1000)"
+        "-st", "--stride", type=int, default=1000, metavar="BP", help="distance between candidate windows (default 1000 bp)"
     )
     parser.add_argument(
         "-npr",
@@ -69,7 +69,9 @@ def add_nonpeaks(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="nonpeaks per peak on training and validation chromosomes (default 2; test chromosomes: 1)",
     )
-    parser.add_argument("-br", "--blacklist-regions", metavar="BED", help="regions that nonpeaks must not overlap")
+    parser.add_argument(
+        "-br", "--blacklist-regions", metavar="BED", help="regions that nonpeaks must not overlap (default: none)"
+    )
     parser.add_argument(
         "--exclude-blacklisted-peaks",
         action="store_true",
@@ -142,25 +144,21 @@ def add_splits(parser: argparse.ArgumentParser) -> None:
         required=True,
         nargs="+",
         metavar="CHROM",
-        help="chromosomes for validation; all others are for training",
+        help="chromosomes for validation; all others but organelles are for training",
     )
+    _add_organelles_flag(parser)
 
 
 def prep_splits(arguments: argparse.Namespace) -> None:
-    """Write a fold of given test and validation chromosomes; all others are for training."""
+    """Write a fold of given test and validation chromosomes; all others but organelles are for training."""
     from chrombpnet_core.genome import make_fold, read_chrom_sizes
     from tasks.storage import split_prefix, stage
 
     sizes = read_chrom_sizes(stage(arguments.chrom_sizes, "chromosome sizes")[0])
     held_out = {*arguments.test_chroms, *arguments.valid_chroms}
+    training = _without_organelles({chrom: size for chrom, size in sizes.items() if chrom not in held_out}, arguments)
     fold = make_fold(
-        {
-            "test": arguments.test_chroms,
-            "valid": arguments.valid_chroms,
-            "train": [chrom for chrom in sizes if chrom not in held_out],
-        },
-        sizes,
-        "prep splits",
+        {"test": arguments.test_chroms, "valid": arguments.valid_chroms, "train": [*training]}, sizes, "prep splits"
     )
     _place_folds({f"{split_prefix(arguments.output_prefix)[1]}.json": fold}, arguments.output_prefix)
 
@@ -169,24 +167,33 @@ def add_folds(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``prep folds``."""
     parser.add_argument("-op", "--output_prefix", required=True, metavar="PREFIX", help="writes PREFIX_0.json, …")
     _add_sizes_flag(parser)
-    parser.add_argument("-p", "--peaks", metavar="BED", help="balance the number of these peaks as well as the lengths")
+    parser.add_argument(
+        "-p",
+        "--peaks",
+        metavar="BED",
+        help="balance the number of these peaks as well as the lengths (default: lengths alone)",
+    )
     parser.add_argument("-k", "--k", type=int, default=5, metavar="N", help="number of folds (default 5)")
     _add_seed_flag(parser)
+    _add_organelles_flag(parser)
 
 
 def prep_folds(arguments: argparse.Namespace) -> None:
     """Divide the chromosomes into folds; the reference program leaves that to its users."""
     from chrombpnet_core.genome import make_folds, read_chrom_sizes, read_regions
     from flows.spec import Training, make_part
-    from tasks.storage import split_prefix, stage
+    from tasks.storage import require_all, split_prefix, stage
 
     make_part(Training, {"seed": arguments.seed}, "arguments", flags_of(arguments.parser))
+    require_all({"chromosome sizes": arguments.chrom_sizes, "peaks": arguments.peaks})
     sizes = read_chrom_sizes(stage(arguments.chrom_sizes, "chromosome sizes")[0])
+    nuclear = _without_organelles(sizes, arguments)
     peaks = None
     if arguments.peaks:
         regions = read_regions(stage(arguments.peaks, "peaks")[0], "peaks", sizes)
-        peaks = {str(chrom): int(count) for chrom, count in regions["chrom"].value_counts().items()}
-    folds = make_folds(sizes, peaks, arguments.k, arguments.seed)
+        counts = {str(chrom): int(count) for chrom, count in regions["chrom"].value_counts().items()}
+        peaks = {chrom: count for chrom, count in counts.items() if chrom in nuclear}
+    folds = make_folds(nuclear, peaks, arguments.k, arguments.seed)
     name = split_prefix(arguments.output_prefix)[1]
     _place_folds({f"{name}_{i}.json": fold for i, fold in enumerate(folds)}, arguments.output_prefix)
 
@@ -199,6 +206,25 @@ def _place_folds(folds: dict[str, Fold], prefix: str) -> None:
     for fold, address in zip(folds.values(), place_files({}, texts, split_prefix(prefix)[0]), strict=True):
         sizes = f"{len(fold.train)} training, {len(fold.valid)} validation, {len(fold.test)} test"
         print(f"{sizes} chromosomes: {address}")
+
+
+def _add_organelles_flag(group: FlagGroup) -> None:
+    group.add_argument(
+        "--keep-organelles",
+        action="store_true",
+        help="use the chromosomes of mitochondria and plastids (chrM, MT, Pt, …) like all others, as the reference program "
+        "does (default: they are in no part of a fold unless you name them: their reads are many, and not of chromatin)",
+    )
+
+
+def _without_organelles(sizes: dict[str, int], arguments: argparse.Namespace) -> dict[str, int]:
+    """Leave out the chromosomes of organelles, and say so, unless they are to be kept."""
+    from chrombpnet_core.genome import is_organelle
+
+    organelles = [] if arguments.keep_organelles else [chrom for chrom in sizes if is_organelle(chrom)]
+    if organelles:
+        print(f"{', '.join(organelles)}: left out of training, validation and testing; --keep-organelles keeps them")
+    return {chrom: size for chrom, size in sizes.items() if chrom not in organelles}
 
 
 def _add_sizes_flag(group: FlagGroup) -> None:

@@ -14,6 +14,7 @@ def add_reads_flags(group: FlagGroup, required: bool) -> None:
     reads = group.add_mutually_exclusive_group(required=required)
 
     def add(short: str, long: str, metavar: str, text: str) -> None:
+        text += "" if required else " (default: none)"
         reads.add_argument(short, long, nargs="+", default=[], metavar=metavar, help=text)
 
     add("-ibam", "--input-bam-file", "BAM", "BAM or CRAM, filtered; any order, no index needed")

@@ -37,7 +37,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``run``."""
     parser.add_argument("dataset", nargs="?", metavar="DATASET.YAML", help="data set file: YAML or JSON")
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of a data set file and exit")
-    parser.add_argument("--fold", type=int, metavar="I", help="run only this fold; the first is 0")
+    parser.add_argument("--fold", type=int, metavar="I", help="run only this fold; the first is 0 (default: all folds)")
     parser.add_argument(
         "--bias-only", action="store_true", help="stop after the bias threshold factor is chosen from the several given"
     )
@@ -45,12 +45,12 @@ def add_run(parser: argparse.ArgumentParser) -> None:
         "--folds-at-once",
         type=int,
         metavar="N",
-        help="number of folds that run at a time; overrides folds_at_once of the data set file",
+        help="number of folds that run at a time; in place of folds_at_once of the data set file, whose default is 1",
     )
     parser.add_argument(
         "--fold-deployment",
         metavar="NAME",
-        help="run each fold as a run of this Prefect deployment of the flow 'fold', such as fold/fold",
+        help="run each fold as a run of this Prefect deployment of the flow 'fold', such as fold/fold (default: here)",
     )
     add_dry_run_flag(parser)
     add_runtime_flags(parser)

@@ -51,7 +51,7 @@ def add_pipeline(parser: argparse.ArgumentParser, judged: bool = True) -> None:
         type=int,
         default=500,
         metavar="BP",
-        help="shift each peak by up to BP at random in each epoch (default 500)",
+        help="shift each peak by up to BP at random in each epoch (default 500 bp)",
     )
     training.add_argument(
         "-sr",
@@ -65,7 +65,8 @@ def add_pipeline(parser: argparse.ArgumentParser, judged: bool = True) -> None:
         "-a",
         "--architecture-from-file",
         metavar="PY",
-        help="Python file defining build(filters, n_dil_layers, inputlen, outputlen); it is executed",
+        help="Python file defining build(filters, n_dil_layers, inputlen, outputlen); it is executed (default: the built-in "
+        "architecture)",
     )
 
 
@@ -105,7 +106,7 @@ def add_bias_pipeline(parser: argparse.ArgumentParser, judged: bool = True) -> N
     )
     training = _add_training_flags(parser, judged, filters=128, layers=4)
     training.add_argument(
-        "-j", "--max-jitter", type=int, default=0, metavar="BP", help="no effect: nonpeaks are never jittered"
+        "-j", "--max-jitter", type=int, default=0, metavar="BP", help="no effect: nonpeaks are never jittered (default 0 bp)"
     )
 
 
@@ -136,7 +137,10 @@ def _add_input_flags(parser: argparse.ArgumentParser) -> FlagGroup:
     _add_shift_flags(parser)
     _add_filter_flags(parser)
     group.add_argument(
-        "-br", "--blacklist-regions", metavar="BED", help="blacklist; needed only with --exclude-blacklisted-peaks"
+        "-br",
+        "--blacklist-regions",
+        metavar="BED",
+        help="blacklist; needed only with --exclude-blacklisted-peaks (default: none)",
     )
     group.add_argument(
         "--exclude-blacklisted-peaks",
@@ -155,17 +159,17 @@ def _add_shift_flags(parser: argparse.ArgumentParser) -> None:
         "--plus-shift",
         type=int,
         metavar="BP",
-        help="shift already applied to + strand reads: 0 as aligned, 4 if shifted by +4/−5",
+        help="shift in bp already applied to + strand reads: 0 as aligned, 4 if shifted by +4/−5 (default: estimated)",
     )
     group.add_argument(
         "-ms",
         "--minus-shift",
         type=int,
         metavar="BP",
-        help="the same for − strand reads: 0 as aligned, -5 if shifted by +4/−5",
+        help="the same for − strand reads, in bp: 0 as aligned, -5 if shifted by +4/−5 (default: estimated)",
     )
-    group.add_argument("--ATAC-ref-path", metavar="TXT", help="Tn5 motif matrices in place of the built-in ones")
-    group.add_argument("--DNASE-ref-path", metavar="TXT", help="DNase I motif matrices in place of the built-in ones")
+    group.add_argument("--ATAC-ref-path", metavar="TXT", help="Tn5 motif matrices for the estimate (default: built-in)")
+    group.add_argument("--DNASE-ref-path", metavar="TXT", help="DNase I motif matrices for the estimate (default: built-in)")
     group.add_argument(
         "--num-samples",
         type=int,
@@ -185,7 +189,7 @@ def _add_filter_flags(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="FLAGS",
-        help="leave out reads with any of these SAM flags, such as 780",
+        help="leave out reads with any of these SAM flags, such as 780 (default 0: of none)",
     )
     group.add_argument("--dedup", action="store_true", help="count duplicates once; for paired-end reads only")
     group.add_argument("--use-counts", action="store_true", help="count each fragment as often as column 5 of its line says")
@@ -196,7 +200,7 @@ def _add_training_flags(parser: argparse.ArgumentParser, judged: bool, filters: 
     group = parser.add_argument_group("training")
 
     def add(short: str, long: str, default: float, metavar: str, words: str) -> None:
-        text = f"{words} (default {default:g})" if words else f"default {default:g}"
+        text = f"{words} (default {default:g}{' bp' if metavar == 'BP' else ''})"
         group.add_argument(short, long, type=type(default), default=default, metavar=metavar, help=text)
 
     add("-oth", "--outlier-threshold", 0.9999, "Q", "leave out regions with more reads than this quantile")

@@ -22,8 +22,10 @@ def add_variants(parser: argparse.ArgumentParser) -> None:
     _add_variant_inputs(parser)
     _add_score_flags(parser)
     group = parser.add_argument_group("annotations")
-    group.add_argument("--genes", metavar="BED", help="genes: chromosome, start, end, name; the three nearest are listed")
-    group.add_argument("--hits", metavar="BED", help="motif hits: chromosome, start, end, name")
+    group.add_argument(
+        "--genes", metavar="BED", help="genes: chromosome, start, end, name; the three nearest are listed (default: none)"
+    )
+    group.add_argument("--hits", metavar="BED", help="motif hits: chromosome, start, end, name (default: none)")
     group = parser.add_argument_group("outputs")
     group.add_argument("-op", "--output-prefix", required=True, metavar="PREFIX", help="writes PREFIX.variant_scores.tsv, …")
     group.add_argument("--hdf5", action="store_true", help="also write the predictions of both alleles")
@@ -32,7 +34,7 @@ def add_variants(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="HEAD",
         choices=["counts", "profile"],
-        help="also write the contributions of both alleles of every variant: counts, profile or both",
+        help="also write the contributions of both alleles of every variant: counts, profile or both (default: none)",
     )
     group.add_argument(
         "--top", type=int, default=20, metavar="N", help="number of variants in the report (default 20; 0: no report)"
@@ -41,7 +43,7 @@ def add_variants(parser: argparse.ArgumentParser) -> None:
         "--part-deployment",
         metavar="NAME",
         help="score each model as a run of this Prefect deployment, such as variants-part/variants-part; "
-        "the paths must be valid on its machines, too",
+        "the paths must be valid on its machines, too (default: in this process)",
     )
     add_chromosome_flags(parser)
     add_runtime_flags(parser)
@@ -58,24 +60,32 @@ def _add_variant_inputs(parser: argparse.ArgumentParser) -> None:
         default="chrombpnet",
         metavar="SCHEMA",
         choices=["chrombpnet", "original", "plink", "plink2", "bed", "snp_score"],
-        help="columns of a table: chrombpnet (default; chr, pos, allele1, allele2, id), original, plink, plink2, "
-        "bed (0-based), snp_score (0-based)",
+        help="columns of a table: chrombpnet (chr, pos, allele1, allele2, id), original, plink, plink2, bed (0-based), "
+        "snp_score (0-based); default chrombpnet",
     )
     group.add_argument("-g", "--genome", required=True, metavar="FASTA", help="genome sequence: plain, gzip or bgzip")
     group.add_argument("-c", "--chrom-sizes", metavar="TSV", help="chromosomes to use (default: all of the genome)")
-    group.add_argument("-m", "--model", nargs="+", metavar="H5", help="chrombpnet_nobias.h5 of one fold or of several folds")
+    group.add_argument(
+        "-m",
+        "--model",
+        nargs="+",
+        metavar="H5",
+        help="chrombpnet_nobias.h5 of one fold or of several (default: those of --bundle)",
+    )
     group.add_argument(
         "--one-data-set",
         action="store_true",
         help="average the scores of all models even if their names or folders differ by more than the fold's number",
     )
-    group.add_argument("--bundle", metavar="URL", help="in place of -m: a published bundle, such as gs://bucket/models/k562")
+    group.add_argument(
+        "--bundle", metavar="URL", help="in place of -m: a published bundle, such as gs://bucket/models/k562 (default: none)"
+    )
     group.add_argument(
         "--swap-ref",
         action="store_true",
         help="if allele 2 is the genome's, swap the alleles before scoring (default: leave such variants out)",
     )
-    group.add_argument("--chrom", nargs="+", metavar="CHROM", help="score only variants on these chromosomes")
+    group.add_argument("--chrom", nargs="+", metavar="CHROM", help="score only variants on these chromosomes (default: all)")
 
 
 def _add_score_flags(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +94,8 @@ def _add_score_flags(parser: argparse.ArgumentParser) -> None:
         "-p",
         "--peaks",
         metavar="BED",
-        help="narrowPeak; adds overlaps with peaks, and quantiles of the counts among those predicted for peaks",
+        help="narrowPeak; adds overlaps with peaks, and quantiles of the counts among those predicted for peaks "
+        "(default: none)",
     )
     group.add_argument("-mp", "--max-peaks", type=int, metavar="N", help="maximum number of peaks to predict (default: all)")
     group.add_argument(
@@ -93,7 +104,7 @@ def _add_score_flags(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="compute p-values against N shuffled sequences, for variants sampled from the list (default: none)",
+        help="compute p-values against N shuffled sequences, for variants sampled from the list (default 0: none)",
     )
     group.add_argument(
         "-n",
@@ -101,7 +112,7 @@ def _add_score_flags(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="the same, with N shuffled sequences for each variant in the list; no effect with -t",
+        help="the same, with N shuffled sequences for each variant in the list; no effect with -t (default 0: none)",
     )
     group.add_argument(
         "-s", "--seed", type=int, default=1234, metavar="N", help="random seed of shuffles and sampling (default 1234)"
@@ -175,7 +186,7 @@ def add_snp_score(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=64,
         metavar="N",
-        help="no effect: batches are as large as memory allows",
+        help="no effect: batches are as large as memory allows (default 64)",
     )
     add_runtime_flags(parser)
     ours = {"schema": "--schema", "swap_ref": "--swap-ref", "alias": "--alias"}

@@ -92,7 +92,7 @@ def _report(run: Run, folds: Sequence[FinishedFold], averages: Results, links: d
     sweep = (Store(spec.output).read_json(SWEEP) or {}).get("candidates") if len(spec.bias.factors) > 1 else None
     results = {fold.name: fold.results for fold in folds}
     tests = {fold.name: fold.fold.test for fold in folds}
-    inputs, parameters = folds_report_request(spec.id, spec.assay, results, tests, averages, sweep, links)
+    inputs, parameters = folds_report_request(spec.title, spec.assay, results, tests, averages, sweep, links)
     report: Result = run.step(FOLDS_REPORT, inputs, parameters).result()
     return report
 

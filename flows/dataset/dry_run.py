@@ -56,8 +56,8 @@ def plan(spec: DatasetSpec, store: str, kinds: ModelKinds, judged: bool = True) 
     Plan
         Its steps, what they take, and whether they would be refused.
     """
-    spec = with_folds(spec)
     checked = check_dataset(spec, store)
+    spec = with_folds(spec)
     run, chosen = Run(spec, store, checked.naming, call_here), chosen_factor(spec)
     with planning() as steps:
         for i, fold in enumerate(checked.folds):

@@ -21,6 +21,7 @@ from chrombpnet_core.genome import (
     Fold,
     make_fold,
     read_bed3,
+    read_chrom_sizes,
     read_enzyme_matrices,
     read_fold,
     read_fold_chromosomes,
@@ -111,6 +112,14 @@ def _check_genome(files: DatasetFiles, inspection: Inspection) -> None:
     inspection.look("chromosome names", look_at_names)
     if files.genome:
         inspection.look("genome", partial(look_at_genome, files.genome))
+    if inspection.sizes is None and files.chrom_sizes:
+        inspection.look("chromosome sizes", partial(_look_at_sizes, files.chrom_sizes))
+
+
+def _look_at_sizes(address: str) -> str:
+    """Look at the table alone, where the genome is not in order."""
+    read_chrom_sizes(stage(address, "chromosome sizes")[0])
+    return f"{_name(address)}: not compared with the genome"
 
 
 def _check_folds(files: DatasetFiles, inspection: Inspection) -> None:

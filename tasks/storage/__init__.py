@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tasks.storage.manifests import MANIFEST, manifest_fault, sealed
     from tasks.storage.owners import DEAD, SILENT, Owner, beating, is_owned
     from tasks.storage.placing import place_files, prefixed_path
-    from tasks.storage.staging import Artifact, is_staged, require, require_place, stage
+    from tasks.storage.staging import Artifact, is_staged, require, require_all, require_place, stage
     from tasks.storage.store import Store
 
 __all__ = [
@@ -78,6 +78,7 @@ __all__ = [
     "redact_all",
     "redact_text",
     "require",
+    "require_all",
     "require_place",
     "require_space",
     "sealed",

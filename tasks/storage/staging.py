@@ -14,10 +14,11 @@ import logging
 import tempfile
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import InputError, InputErrors
 from chrombpnet_core.formats import require_file
 from tasks.storage.addresses import is_local, local_path, redact, split_conditions
 from tasks.storage.digests import digest_of_file, state_of
@@ -27,7 +28,7 @@ from tasks.storage.objects import Information
 from tasks.storage.opening import objects_of
 from tasks.storage.transfer import Copy, download
 
-__all__ = ["Artifact", "is_staged", "require", "require_place", "stage"]
+__all__ = ["Artifact", "is_staged", "require", "require_all", "require_place", "stage"]
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,25 @@ def require(uri: str, what: str) -> None:
         require_file(local_path(uri), what)
     elif _information(uri).size == 0:
         raise InputError(f"{redact(uri)}: empty object", expected=f"the {what} file")
+
+
+def require_all(files: Mapping[str, str | None]) -> None:
+    """Raise one :class:`InputError` of all inputs that are absent or empty.
+
+    Parameters
+    ----------
+    files
+        What each is, for messages → address; None is passed over.
+    """
+    problems = []
+    for what, uri in files.items():
+        try:
+            if uri is not None:
+                require(uri, what)
+        except InputError as error:
+            problems.append(error)
+    if problems:
+        raise problems[0] if len(problems) == 1 else InputErrors(problems)
 
 
 def require_place(url: str, what: str) -> None:

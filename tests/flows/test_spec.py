@@ -35,7 +35,7 @@ def test_defaults_are_the_references():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"genom": "x"}, "genom: Extra inputs are not permitted"),
+        ({"genom": "x"}, "genom: unknown key; did you mean genome"),
         ({"training": {"patience": True}}, "training.patience: Input should be a valid integer, number or text, not true"),
         (
             {"bias": {"threshold_factor": True}},
@@ -143,3 +143,69 @@ def test_files_that_are_no_data_set_are_one_line(tmp_path, text, words):
 def test_a_byte_order_mark_is_skipped(tmp_path):
     (tmp_path / "d.yaml").write_text("\ufeff" + yaml.safe_dump(LEAST).replace("\n", "\r\n"), newline="")
     assert read_spec(str(tmp_path / "d.yaml")).assay == "ATAC"
+
+
+def _file(tmp_path, **changes):
+    (tmp_path / "d.yaml").write_text(yaml.safe_dump(LEAST | changes, sort_keys=False))
+    return str(tmp_path / "d.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"blacklst": "b.bed"}, r"d\.yaml, line 10: blacklst: unknown key; did you mean blacklist\?$"),
+        ({"chrom-sizes": "c"}, r"line 10: chrom-sizes: unknown key; did you mean chrom_sizes\?"),
+        ({"Blacklist": "b"}, r"line 10: Blacklist: unknown key; did you mean blacklist\?"),
+        ({"model": {"filter": 8}}, r"line 11: model\.filter: unknown key; did you mean filters\?"),
+        (
+            {"folds": [{"train": ["1"], "valid": ["2"], "tests": ["3"]}]},
+            r"line \d+: folds\.0\.tests: .* did you mean test\?$",
+        ),
+        ({"filters": 64}, r"did you mean bias\.filters or model\.filters\? it belongs below bias or below model"),
+        (
+            {"reads": {"bam": ["a"], "peaks": "p"}},
+            r"reads\.peaks: unknown key; did you mean peaks or explanation\.peaks\? it belongs at the top level or "
+            r"below explanation",
+        ),
+        (
+            {"bias": {"patience": 3}},
+            r"bias\.patience: unknown key; did you mean training\.patience\? it belongs below training",
+        ),
+        ({"learning-rat": 3}, r"did you mean training\.learning_rate\? it belongs below training"),
+        ({"bias.filters": 8}, r"bias\.filters: unknown key; write filters below bias, indented"),
+        ({"model": {"zzz": 1}}, r"model\.zzz: unknown key; known keys of model: filters, layers, epochs"),
+        ({"zzz": 1}, r"zzz: unknown key; see 'chrombpnet run --schema'"),
+        ({"input_length": "long"}, r"d\.yaml, line 10: input_length: Input should be a valid integer"),
+        ({"name": "x" * 121}, r"name: give 1 to 120 printable letters"),
+        ({"name": " "}, r"name: give 1 to 120 printable letters"),
+    ],
+)
+def test_a_misspelt_key_is_told_with_its_line_and_what_was_meant(tmp_path, changes, words):
+    with pytest.raises(InputError, match=words) as caught:
+        read_spec(_file(tmp_path, **changes))
+    assert "problems" not in str(caught.value)  # what was meant is not missing as well
+
+
+def test_all_errors_are_told_at_once(tmp_path):
+    text = "assay: RNA\nreads: {bam: [a.bam]}\ngenom: g.fa\nfolds: [f.json]\ntraining:\n  sed: 1\n"
+    (tmp_path / "d.yaml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_spec(str(tmp_path / "d.yaml"))
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "5 problems:"
+    assert [line.split(": ")[0].rpartition(", ")[2] for line in lines[1:4]] == ["line 1", "line 3", "line 6"]
+    assert lines[2].endswith("genom: unknown key; did you mean genome?")
+    assert lines[3].endswith("training.sed: unknown key; did you mean seed?")
+    assert [line.split(": ")[1] for line in lines[4:]] == ["peaks", "output"]
+
+
+def test_what_a_misspelt_key_holds_is_not_quoted(tmp_path):
+    with pytest.raises(InputError) as caught:
+        read_spec(_file(tmp_path, passwort="hunter2"))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_reports_are_titled_by_the_name_or_the_id():
+    assert make_spec(LEAST, "test").title == "dataset"
+    assert make_spec(LEAST | {"id": "k562"}, "test").title == "k562"
+    assert make_spec(LEAST | {"id": "k562", "name": " K562,  replicate 1 "}, "test").title == "K562, replicate 1"

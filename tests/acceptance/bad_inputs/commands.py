@@ -99,6 +99,8 @@ COMMANDS = {
     "encode list": "encode list {recorded}",
     "demo": "demo -o {out}/run --store {store}",
     "index": "index {out}",
+    "init": "init {out} -o {out}/dataset.yaml",
+    "completion": "completion bash",
     "doctor": "doctor --store {store}",
 }
 """Name in the table → words; ``{slot}`` is a file, ``{out}`` and ``{store}`` are folders."""

@@ -159,6 +159,90 @@ def test_prep_splits_writes_the_references_json(tmp_path, capsys):
     assert main([*arguments, "chr1"]) == 2
 
 
+def test_folds_leave_organelles_out_and_say_so(tmp_path, capsys):
+    import json
+
+    (tmp_path / "sizes").write_text("chr1\t1000\nchr2\t900\nchr3\t800\nchrM\t90\nPt\t80\n")
+    (tmp_path / "peaks").write_text("".join(f"{chrom}\t5\t9\n" for chrom in ("chr1", "chr2", "chr3", "chrM")))
+    words = ["prep", "splits", "-c", str(tmp_path / "sizes"), "-op", str(tmp_path / "fold"), "-tcr", "chr1", "-vcr"]
+
+    def written(*more, file="fold.json"):
+        assert main([*more]) == 0
+        return json.loads((tmp_path / file).read_text()), capsys.readouterr().out
+
+    fold, told = written(*words, "chr3")
+    assert fold == {"test": ["chr1"], "valid": ["chr3"], "train": ["chr2"]}
+    assert "chrM, Pt: left out of training, validation and testing; --keep-organelles keeps them" in told
+    fold, told = written(*words, "chr3", "--keep-organelles")
+    assert fold["train"] == ["chr2", "chrM", "Pt"]
+    assert "left out" not in told
+    fold, told = written(*words, "chrM", "chr3")
+    assert (fold["valid"], fold["train"]) == (["chrM", "chr3"], ["chr2"])
+    assert "\nPt: left out" in f"\n{told}"
+    words = [
+        "prep",
+        "folds",
+        "-c",
+        str(tmp_path / "sizes"),
+        "-op",
+        str(tmp_path / "x"),
+        "-k",
+        "3",
+        "-p",
+        str(tmp_path / "peaks"),
+    ]
+    fold, told = written(*words, file="x_0.json")
+    assert sorted(chrom for part in fold.values() for chrom in part) == ["chr1", "chr2", "chr3"]
+    assert "chrM, Pt: left out" in told
+
+
+def test_missing_files_are_all_told_at_once(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHROMBPNET_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "d.yaml").write_text(
+        "assay: ATAC\nreads: {bam: [one.bam, two.bam]}\ngenome: g.fa\nchrom_sizes: c.sizes\npeaks: p.bed\n"
+        "blacklist: b.bed\nfolds: 5\nbias: {model: bias.h5}\nexplanation: {motifs: m.meme}\noutput: out\n"
+    )
+    named = {"one.bam", "two.bam", "g.fa", "c.sizes", "p.bed", "b.bed", "bias.h5", "m.meme"}
+    flags = "-g g.fa -c c.sizes -d ATAC -p p.bed -n n.bed -fl f.json -o out"
+    cases = {
+        "run d.yaml": named,
+        "run d.yaml --dry-run": named,
+        f"pipeline -ibam one.bam two.bam -b bias.h5 {flags}": {"one.bam", "two.bam", "g.fa", "c.sizes", "p.bed", "n.bed"},
+        f"qc -bw i.bw -cm full.h5 {flags}": {"i.bw", "full.h5", "g.fa", "c.sizes", "p.bed", "n.bed", "f.json"},
+        "prep folds -c c.sizes -p p.bed -op x": {"c.sizes", "p.bed"},
+        "prep nonpeaks -g g.fa -c c.sizes -p p.bed -fl f.json -br b.bed -o x": {
+            "g.fa",
+            "c.sizes",
+            "p.bed",
+            "f.json",
+            "b.bed",
+        },
+    }
+    for words, expected in cases.items():
+        store = [] if "prep folds" in words else ["--store", str(tmp_path / "store")]
+        assert main([*words.split(), *store]) == 2, words
+        told = capsys.readouterr().err
+        assert {name for name in expected if f"{name}: no such file" not in told} == set(), words
+
+
+def test_the_name_of_the_sample_is_the_reports_title(monkeypatch):
+    from types import SimpleNamespace
+
+    from flows.cli.evaluate import common_keys
+    from flows.dataset import fold_steps
+    from flows.spec import make_spec
+
+    monkeypatch.setattr(fold_steps, "report_request", lambda kind, title, *_: (title, None))
+
+    flags = "-g g -c c -d ATAC -p p -n n -fl f -o out/k562"
+    words = f"bias pipeline -ibam r.bam -b 0.5 {flags}".split()
+    for more, title in (([], "k562"), (["--name", "K562, replicate 1"], "K562, replicate 1")):
+        keys = common_keys(build_parser().parse_args([*words, *more])) | {"reads": {"bam": ["r.bam"]}}
+        run = SimpleNamespace(spec=make_spec(keys, "test"), fold=None, step=lambda step, inputs, *_, **__: inputs)
+        assert fold_steps.report_step(run, "bias", {}) == title
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """A tiny simulation, its nonpeaks, and a function that makes the arguments of a bias run."""

@@ -286,7 +286,7 @@ def test_a_bucket_that_leads_elsewhere_is_not_followed_when_its_files_are_staged
     [
         ({"template": {"folds": 5}}, "template: genome: Field required"),
         ({"template": TEMPLATE | {"peaks": "x.bed"}}, "template: peaks is given"),
-        ({"template": TEMPLATE | {"modell": {}}}, "template: modell: Extra inputs"),
+        ({"template": TEMPLATE | {"modell": {}}}, "template: modell: unknown key; did you mean model"),
         ({"contact": " "}, "contact ' '; expected an e-mail"),
         ({"deployment": "nothing"}, "deployment 'nothing'; expected flow/deployment"),
     ],

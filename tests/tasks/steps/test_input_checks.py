@@ -114,6 +114,16 @@ def test_lengths_in_headers_are_compared(files, tmp_path, kind):
     assert any("length of chromosome chr2" in problem for problem in problems_of(files | {"reads": (path,), "kind": kind}))
 
 
+def test_a_table_of_sizes_is_looked_at_where_the_genome_is_not_in_order(files, tmp_path):
+    files |= {"genome": str(tmp_path / "absent.fa"), "chrom_sizes": str(tmp_path / "absent.sizes")}
+    problems = problems_of(files)
+    assert [problem.partition(": ")[2][:12] for problem in problems] == ["no such file"] * 2
+    (tmp_path / "absent.sizes").write_text("chr1\t6000\n")
+    inspection = inspect_inputs(DatasetFiles(**files))
+    assert [what for what, _ in inspection.problems] == ["genome"]
+    assert ("chromosome sizes", "absent.sizes: not compared with the genome") in inspection.seen
+
+
 def test_a_file_of_reads_that_is_given_twice(files):
     assert any("one is given twice" in problem for problem in problems_of(files | {"reads": files["reads"] * 2}))
 
