@@ -10,13 +10,22 @@ from chrombpnet_core._doors import lazy_door
 
 if TYPE_CHECKING:
     from chrombpnet_core.report.bias_factor import FactorCandidate, FactorChoice, choose_factor, read_candidate
+    from chrombpnet_core.report.browser_page import (
+        IGV_JS,
+        BrowserPage,
+        BrowserPlace,
+        packed_igv_js,
+        render_browser_page,
+    )
     from chrombpnet_core.report.browser_sessions import (
         BrowserGenome,
         BrowserTrack,
         browser_tracks,
         igv_json,
         igv_xml,
+        known_assembly,
         ucsc_hub,
+        washu_hub,
     )
     from chrombpnet_core.report.catalogue import render_catalogue
     from chrombpnet_core.report.content import (
@@ -60,6 +69,7 @@ __all__ = [
     "FOLDS_HTML",
     "FOLDS_JSON",
     "FOLD_METRICS",
+    "IGV_JS",
     "MODISCO_FILE",
     "MOTIF_ROWS_FILE",
     "MULTIQC_FILE",
@@ -67,6 +77,8 @@ __all__ = [
     "REPORT_JSON",
     "REPORT_PDF",
     "BrowserGenome",
+    "BrowserPage",
+    "BrowserPlace",
     "BrowserTrack",
     "ExampleRegion",
     "FactorCandidate",
@@ -87,14 +99,18 @@ __all__ = [
     "igv_json",
     "igv_xml",
     "insertion_logo",
+    "known_assembly",
     "link_files",
     "motif_name",
+    "packed_igv_js",
     "read_candidate",
+    "render_browser_page",
     "render_catalogue",
     "render_index",
     "render_model_card",
     "search_motifs",
     "ucsc_hub",
+    "washu_hub",
     "write_folds_report",
     "write_motif_pdfs",
     "write_pictures",

@@ -1,23 +1,35 @@
-"""A run's tracks in genome browsers: sessions for IGV and igv.js, a track hub for the UCSC Genome Browser.
+"""A run's tracks in genome browsers: sessions for IGV and igv.js, hubs for the UCSC and the WashU browser.
 
 Desktop IGV reads sessions as XML, with paths relative to the session. igv.js (IGV-Web) reads JSON, with addresses relative
-to its page; so the JSON for data in a bucket has whole addresses. A UCSC hub is one file (``useOneFile on``) and cannot show
-plain BED. Colours are those of the report. Observed and predicted insertions share a scale; the corrected track, which would
-be flat on it, has its own.
+to its page; so the JSON for data in a bucket has whole addresses. A UCSC hub is one file (``useOneFile on``), a WashU hub a
+JSON list; neither can show plain BED: it would have to be bigBed, which pyBigWig only reads, or indexed by tabix.
+
+Colours are those of the report. Observed and predicted insertions share a scale; the corrected track, which would be flat on
+it, has its own. Contributions are drawn as letters (*dynseq*, Nair et al. 2022, https://doi.org/10.1038/s41588-022-01194-w),
+for which each browser has its own word.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 from xml.etree import ElementTree
 
 from chrombpnet_core.plots import PALETTE
 
-__all__ = ["BrowserGenome", "BrowserTrack", "browser_tracks", "igv_json", "igv_xml", "ucsc_hub"]
+__all__ = [
+    "BrowserGenome",
+    "BrowserTrack",
+    "browser_tracks",
+    "igv_json",
+    "igv_xml",
+    "known_assembly",
+    "ucsc_hub",
+    "washu_hub",
+]
 
 _KNOWN = (  # end of a file's name, what it shows, colour, group
     (r"data_unstranded\.bw", "observed reads", "observed", "insertions per base"),
@@ -30,7 +42,20 @@ _KNOWN = (  # end of a file's name, what it shows, colour, group
     (r"filtered\.bias_peaks\.bed", "peaks of the training chromosomes", "full", ""),
     (r"filtered\.bias_nonpeaks\.bed", "training nonpeaks of the bias model", "chance", ""),
     (r"hits\.bed", "motif hits", "planted", ""),
+    (r"genes\.bed", "genes", "ink", ""),
 )
+_HEIGHT, _LETTERS_HEIGHT = 60, 100  # px
+_LENGTHS = {  # UCSC's name of an assembly → a chromosome, and its length, which no other assembly has
+    "hg38": ("chr1", 248_956_422),
+    "hg19": ("chr1", 249_250_621),
+    "hs1": ("chr1", 248_387_328),
+    "mm39": ("chr1", 195_154_279),
+    "mm10": ("chr1", 195_471_971),
+    "danRer11": ("chr1", 59_578_282),
+    "dm6": ("chr2L", 23_513_712),
+    "ce11": ("chrI", 15_072_434),
+    "sacCer3": ("chrI", 230_218),
+}
 
 
 @dataclass(frozen=True)
@@ -65,6 +90,23 @@ class BrowserTrack:
         """Whether it is BED rather than bigWig."""
         return self.path.endswith(".bed")
 
+    @property
+    def is_letters(self) -> bool:
+        """Whether each base has a contribution, and so is drawn as a letter of that height."""
+        return self.path.endswith("_scores.bw")
+
+    @property
+    def format(self) -> str:
+        """IGV's name of its format."""
+        if not self.is_regions:
+            return "bigwig"
+        return "bed" if self.path.endswith(("hits.bed", "genes.bed")) else "narrowPeak"
+
+    @property
+    def height(self) -> int:
+        """Height of its panel in pixels."""
+        return _LETTERS_HEIGHT if self.is_letters else _HEIGHT
+
 
 @dataclass(frozen=True)
 class BrowserGenome:
@@ -73,6 +115,22 @@ class BrowserGenome:
     assembly: str = ""
     fasta: str = ""
     index: str = ""
+
+
+def known_assembly(sizes: Mapping[str, int]) -> str:
+    """Tell which assembly a genome is, by the length of a chromosome.
+
+    Parameters
+    ----------
+    sizes
+        Chromosome → length in bp.
+
+    Returns
+    -------
+    str
+        UCSC's name, by which all browsers know it, such as ``hg38``; empty for another genome, or other names.
+    """
+    return next((name for name, (chrom, length) in _LENGTHS.items() if sizes.get(chrom) == length), "")
 
 
 def browser_tracks(paths: Iterable[str]) -> list[BrowserTrack]:
@@ -133,14 +191,16 @@ def igv_json(tracks: Sequence[BrowserTrack], reference: BrowserGenome, locus: st
         {
             "name": track.name,
             "url": base + track.path if base.startswith("gs://") else base + quote(track.path),
+            "format": track.format,
             "color": "rgb({},{},{})".format(*track.rgb),
             "order": order,
         }
         | (
-            {"type": "annotation", "format": "narrowPeak" if _is_narrow_peak(track) else "bed", "displayMode": "COLLAPSED"}
+            {"type": "annotation", "displayMode": "COLLAPSED"}
             if track.is_regions
-            else {"type": "wig", "format": "bigwig", "autoscaleGroup": str(groups.index(track.group) + 1), "height": 60}
+            else {"type": "wig", "height": track.height, "autoscaleGroup": str(groups.index(track.group) + 1)}
         )
+        | ({"graphType": "dynseq"} if track.is_letters else {})
         for order, track in enumerate(tracks, start=1)
     ]
     return json.dumps(session, indent=1) + "\n"
@@ -174,16 +234,15 @@ def igv_xml(tracks: Sequence[BrowserTrack], reference: BrowserGenome, locus: str
     resources = ElementTree.SubElement(session, "Resources")
     panel = ElementTree.SubElement(session, "Panel", name="DataPanel")
     for track in tracks:
-        kind = "bigwig" if not track.is_regions else "narrowPeak" if _is_narrow_peak(track) else "bed"
-        ElementTree.SubElement(resources, "Resource", path=track.path, name=track.name, type=kind)
+        ElementTree.SubElement(resources, "Resource", path=track.path, name=track.name, type=track.format)
         scale = (
             {"displayMode": "COLLAPSED"}
             if track.is_regions
             else {
                 "autoScale": "false",
                 "autoscaleGroup": str(groups.index(track.group) + 1),
-                "height": "60",
-                "renderer": "BAR_CHART",
+                "height": str(track.height),
+                "renderer": "DYNSEQ" if track.is_letters else "BAR_CHART",
             }
         )
         about = {"id": track.path, "name": track.name, "color": ",".join(map(str, track.rgb))}
@@ -240,7 +299,7 @@ def _group_stanzas(tracks: Sequence[BrowserTrack], group: str, number: int, titl
         "visibility": "full",
         "autoScale": "group",
         "alwaysZero": "on",
-        "maxHeightPixels": "128:48:16",
+        "maxHeightPixels": f"128:{tracks[0].height}:16",
         "priority": str(number),
     }
     return [composite] + [
@@ -249,19 +308,44 @@ def _group_stanzas(tracks: Sequence[BrowserTrack], group: str, number: int, titl
             "parent": f"{parent} on",
             "type": "bigWig",
             "bigDataUrl": quote(track.path),
-            "shortLabel": _line(track.name).partition(":")[0][:17],
+            "shortLabel": _line(track.name.partition(":")[0])[:17] or f"track {order}",
             "longLabel": f"{title}: {_line(track.name)}"[:76],
             "color": ",".join(map(str, track.rgb)),
             "visibility": "full",
             "priority": str(order),
         }
+        | ({"logo": "on"} if track.is_letters else {})
         for order, track in enumerate(tracks, start=1)
     ]
 
 
-def _is_narrow_peak(track: BrowserTrack) -> bool:
-    """Regions that a run writes have the ten columns of narrowPeak; motif hits have not."""
-    return not track.path.endswith("hits.bed")
+def washu_hub(tracks: Sequence[BrowserTrack], base: str = "") -> str:
+    """Make a data hub for the WashU Epigenome Browser.
+
+    Parameters
+    ----------
+    tracks
+        What to show; regions are left out.
+    base
+        Address before each path, with ``/`` at its end; without it paths are relative to the hub.
+
+    Returns
+    -------
+    str
+        JSON.
+    """
+    hub = [
+        {
+            "type": "dynseq" if track.is_letters else "bigwig",
+            "name": track.name,
+            "url": base + quote(track.path),
+            "showOnHubLoad": True,
+            "options": {"color": "#{:02x}{:02x}{:02x}".format(*track.rgb), "height": track.height},
+        }
+        for track in tracks
+        if not track.is_regions
+    ]
+    return json.dumps(hub, indent=1) + "\n"
 
 
 def _line(text: str) -> str:

@@ -142,7 +142,9 @@ def add_explanation_flags(parser: argparse.ArgumentParser, description: str | No
         "insects, nematodes, plants, urochordates), or a file in MEME format",
     )
     group.add_argument(
-        "--assembly", metavar="NAME", help="UCSC name of the genome assembly, such as hg38; adds a track hub (default: none)"
+        "--assembly",
+        metavar="NAME",
+        help="UCSC name of the genome assembly, such as hg38, for genome browsers (default: common ones are recognised)",
     )
 
 

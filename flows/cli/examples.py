@@ -41,6 +41,7 @@ EXAMPLES = {
     "clean": "results",
     "verify": "gs://my-bucket/store",
     "index": "gs://my-bucket/models",
+    "view": "out/main",
     "encode run": "--template hg38.yaml -o gs://my-bucket/encode --contact me@example.org \\\n"
     "    --biosample K562 --dry-run specs",
     "encode list": "gs://my-bucket/encode --state failed",
@@ -77,6 +78,7 @@ DOCUMENTATION = {
     "resume": "dataset.md",
     "clean": "dataset.md",
     "index": "dataset.md",
+    "view": "browsing.md",
 }
 """Words of a command, or of its group → its page in ``docs/``; that of all others is the README."""
 

@@ -15,7 +15,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from flows.cli import apply, check, completion, demo, deploy, encode, init, prep, runs, train, variants
+from flows.cli import apply, check, completion, demo, deploy, encode, init, prep, runs, train, variants, view
 from flows.cli.common import HelpFormatter, flags_of, with_flags
 from flows.cli.examples import add_examples
 from flows.cli.parser import CommandParser, share_root
@@ -76,7 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (init, train, prep, apply, variants, check, runs, encode, deploy, demo, completion):
+    for group in (init, train, prep, apply, variants, check, runs, view, encode, deploy, demo, completion):
         group.add_commands(commands)
     add_examples(parser)
     share_root(parser)

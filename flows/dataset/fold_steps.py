@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 from chrombpnet_core.genome import Fold
 from flows.dataset.example_steps import example_steps
 from flows.dataset.run import Results, Run
+from flows.dataset.track_steps import track_steps
 from flows.spec import DatasetSpec
 from tasks.reports import REPORT, publish_run, report_request
 from tasks.runner import Awaited, FileOf, Result, RunKind, Source
@@ -253,8 +254,10 @@ def evaluation_steps(run: Run, kind: ModelKind, fold: Fold, examples: Results, m
             kind=kind, assay=spec.assay, test=fold.test, batch_size=spec.training.batch_size, seed=spec.training.seed
         ),
     )
+    whole = FileOf(models, "chrombpnet.h5") if isinstance(models, Result) else models.get("chrombpnet")
+    tracks = track_steps(run, examples, whole) if kind == "main" and whole else {}
     explained = _explanation_steps(run, kind, examples, _explained_model(kind, models), evaluated)
-    steps = {f"evaluate_{kind}": evaluated, **explained}  # in the order of their inputs: the step that failed is asked first
+    steps = {f"evaluate_{kind}": evaluated} | tracks | explained  # by their inputs: the step that failed is asked first
     return {name: step.result() for name, step in steps.items()}
 
 

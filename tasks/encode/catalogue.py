@@ -34,7 +34,16 @@ STATES = ("failed", "stale", "started", "new", "done", "refused")
 METRICS = ("pearson_peaks", "spearman_peaks", "norm_jsd_peaks", "auroc", "bias_pearson_peaks", "footprint")
 """Of ``folds_report.json``: medians over the folds."""
 
-_ON_DEVICE = ("train_bias", "train_main", "scale_bias", "evaluate_bias", "evaluate_main", "contributions", "average_tracks")
+_ON_DEVICE = (
+    "train_bias",
+    "train_main",
+    "scale_bias",
+    "evaluate_bias",
+    "evaluate_main",
+    "peak_tracks",
+    "contributions",
+    "average_tracks",
+)
 """Steps that compute on a GPU where there is one."""
 
 _TIMES = ("seen", "started", "ended")

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from chrombpnet_core.evaluation import quality_metric
 from tasks.reports.layout import placed_files
@@ -17,15 +14,11 @@ from tasks.runner import Result, RunKind, prefect_task
 from tasks.steps import QUALITY_METRIC
 from tasks.storage import Store, place_files, prefixed_path
 
-if TYPE_CHECKING:
-    from chrombpnet_core.report import BrowserGenome
-
 __all__ = ["place_with_links", "publish_quality_metric", "publish_run"]
 
 log = logging.getLogger(__name__)
 
 _MODEL_FOLDERS = ("main/", "bias/")  # of a data set's fold
-_SESSION, _SESSION_XML, _HUB = "igv_session.json", "igv_session.xml", "hub.txt"
 
 
 @prefect_task("Publish results")
@@ -39,8 +32,9 @@ def publish_run(
 ) -> str:
     """Copy models, logs, tracks, metrics and, where it has one, the report of a run to ``output``.
 
-    Where there are tracks, sessions for IGV stand beside their folders, and a UCSC hub where the ``assembly`` has a name.
-    Files are replaced one by one, each whole, the report last. Returns the report's address, else ``output``.
+    Where there are tracks, a page that shows them and sessions for IGV stand beside their folders, and hubs for UCSC and
+    WashU where the ``assembly`` has a name. Files are replaced one by one, each whole, the report last. Returns the
+    report's address, else ``output``.
     """
     from chrombpnet_core.report import REPORT_HTML
 
@@ -49,7 +43,10 @@ def publish_run(
     if kind in ("bias", "main"):
         arguments[f"logs/{'bias' if kind == 'bias' else 'chrombpnet'}.args.json"] = json.dumps(asked, indent=1) + "\n"
     if kind != "dataset":
-        arguments |= _sessions(files, done, asked, output, prefix, assembly)
+        from tasks.reports.browsing import browser_files
+
+        browser = browser_files(files, done, asked, output, prefix, assembly)
+        arguments, files = arguments | browser.texts, browser.files | files
     known = {name: "/".join(prefixed_path(name, prefix)) for name in (*arguments, *files)}
     if kind == "dataset":  # its models' files are there already
         known |= {name: name for name in sorted(Store(output).sizes()) if name.startswith(_MODEL_FOLDERS)}
@@ -97,47 +94,6 @@ def place_with_links(
         return placed
     html = link_files("/".join(prefixed_path(page, prefix)), files[page].read_text(encoding="utf-8"), known)
     return [*placed, *place_files({}, {page: html}, output, prefix)]
-
-
-def _sessions(
-    files: dict[str, Path], done: Mapping[str, Result], asked: dict[str, Any], output: str, prefix: str, assembly: str | None
-) -> dict[str, str]:
-    """Name → text of what opens the tracks among ``files`` in genome browsers."""
-    from chrombpnet_core.report import browser_tracks, igv_json, igv_xml, ucsc_hub
-
-    tracks, reference = browser_tracks("/".join(prefixed_path(name, prefix)) for name in files), _reference(asked, assembly)
-    if not tracks or not (reference.assembly or reference.fasta):
-        return {}
-    target, locus = Store(output), _best_locus(done)
-    sessions = {
-        _SESSION: igv_json(tracks, reference, locus, "" if target.local else target.uri("")),
-        _SESSION_XML: igv_xml(tracks, reference, locus),
-    }
-    return sessions | ({_HUB: ucsc_hub(tracks, assembly, str(asked.get("id", "")))} if assembly else {})
-
-
-def _reference(asked: dict[str, Any], assembly: str | None) -> BrowserGenome:
-    """Describe the genome for browsers: by name, else the FASTA that was given; a local one's index where it is there."""
-    from chrombpnet_core.report import BrowserGenome
-
-    fasta = str(asked.get("genome") or "")
-    if assembly or not fasta:
-        return BrowserGenome(assembly or "")
-    if "://" in fasta and not fasta.startswith("file://"):
-        return BrowserGenome(fasta=fasta, index=f"{fasta}.fai")
-    path = Path(fasta.removeprefix("file://")).expanduser().resolve()
-    indexes = [f"{path}.fai", *([f"{path}.gzi"] if path.suffix == ".gz" else [])]
-    return BrowserGenome(fasta=str(path), index=indexes[0] if all(map(os.path.exists, indexes)) else "")
-
-
-def _best_locus(done: Mapping[str, Result]) -> str:
-    """Find the best example of the report; nothing where there is none."""
-    for step in ("evaluate_main", "evaluate_bias"):
-        if step in done and "examples.npz" in done[step].manifest["files"]:
-            with np.load(done[step].file("examples.npz"), allow_pickle=False) as file:
-                start = int(file["starts"][0])
-                return f"{file['chroms'][0]}:{start + 1}-{start + file['observed'].shape[1]}"
-    return ""
 
 
 @prefect_task("Publish the quality metric")

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         known_motifs,
         motif_files,
     )
+    from tasks.steps.peak_tracks import PEAK_TRACKS, PeakTracksInputs
     from tasks.steps.resource_estimate import ModelToTrain, estimate_run
     from tasks.steps.selection import SELECT_BIAS, SELECT_MAIN, BiasSelection, MainSelection, SelectionInputs
     from tasks.steps.tracks import TRACKS, TracksInputs, TracksParameters, track_files
@@ -100,6 +101,7 @@ __all__ = [
     "INSERTION_LOGO",
     "MOTIFS",
     "NONPEAKS",
+    "PEAK_TRACKS",
     "QUALITY_METRIC",
     "SCALE_BIAS",
     "SELECT_BIAS",
@@ -146,6 +148,7 @@ __all__ = [
     "MotifsParameters",
     "NonpeaksInputs",
     "NonpeaksParameters",
+    "PeakTracksInputs",
     "ReadsParameters",
     "ScalingInputs",
     "ScalingParameters",

@@ -42,18 +42,23 @@ __all__ = [
     "AVERAGE_MODELS",
     "AVERAGE_TRACKS",
     "KINDS",
+    "TRACK_FILES",
     "MeanContributionsInputs",
     "MeanContributionsParameters",
     "MeanTracksInputs",
     "MeanTracksParameters",
     "ModelsInputs",
     "ModelsParameters",
+    "write_mean_tracks",
 ]
 
 log = logging.getLogger(__name__)
 
 KINDS = ("chrombpnet", "chrombpnet_nobias", "bias")
 """Models of a fold that are averaged: the whole one, its accessibility part, its scaled bias part."""
+
+TRACK_FILES = {f"{kind}{end}": "tracks/" for kind in KINDS for end in (".bw", "_stats.txt")} | {"regions.bed": "tracks/"}
+"""File of the steps that predict tracks → its place in the results."""
 
 AGREEMENT = "agreement.json"
 """Of the steps that average: how well the folds agree, head or model → ``pairs`` of folds and their numbers."""
@@ -117,7 +122,7 @@ class MeanContributionsParameters:
     heads: tuple[str, ...] = field(metadata={"json": lambda heads: sorted({*heads})})
 
 
-_MeanTracks = Work[MeanTracksInputs[Path], MeanTracksParameters]
+_MeanTracks = Work[Any, MeanTracksParameters]
 _MeanContributions = Work[MeanContributionsInputs[Path], MeanContributionsParameters]
 
 
@@ -133,18 +138,30 @@ def _average_models(work: Work[ModelsInputs[Path], ModelsParameters]) -> None:
     log.info("%s folds' models averaged", work.facts["folds"])
 
 
-def _average_tracks(work: _MeanTracks) -> None:
-    """Predict regions with every fold's models and write ENCODE's tracks of their means, and how well the folds agree.
+def _average_tracks(work: Work[MeanTracksInputs[Path], MeanTracksParameters]) -> None:
+    write_mean_tracks(work, work.inputs.models)
+
+
+def write_mean_tracks(work: _MeanTracks, files: Sequence[Path]) -> None:
+    """Predict regions with the models of one fold or several and write ENCODE's tracks of the means.
 
     A track holds softmax(mean logits) × (exp(mean log counts) − 1); ``log_counts.npz`` each fold's, ``(folds, regions)``.
+    Of several folds, how well they agree is written, too.
+
+    Parameters
+    ----------
+    work
+        Of the step, whose inputs are regions and a genome.
+    files
+        The whole model of every fold.
     """
     from chrombpnet_core.models import lengths_of, load_model, require_kind, require_lengths
 
     with reference(work.inputs, work.parameters.naming) as (genome, sizes):
         table = chosen_regions(work.inputs.regions, work.parameters, sizes)
-        log.info("predicting with all folds on %s", find_device())
-        models = [require_kind(load_model(file), "chrombpnet", file) for file in work.inputs.models]
-        for model, file in zip(models, work.inputs.models, strict=True):
+        log.info("predicting with %s on %s", "all folds" if len(files) > 1 else "the model", find_device())
+        models = [require_kind(load_model(file), "chrombpnet", file) for file in files]
+        for model, file in zip(models, files, strict=True):
             require_lengths(model, lengths_of(models[0]), file)
         input_length, output_length = lengths_of(models[0])
         table = away_from_edges(work, table, sizes, input_length)
@@ -191,12 +208,15 @@ def _predict(
         placement.rows,
         lengths_of(models[0])[0],
         batch_size,
-        "predicting with all folds",
+        "predicting with all folds" if folds > 1 else "predicting tracks",
     ):
         for kind, (logits, counts) in found.items():
             profiles[kind].write(rows, softmax(logits.mean(axis=0), axis=-1))
             log_counts[kind][:, rows] = counts
-            similar[kind][:, rows] = row_correlations(softmax(logits, axis=-1))
+            if folds > 1:
+                similar[kind][:, rows] = row_correlations(softmax(logits, axis=-1))
+    if folds == 1:
+        return log_counts
     agreement = {
         kind: _agreement(
             folds,
@@ -359,11 +379,7 @@ AVERAGE_TRACKS = Step(
     inputs=MeanTracksInputs[Source],
     parameters=MeanTracksParameters,
     body=_average_tracks,
-    outputs=published(
-        dict.fromkeys((f"{kind}{end}" for kind in KINDS for end in (".bw", "_stats.txt")), "tracks/")
-        | {"regions.bed": "tracks/"},
-        "ensemble",
-    ),
+    outputs=published(TRACK_FILES, "ensemble"),
 )
 
 AVERAGE_CONTRIBUTIONS = Step(

@@ -37,7 +37,7 @@ class Chromium:
         size = f"--window-size={self.size[0]},{self.size[1]}"
         self._log = open(self.folder / "log", "w+")
         self._process = subprocess.Popen([PROGRAM, *options, size, "about:blank"], stderr=self._log, stdout=self._log)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not (address := re.search(r"DevTools listening on (ws://\S+)", (self.folder / "log").read_text())):
             assert time.monotonic() < deadline, (self.folder / "log").read_text()
             time.sleep(0.1)
@@ -48,6 +48,8 @@ class Chromium:
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
+        width, height = self.size
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
@@ -62,7 +64,7 @@ class Chromium:
         session = {"sessionId": self._session} if getattr(self, "_session", "") else {}
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters} | session))
         while True:
-            answer = json.loads(self._socket.recv(timeout=120))
+            answer = json.loads(self._socket.recv(timeout=300))
             if answer.get("id") == number:
                 assert "error" not in answer, answer
                 return answer["result"]
@@ -79,7 +81,7 @@ class Chromium:
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
-    def wait(self, condition: str, seconds: float = 60) -> Any:
+    def wait(self, condition: str, seconds: float = 300) -> Any:
         """Wait until JavaScript gives something true."""
         deadline = time.monotonic() + seconds
         while not (value := self.value(condition)):

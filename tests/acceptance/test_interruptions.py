@@ -35,6 +35,7 @@ STEPS = (
     "train_bias",
     "train_main",
     "evaluate_main",
+    "peak_tracks",
     "contributions",
     "motifs_profile",
     "motif_hits_profile",

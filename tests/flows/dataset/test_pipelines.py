@@ -46,6 +46,11 @@ def test_a_data_set_file_becomes_models_and_a_report(finished):
         "main/evaluation/overall_report.pdf",
         "main/igv_session.json",
         "main/igv_session.xml",
+        "main/browser/index.html",
+        "main/tracks/chrombpnet.bw",
+        "main/tracks/chrombpnet_nobias.bw",
+        "main/tracks/bias.bw",
+        "main/tracks/regions.bed",
         "main/auxiliary/interpret_subsample/chrombpnet_nobias.profile_scores.h5",
         "main/auxiliary/interpret_subsample/chrombpnet_nobias.profile_scores.bw",
         "main/auxiliary/interpret_subsample/chrombpnet_nobias.interpreted_regions.bed",
@@ -98,6 +103,7 @@ def test_a_changed_parameter_reruns_what_depends_on_it(simulation, finished, cap
     assert {step for step, what in ran.items() if what == "started"} == {
         "train_main",
         "evaluate_main",
+        "peak_tracks",
         "report",
         "folds_report",
     }

@@ -30,6 +30,7 @@ STEPS = [
     "scale_bias",
     "train_main",
     "evaluate_main",
+    "peak_tracks",
     "contributions",
     "motifs_counts",
     "motifs_profile",

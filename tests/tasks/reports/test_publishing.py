@@ -10,15 +10,18 @@ from xml.etree import ElementTree
 
 import fsspec
 import numpy as np
+import pyBigWig
 import pytest
 
 from tasks.reports import publish_run
+from tasks.reports.browsing import browser_files
 from tasks.storage import place_files
 from tests.tasks.declaring import run_step
 
 FILES = {
     "coverage": ["data_unstranded.bw"],
     "select_main": ["filtered.peaks.bed", "filtered.nonpeaks.bed"],
+    "peak_tracks": ["chrombpnet.bw", "chrombpnet_nobias.bw", "bias.bw", "bias_stats.txt", "regions.bed", "log_counts.npz"],
     "contributions": ["profile_scores.h5", "profile_scores.bw", "interpreted_regions.bed", "examples_contributions.npz"],
     "motifs_profile": ["modisco.h5", "motifs.tsv", "motifs.json", "motifs.html"],
     "report": [
@@ -44,6 +47,7 @@ def done(tmp_path):
             chroms=np.array(["chrI", "chrII"]),
             starts=np.array([99, 5]),
             observed=np.zeros((2, 50)),
+            labels=np.array(["best", "worst"]),
         )
 
     bodies = {step: write(names) for step, names in FILES.items()} | {"evaluate_main": examples}
@@ -75,6 +79,7 @@ def test_sessions_name_files_that_are_there(done, genome, tmp_path, prefix):
     explained = out / "auxiliary" / "interpret_subsample"
     assert named == [
         f"auxiliary/{start}data_unstranded.bw",
+        *(f"tracks/{start}{model}.bw" for model in ("chrombpnet", "bias", "chrombpnet_nobias")),
         f"auxiliary/interpret_subsample/{start}chrombpnet_nobias.profile_scores.bw",
         f"auxiliary/{start}filtered.peaks.bed",
     ]
@@ -93,7 +98,7 @@ def test_a_named_assembly_gets_a_hub(done, tmp_path):
     hub = (tmp_path / "out" / "hub.txt").read_text()
     assert "\ngenome sacCer3\n" in hub
     addresses = [line.split(" ", 1)[1] for line in hub.splitlines() if line.startswith("bigDataUrl")]
-    assert len(addresses) == 2
+    assert len(addresses) == 5
     assert all((tmp_path / "out" / address).is_file() for address in addresses)
     assert json.loads((tmp_path / "out" / "igv_session.json").read_text())["genome"] == "sacCer3"
 
@@ -140,3 +145,69 @@ def test_texts_of_any_kind_are_placed(tmp_path):
     assert fsspec.filesystem("memory").cat("/texts/a/b.txt") == b"no JSON\n"
     assert place_files({}, {"a/b.txt": "no JSON\n"}, str(tmp_path)) == [str(tmp_path / "a" / "b.txt")]
     assert (tmp_path / "a" / "b.txt").read_text() == "no JSON\n"
+
+
+def data_of(page):
+    return json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
+
+
+@pytest.mark.parametrize("prefix", ["", "my own#1"])
+def test_a_page_shows_the_tracks_beside_it(done, genome, tmp_path, prefix, monkeypatch):
+    igv = tmp_path / "igv.min.js"
+    igv.write_text("igv")
+    monkeypatch.setattr("tasks.reports.browsing.packed_igv_js", lambda: {"igv.min.js": igv})
+    out, start = tmp_path / "out", f"{prefix}_" if prefix else ""
+    published(done, out, {"genome": genome}, prefix=prefix)
+    path = out / "browser" / f"{start}index.html"
+    page = path.read_text()
+    named = [unquote(track["url"]) for track in data_of(page)["tracks"]]
+    assert len(named) == 6
+    named += [unquote(address) for address in re.findall(r'(?:src|href)="(?!https)([^"]+)"', page)]
+    assert f"{start}igv.min.js" in named
+    for name in named:
+        assert (path.parent / name).is_file(), name
+    assert re.findall(r'data-locus="([^"]+)"', page)[::2] == ["chrI:100-149", "chrII:6-55"]
+    assert "Best peak" in page
+    assert "Sample &lt;1&gt;" in page
+    assert genome not in page
+
+
+def test_a_common_assembly_is_known_by_the_tracks(done, genome, tmp_path):
+    with pyBigWig.open(str(tmp_path / "x.bw"), "w") as track:
+        track.addHeader([("chrI", 230_218)])
+        track.addEntries(["chrI"], [5], ends=[6], values=[1.0])
+    done["coverage"] = run_step(
+        str(tmp_path / "store"),
+        "coverage",
+        2,
+        {},
+        {},
+        lambda work: (work.out / "data_unstranded.bw").write_bytes((tmp_path / "x.bw").read_bytes()),
+    )
+    published(done, tmp_path / "out", {"genome": genome})
+    assert json.loads((tmp_path / "out" / "igv_session.json").read_text())["genome"] == "sacCer3"
+    assert "\ngenome sacCer3\n" in (tmp_path / "out" / "hub.txt").read_text()
+    data = data_of((tmp_path / "out" / "browser" / "index.html").read_text())
+    assert (data["assembly"], data["sizes"]) == ("sacCer3", [["chrI", 230_218]])
+    washu = json.loads((tmp_path / "out" / "washu_hub.json").read_text())
+    assert all((tmp_path / "out" / track["url"]).is_file() for track in washu)
+
+
+@pytest.mark.parametrize(
+    ("output", "session", "washu"),
+    [
+        ("s3://bucket/my out", "https://bucket.s3.amazonaws.com/my%20out/", "https://bucket.s3.amazonaws.com/my%20out/"),
+        ("gs://bucket/out", "gs://bucket/out/", "https://storage.googleapis.com/bucket/out/"),
+    ],
+)
+def test_addresses_of_buckets_are_those_that_browsers_read(done, output, session, washu):
+    """IGV-Web opens no relative addresses, and neither it nor WashU an address of S3's own."""
+    placed = {
+        name: result.file(name) for result in done.values() for name in result.manifest["files"] if name.endswith(".bw")
+    }
+    files = {f"tracks/{name}": path for name, path in placed.items()}
+    texts = browser_files(files, done, {"genome": "https://there/g.fa"}, output, assembly="hg38").texts
+    urls = [track["url"] for track in json.loads(texts["igv_session.json"])["tracks"]]
+    assert {url.rpartition("tracks/")[0] for url in urls} == {session}
+    assert {track["url"].rpartition("tracks/")[0] for track in json.loads(texts["washu_hub.json"])} == {washu}
+    assert {track["url"].rpartition("tracks/")[0] for track in data_of(texts["browser/index.html"])["tracks"]} == {"../"}

@@ -43,6 +43,7 @@ from tasks.steps.ensemble import (
     ModelsInputs,
     ModelsParameters,
 )
+from tasks.steps.peak_tracks import PEAK_TRACKS, PeakTracksInputs
 from tests.tasks.declaring import run_step
 
 SIZE = Architecture(4, 2, 200, 80)
@@ -118,6 +119,38 @@ def test_models_are_averaged_once(folds):
         )
     assert average_models(folds.store, folds.trained).cached
     assert not average_models(folds.store, folds.trained[::-1]).cached
+
+
+def test_the_tracks_of_one_model_are_those_of_a_fold(folds):
+    """As those of the average, of a single fold; there is nothing to agree."""
+
+    def predicted(seed):
+        inputs = PeakTracksInputs(
+            chrombpnet=FileOf(folds.trained[seed], "chrombpnet.h5"),
+            regions=FileOf(folds.shards, "peaks.bed"),
+            genome=folds.genome,
+            chrom_sizes=folds.sizes,
+        )
+        return PEAK_TRACKS(folds.store, inputs, MeanTracksParameters(batch_size=2))
+
+    result = predicted(1)
+    assert AGREEMENT not in result.manifest["files"]
+    assert (result.facts["regions"], result.facts["at_edges"]) == (len(REGIONS), 1)
+    whole = folds.wholes[1]
+    for kind, model in {
+        "chrombpnet": whole,
+        "chrombpnet_nobias": accessibility_part(whole),
+        "bias": bias_part(whole),
+    }.items():
+        logits, counts = (np.asarray(head) for head in model.predict_on_batch(one_hot(windows(folds, 200))))
+        wanted = softmax(logits, axis=-1) * (np.exp(counts) - 1)
+        with pyBigWig.open(str(result.file(f"{kind}.bw"))) as track:
+            for row in (0, 2, 4):
+                chrom, at = REGIONS[row]
+                np.testing.assert_allclose(track.values(chrom, at - 40, at + 40, numpy=True), wanted[row], rtol=1e-4)
+    assert set(PEAK_TRACKS.outputs["main"]) <= set(result.manifest["files"])
+    assert predicted(1).cached
+    assert not predicted(2).cached
 
 
 @pytest.fixture(scope="module")
