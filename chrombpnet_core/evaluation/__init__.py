@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     )
     from chrombpnet_core.evaluation.footprint_motifs import (
         CONTROL,
+        FOOTPRINT_TAXA,
         enzyme_footprint_motifs,
         motif_file_name,
         name_motifs,
@@ -78,6 +79,7 @@ __all__ = [
     "ENZYMES",
     "FEWEST_READS",
     "FOLD_APART",
+    "FOOTPRINT_TAXA",
     "HUMAN_GENOME",
     "MAX_BIAS_RESPONSE",
     "NUCLEOSOME",

@@ -1,7 +1,7 @@
 """Motifs for marginal footprints: those of the enzymes, those of transcription factors, and a user's own file.
 
-The built-in ones are in ``footprint_motifs.json``, which says under ``attribution`` where they come from:
-kundajelab/chrombpnet, MIT licence.
+The built-in ones are in ``footprint_motifs.json`` (the enzymes' and those of vertebrates, of kundajelab/chrombpnet, MIT
+licence) and ``factor_motifs.json`` (other taxa: best sites of matrices of JASPAR, CC BY 4.0); see ``attribution``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from chrombpnet_core.genome import require_assay
 
 __all__ = [
     "CONTROL",
+    "FOOTPRINT_TAXA",
     "enzyme_footprint_motifs",
     "motif_file_name",
     "name_motifs",
@@ -29,6 +30,9 @@ __all__ = [
 
 CONTROL = "control"
 """The name of the footprint without a motif."""
+
+FOOTPRINT_TAXA = ("vertebrates", "fungi", "insects", "nematodes", "plants")
+"""Taxa of which transcription factor motifs for footprints are built in, by JASPAR's names."""
 
 _LONGEST_NAME = 100  # letters of a motif's name, which is part of a file's
 
@@ -54,15 +58,34 @@ def enzyme_footprint_motifs(assay: str) -> dict[str, str]:
     return dict(_built_in()[require_assay(assay)])
 
 
-def tf_footprint_motifs() -> list[tuple[str, str]]:
+def tf_footprint_motifs(taxon: str = FOOTPRINT_TAXA[0]) -> list[tuple[str, str]]:
     """List transcription factor motifs for footprints.
+
+    Parameters
+    ----------
+    taxon
+        One of :data:`FOOTPRINT_TAXA`. The reference program has those of vertebrates.
 
     Returns
     -------
     list of tuple of str
         Name and sequence; not a dict, as NRF1 has two.
+
+    Raises
+    ------
+    InputError
+        For another taxon.
+
+    Examples
+    --------
+    >>> tf_footprint_motifs("fungi")[0]
+    ('REB1', 'TTACCCG')
     """
-    return [(name, sequence) for name, sequence in _built_in()["TF"]]
+    if taxon not in FOOTPRINT_TAXA:
+        raise InputError(f"`taxon` {taxon}", expected=f"one of {', '.join(FOOTPRINT_TAXA)}")
+    if taxon == FOOTPRINT_TAXA[0]:
+        return [(name, sequence) for name, sequence in _built_in()["TF"]]
+    return [(name, sequence) for name, _, sequence in _built_in("factor_motifs.json")[taxon]]
 
 
 def read_footprint_motifs(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
@@ -174,7 +197,7 @@ def motif_file_name(motif: str) -> str:
 
 
 @cache
-def _built_in() -> dict[str, Any]:
-    source = resources.files(__package__).joinpath("footprint_motifs.json")
+def _built_in(file: str = "footprint_motifs.json") -> dict[str, Any]:
+    source = resources.files(__package__).joinpath(file)
     motifs: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))["motifs"]
     return motifs

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         FoldSummary,
     )
     from chrombpnet_core.report.folds_page import write_folds_report
+    from chrombpnet_core.report.footprints_page import render_footprints
     from chrombpnet_core.report.gc_match import gc_match_of_regions
     from chrombpnet_core.report.links import link_files
     from chrombpnet_core.report.model_card import ModelCard, render_model_card
@@ -106,6 +107,7 @@ __all__ = [
     "read_candidate",
     "render_browser_page",
     "render_catalogue",
+    "render_footprints",
     "render_index",
     "render_model_card",
     "search_motifs",

@@ -202,13 +202,19 @@ def add_footprints(parser: argparse.ArgumentParser) -> None:
         "--output-prefix",
         required=True,
         metavar="PREFIX",
-        help="writes PREFIX_footprints.h5, PREFIX.<motif>.footprint.png, …",
+        help="writes PREFIX_footprints.html, a page with all of them, PREFIX_footprints.h5, PREFIX.<motif>.footprint.png, …",
     )
     parser.add_argument(
         "-pwm_f",
         "--motifs-to-pwm",
         metavar="TSV",
-        help="motifs, one per line: name and sequence (default: Tn5, DNase I and some transcription factors)",
+        help="motifs, one per line: name and sequence (default: Tn5, DNase I and transcription factors of the taxon)",
+    )
+    parser.add_argument(
+        "--taxon",
+        choices=["vertebrates", "fungi", "insects", "nematodes", "plants"],
+        help="whose transcription factors are taken without -pwm_f (default: told by the names and lengths of the "
+        "chromosomes, such as fungi for chrI, chrII, …; else vertebrates)",
     )
     _add_batch_size_flag(parser)
     parser.add_argument(
@@ -241,6 +247,7 @@ def footprints(arguments: argparse.Namespace) -> None:
     parameters = FootprintsParameters(
         batch_size=training.batch_size,
         ylim=read_limits(arguments.ylim),
+        taxon=None if arguments.motifs_to_pwm else arguments.taxon,
         naming=naming_of(chromosome_options(arguments)),
     )
     result = FOOTPRINTS(store_of(arguments), inputs, parameters)

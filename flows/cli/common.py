@@ -120,6 +120,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "swap_ref": ("--swap-ref",),
     "table": ("--schema",),
     "tagalign": ("--input-tagalign-file",),
+    "taxon": ("--taxon",),
     "template": ("--template",),
     "threads": ("--threads",),
     "threshold_factor": ("--bias-threshold-factor",),

@@ -10,6 +10,7 @@ import pytest
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.evaluation import footprint_motifs
 from chrombpnet_core.genome import ASSAYS
+from chrombpnet_core.motifs import jaspar_motifs
 
 
 def test_a_name_that_comes_again_is_numbered():
@@ -52,6 +53,32 @@ def test_motifs_are_bases_only():
     sequences += [sequence for assay in ASSAYS for sequence in footprint_motifs.enzyme_footprint_motifs(assay).values()]
     assert len(sequences) == 14 + 5 + 2
     assert set("".join(sequences)) == set("ACGT")
+
+
+@pytest.mark.parametrize("taxon", footprint_motifs.FOOTPRINT_TAXA)
+def test_every_taxon_has_its_own_factors(taxon):
+    factors = footprint_motifs.tf_footprint_motifs(taxon)
+    assert 10 <= len(factors) <= 16
+    assert {letter for _, sequence in factors for letter in sequence} == set("ACGT")
+    assert len(footprint_motifs.name_motifs(factors)) == len(factors)
+
+
+@pytest.mark.parametrize("taxon", footprint_motifs.FOOTPRINT_TAXA[1:])
+def test_best_sites_are_those_of_the_database(taxon):
+    """The most frequent base at each position of the matrix that is named, but for its ends."""
+    content = json.loads(resources.files("chrombpnet_core.evaluation").joinpath("factor_motifs.json").read_text())
+    known = {motif.identifier: motif for motif in jaspar_motifs(taxon)}
+    for name, identifier, sequence in content["motifs"][taxon]:
+        if identifier in known:  # a release of JASPAR may have a newer version
+            assert known[identifier].name == name
+            assert sequence in "".join("ACGT"[base] for base in known[identifier].pfm.argmax(axis=1))
+    assert sum(identifier in known for _, identifier, _ in content["motifs"][taxon]) >= 8
+    assert content["attribution"]["licence"] == "CC BY 4.0"
+
+
+def test_unknown_taxon():
+    with pytest.raises(InputError, match="`taxon` apes; expected one of vertebrates, fungi"):
+        footprint_motifs.tf_footprint_motifs("apes")
 
 
 @pytest.mark.parametrize(("room", "name"), [("motifs", "enzyme_motifs.json"), ("evaluation", "footprint_motifs.json")])

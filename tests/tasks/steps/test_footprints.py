@@ -47,6 +47,13 @@ def written(tmp_path, text, name="motifs.tsv"):
     return str(tmp_path / name)
 
 
+def asked_of(inputs, **parameters):
+    """Inputs and parameters of the step."""
+    names = {"model": "nobias.h5", "regions": "regions.bed", "genome": "genome.fa", "fold": "fold.json"}
+    files = {what: str(inputs.paths[name]) for what, name in names.items()}
+    return FootprintsInputs(**files), FootprintsParameters(batch_size=3, **parameters)
+
+
 def drawn(inputs, store, motifs=None, **changes):
     """The step, run on ``inputs`` with changes by name of file."""
     names = {"model": "nobias.h5", "regions": "regions.bed", "genome": "genome.fa", "fold": "fold.json"}
@@ -105,12 +112,13 @@ def test_footprints_of_the_test_regions_that_lie_inside(inputs, tmp_path):
 @pytest.mark.parametrize(
     ("motifs", "expected"),
     [
-        ("a/b\tACG\n", ["x_footprints.h5", "x.a_b.footprint.png"]),
-        ("dnase_1\tACG\n", ["x_footprints.h5", "x.dnase_1.footprint.png", "x_max_bias_response.txt"]),
+        ("a/b\tACG\n", ["x_footprints.h5", "x_footprints.html", "x.a_b.footprint.png"]),
+        ("dnase_1\tACG\n", ["x_footprints.h5", "x_footprints.html", "x.dnase_1.footprint.png", "x_max_bias_response.txt"]),
         (
             "dnase_1\tACG\ntn5_1\tAAT\n",
             [
                 "x_footprints.h5",
+                "x_footprints.html",
                 "x.dnase_1.footprint.png",
                 "x.tn5_1.footprint.png",
                 "x_dnase_max_bias_response.txt",
@@ -136,6 +144,43 @@ def test_built_in_motifs_are_the_enzymes_and_the_factors(inputs, tmp_path):
     assert pictures == names
     assert result.facts["tn5_response"].count("/") == 4
     assert result.facts["dnase_response"].count("/") == 1
+    assert result.facts["taxon"] == "vertebrates"
+
+
+def test_factors_are_those_of_the_taxon(inputs, tmp_path, caplog):
+    """As asked for; else as the names of the chromosomes say."""
+    asked = FOOTPRINTS(str(tmp_path), *asked_of(inputs, taxon="plants"))
+    assert {"tn5_1", "LFY", "WRKY40"} <= set(asked.facts["maxima"])
+    assert "CTCF" not in asked.facts["maxima"]
+    romans = tmp_path / "romans"
+    romans.mkdir()
+    names = {"chrA": "chrI", "chrB": "chrII", "chrC": "chrIII"}
+    for name in ("genome.fa", "regions.bed", "fold.json"):
+        text = inputs.paths[name].read_text()
+        for old, new in names.items():
+            text = text.replace(old, new)
+        (romans / name).write_text(text + ">chrIV\nACGT\n>chrV\nACGT\n" * (name == "genome.fa"))
+    with caplog.at_level("INFO"):
+        guessed = drawn(inputs, tmp_path, **{name: romans / name for name in ("genome.fa", "regions.bed", "fold.json")})
+    assert guessed.facts["taxon"] == "fungi"
+    assert {"REB1", "dnase_1"} <= set(guessed.facts["maxima"])
+    assert "those of fungi, by the names of the chromosomes; another `taxon` can be given" in caplog.text
+
+
+def test_the_page_shows_every_motif(inputs, tmp_path):
+    motifs = written(tmp_path, "tn5_1\tGCACAGTACAGAGCTG\n<b>own</b>\tGATTACA\n")
+    result = drawn(inputs, tmp_path, motifs)
+    page = result.file("footprints.html").read_text()
+    assert page.count("<svg") == page.count("<figure") == 2
+    assert "&lt;b&gt;own&lt;/b&gt;" in page
+    assert "<b>own</b>" not in page
+    assert f"{result.facts['maxima']['tn5_1']:.4f}" in page
+    gone = result.facts["tn5_response"].startswith("corrected")
+    assert ("does not predict its bias" in page) == gone
+    assert ("leave footprints of 0.003 or more" in page) != gone
+    assert "http" not in page.replace("http://www.w3.org", "")  # it stands alone
+    assert 'href="#motif-2"' in page
+    assert 'id="motif-2"' in page
 
 
 def test_what_shapes_the_pictures_alone_is_another_result(inputs, tmp_path):
@@ -159,6 +204,7 @@ def test_the_command_places_the_files_and_says_where(inputs, tmp_path, capsys):
         "x.CTCF.footprint.png",
         "x.tn5_1.footprint.png",
         "x_footprints.h5",
+        "x_footprints.html",
         "x_max_bias_response.txt",
     ]
     with h5py.File(tmp_path / "out" / "x_footprints.h5") as file:
