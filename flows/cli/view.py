@@ -22,6 +22,7 @@ __all__ = ["add_commands", "view"]
 _PAGES = "browser/*index.html"
 _REPORTS = ("folds_report.html", "*overall_report.html", "evaluation/*overall_report.html")
 _DEPTH = ("", "*/", "*/*/")  # of a run's folder, a fold's, a data set's
+_IGV_JS = "igv.min.js"  # that a page that is made here asks for
 _SHORT = 1 << 20  # bytes of a file of settings
 _GENOME = ("genome.fa", "genome.fa.fai", "genome.fa.gz", "genome.fa.gz.fai", "genome.fa.gz.gzi")  # what pages ask for
 _LIST = """<!DOCTYPE html>
@@ -128,6 +129,10 @@ class _Results:
         found = file_below(self.root, parts)
         if found is not None:
             return found if parts else self._start()
+        if parts == [_IGV_JS]:
+            from chrombpnet_core.report import packed_igv_js
+
+            return packed_igv_js().get(_IGV_JS)
         return self._genome.result().get(parts[-1]) if parts and parts[-1] in _GENOME else None
 
     def _start(self) -> bytes:
@@ -145,7 +150,14 @@ class _Results:
         """Make the page of tracks of results that have none."""
         import pyBigWig
 
-        from chrombpnet_core.report import BrowserGenome, BrowserPage, browser_tracks, known_assembly, render_browser_page
+        from chrombpnet_core.report import (
+            BrowserGenome,
+            BrowserPage,
+            browser_tracks,
+            known_assembly,
+            packed_igv_js,
+            render_browser_page,
+        )
 
         others = ("auxiliary/interpret_subsample/*.bw", "auxiliary/*.bed", "evaluation/*/*hits.bed")
         with pyBigWig.open(str(self.root / self.tracks[0])) as track:
@@ -157,6 +169,7 @@ class _Results:
             genome=BrowserGenome(known_assembly(sizes)),
             sizes=sizes,
             links={"Report": quote(reports[0])} if reports else {},
+            script=_IGV_JS if packed_igv_js() else "",
         )
         return render_browser_page(page).encode()
 

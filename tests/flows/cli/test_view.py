@@ -121,6 +121,15 @@ def test_results_without_a_page_get_one(tmp_path):
     assert data["sizes"] == [["chrI", len(LETTERS)]]
 
 
+def test_a_page_that_is_made_takes_the_igv_js_of_the_package(tmp_path, monkeypatch):
+    write_track(tmp_path / "old" / "auxiliary" / "data_unstranded.bw")
+    assert "cdn.jsdelivr.net" in found(tmp_path / "old").decode()
+    assert found(tmp_path / "old", at=["igv.min.js"]) is None
+    monkeypatch.setattr("chrombpnet_core.report.packed_igv_js", lambda: {"igv.min.js": tmp_path / "igv.min.js"})
+    assert '<script src="igv.min.js"></script>' in found(tmp_path / "old").decode()
+    assert found(tmp_path / "old", at=["igv.min.js"]) == tmp_path / "igv.min.js"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
