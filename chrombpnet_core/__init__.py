@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     )
     from chrombpnet_core.devices import configure
     from chrombpnet_core.errors import InputError
-    from chrombpnet_core.genome import Genome, read_regions, write_regions
+    from chrombpnet_core.genome import Genome, read_genes, read_regions, write_regions
 
 __all__ = [
     "Contributions",
@@ -60,6 +60,7 @@ __all__ = [
     "open_model",
     "plot",
     "read_coverage",
+    "read_genes",
     "read_regions",
     "region_text",
     "score_variants",

@@ -71,7 +71,9 @@ def prepare(backend: str | None = None, device: str = "auto", threads: int | Non
     if threads is not None:
         set_threads(threads)
     from chrombpnet_core.devices import configure
+    from chrombpnet_core.plots import configured_logo_colours
 
+    configured_logo_colours()  # refused before anything runs
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     from tasks.storage import Owner

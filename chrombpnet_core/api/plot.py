@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from chrombpnet_core.api.coverage import ObservedCoverage
     from chrombpnet_core.api.footprints import MarginalFootprint
     from chrombpnet_core.api.results import Contributions, Prediction
+    from chrombpnet_core.genome import Transcript
 
 
-__all__ = ["footprint", "locus"]
+__all__ = ["footprint", "locus", "use_logo_colours"]
 
 
 def locus(
@@ -24,6 +25,7 @@ def locus(
     contributions: Contributions | None = None,
     *,
     row: int = 0,
+    genes: Sequence[Transcript] | None = None,
 ) -> Figure:
     """Plot predicted and observed insertions of one region, and the contributions of its bases.
 
@@ -37,11 +39,13 @@ def locus(
         Result of :meth:`Model.contributions` for the same region.
     row
         Which region to plot if the results have several; the first is 0.
+    genes
+        Result of :func:`read_genes`: exons, introns, strand and names of the region's genes are drawn below the insertions.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One panel for each result given.
+        One panel for each result given, and one for the genes.
 
     Raises
     ------
@@ -70,7 +74,35 @@ def locus(
         None if contributions is None else contributions.actual[row],
         chrom,
         start,
+        unit="" if contributions is None else plots.CONTRIBUTION_UNITS[contributions.head],
+        genes=genes,
     )
+
+
+def use_logo_colours(name: str) -> None:
+    """Choose the colours of A, C, G and T in all plots from now on.
+
+    ``$CHROMBPNET_LOGO_COLOURS`` chooses them for commands.
+
+    Parameters
+    ----------
+    name
+        ``classic``, or ``okabe-ito``, which the colour blind can tell apart.
+
+    Raises
+    ------
+    InputError
+        If there are none of that name.
+
+    Examples
+    --------
+    >>> import chrombpnet_core as cbp
+    >>> cbp.plot.use_logo_colours("okabe-ito")
+    >>> cbp.plot.use_logo_colours("classic")
+    """
+    from chrombpnet_core import plots
+
+    plots.use_logo_colours(name)
 
 
 def footprint(result: MarginalFootprint) -> Figure:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         bias_response,
         bias_verdict,
         enzyme_of,
+        format_response,
         motifs_by_enzyme,
     )
     from chrombpnet_core.evaluation.footprint_motifs import (
@@ -108,6 +109,7 @@ __all__ = [
     "enzyme_footprint_motifs",
     "enzyme_of",
     "evaluate_predictions",
+    "format_response",
     "insert_motif",
     "jensen_shannon",
     "marginal_footprint",

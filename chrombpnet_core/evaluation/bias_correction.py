@@ -13,7 +13,16 @@ from chrombpnet_core.evaluation.footprint_motifs import CONTROL
 from chrombpnet_core.evaluation.footprints import Footprint
 from chrombpnet_core.evaluation.thresholds import THRESHOLDS
 
-__all__ = ["ENZYMES", "MAX_BIAS_RESPONSE", "BiasVerdict", "bias_response", "bias_verdict", "enzyme_of", "motifs_by_enzyme"]
+__all__ = [
+    "ENZYMES",
+    "MAX_BIAS_RESPONSE",
+    "BiasVerdict",
+    "bias_response",
+    "bias_verdict",
+    "enzyme_of",
+    "format_response",
+    "motifs_by_enzyme",
+]
 
 MAX_BIAS_RESPONSE = THRESHOLDS["footprint"].good
 """Bias is corrected where the maximum of every enzyme footprint, rounded to 3 decimals, is below this."""
@@ -81,6 +90,27 @@ def bias_response(
     """
     names = [name for name in footprints if name != CONTROL] if motifs is None else list(motifs)
     return {name: float(np.max(_profile(footprints[name]))) for name in names}
+
+
+def format_response(maximum: float) -> str:
+    """Format the maximum of a footprint, so that what is shown lies on its side of :data:`MAX_BIAS_RESPONSE`.
+
+    Parameters
+    ----------
+    maximum
+        As of :func:`bias_response`.
+
+    Returns
+    -------
+    str
+        The number with four decimals, or more where it takes them.
+
+    Examples
+    --------
+    >>> format_response(0.45), format_response(0.00299)
+    ('0.4500', '0.00299')
+    """
+    return f"{maximum:.{THRESHOLDS['footprint'].digits(maximum, 4)}f}"
 
 
 def _profile(footprint: Footprint | Floats) -> Floats:

@@ -58,6 +58,14 @@ class Threshold:
         beyond = sign * value < sign * self.bad or (self.bad_fails and value == self.bad)
         return "fail" if beyond or self.bad == self.good else "warn"
 
+    def digits(self, value: float, least: int = 3) -> int:
+        """Count the decimals to show of a number: so many that what is shown lies on the number's side of the bounds."""
+        bounds = [bound for bound in (self.good, self.bad) if bound is not None]
+        digits = least
+        while digits < least + 6 and any(round(value, digits) == bound != value for bound in bounds):
+            digits += 1
+        return digits
+
 
 THRESHOLDS: dict[str, Threshold] = {
     # Pearson r of the bias model's log counts with observed ones, in held-out nonpeaks and peaks.

@@ -1,4 +1,4 @@
-"""Sequence and chromosomes: FASTA files, base codes, chromosome names, regions, folds, shuffles, enzyme matrices.
+"""Sequence and chromosomes: FASTA files, base codes, chromosome names, regions, genes, folds, shuffles, enzyme matrices.
 
 The FASTA decides what chromosomes are called and how long they are; every other input is held against it. Coordinates are
 0-based and half-open throughout.
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from chrombpnet_core.genome.fasta import Genome, index_folder, open_genome
     from chrombpnet_core.genome.folds import SPLITS, Fold, make_fold, make_folds, read_fold, read_fold_chromosomes
+    from chrombpnet_core.genome.genes import Transcript, genes_at, read_genes
     from chrombpnet_core.genome.organisms import is_organelle, likely_taxon
     from chrombpnet_core.genome.region_files import read_bed3, read_regions
     from chrombpnet_core.genome.regions import (
@@ -60,11 +61,13 @@ __all__ = [
     "NameMismatch",
     "Naming",
     "RowFaults",
+    "Transcript",
     "centres",
     "clip_to_chromosomes",
     "codes_of",
     "dinucleotide_shuffles",
     "enzyme_matrices",
+    "genes_at",
     "index_folder",
     "information_content",
     "is_mitochondrial",
@@ -83,6 +86,7 @@ __all__ = [
     "read_enzyme_matrices",
     "read_fold",
     "read_fold_chromosomes",
+    "read_genes",
     "read_regions",
     "regions_at",
     "require_assay",

@@ -1,16 +1,23 @@
-"""The tracks of one region, one above the other: profiles, and below them contributions as letters."""
+"""The tracks of one region, one above the other: profiles, and below them genes, and contributions as letters."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from chrombpnet_core._types import AnyArray, Floats
+from chrombpnet_core.genome import Transcript
+from chrombpnet_core.plots.genes import GeneRows, draw_genes, gene_rows
 from chrombpnet_core.plots.logos import draw_logo
-from chrombpnet_core.plots.style import LIGHT, NotebookFigure, styled
+from chrombpnet_core.plots.style import LETTER, LIGHT, NotebookFigure, styled, write_title
 
-__all__ = ["draw_track", "locus"]
+__all__ = ["CONTRIBUTION_UNITS", "draw_track", "locus"]
+
+CONTRIBUTION_UNITS = {"profile": "logits", "counts": "log counts"}
+"""What is explained → unit of its contributions: of logits less their mean, or of ln(1 + insertions)."""
 
 _MOST_LETTERS = 150  # that a line has room for
 _TRACK_HEIGHT, _LETTERS_HEIGHT, _MARGINS = 0.85, 1.35, 0.75  # inches
@@ -49,8 +56,10 @@ def locus(
     start: int = 0,
     window: tuple[int, int] | None = None,
     title: str = "",
+    unit: str = "",
+    genes: Sequence[Transcript] | None = None,
 ) -> NotebookFigure:
-    """Draw the predicted and the observed profile of one region, and below them its contributions as letters.
+    """Draw the predicted and the observed profile of one region, and below them its genes, and contributions as letters.
 
     Each profile has its own scale. Of a long region, the letters are those of ``window`` or of the part of the profiles in
     which contributions are largest; it is shaded in the profiles and named below.
@@ -71,11 +80,15 @@ def locus(
         First base whose letters are drawn, 0-based, and the one behind the last.
     title
         Above the picture; by default the region and its numbers of insertions.
+    unit
+        Of the contributions; see :data:`CONTRIBUTION_UNITS`.
+    genes
+        Transcripts, of :func:`~chrombpnet_core.genome.read_genes`: those of the region have a panel below the profiles.
 
     Returns
     -------
     Figure
-        A panel for each profile, and one for the letters.
+        A panel for each profile, one for the genes where they are given, and one for the letters.
 
     Examples
     --------
@@ -88,15 +101,33 @@ def locus(
     letters = None if contributions is None else _letters(contributions)
     if not tracks and letters is None:
         raise ValueError("nothing to draw: give predicted, observed or contributions")
+    return _draw_locus(tracks, letters, (chrom, start), window, title, unit, genes)
+
+
+def _draw_locus(
+    tracks: list[tuple[AnyArray, str, str]],
+    letters: Floats | None,
+    place: tuple[str, int],
+    window: tuple[int, int] | None,
+    title: str,
+    unit: str,
+    genes: Sequence[Transcript] | None,
+) -> NotebookFigure:
+    """Draw what :func:`locus` has checked."""
+    chrom, start = place
     width = len(tracks[0][0] if tracks else letters if letters is not None else ())
-    figure, panels, letter_panel = _panels(width, len(tracks), letters is not None)
-    figure.suptitle(title or _title(tracks, chrom, start, width), x=0.01, ha="left", fontsize=10)
-    _draw_tracks(panels, tracks, start, chrom if letter_panel is None else "")
+    inches = float(np.clip(_BASE_WIDTH * width + 1.0, _NARROWEST, _WIDEST))
+    rows = None if genes is None else gene_rows(genes, chrom, start, start + width, inches - 1.0)
+    figure, panels, letter_panel = _panels(inches, len(tracks), rows, letters is not None)
+    write_title(figure, title or _title(tracks, chrom, start, width))
+    _draw_tracks(panels, tracks, rows, start)
+    if panels:
+        panels[-1].tick_params(axis="x", length=3, labelbottom=True)
+        _label_positions(panels[-1], chrom if letter_panel is None else "", inches)
     if letters is not None and letter_panel is not None:
-        first = start + (width - len(letters)) // 2
-        low, high = window or _busiest(letters, first, max(first, start), min(first + len(letters), start + width))
-        _draw_letters(letter_panel, letters, first, low, high)
-        _label_positions(letter_panel, _region(chrom, low, high))
+        low, high = _draw_letters(letter_panel, letters, start, width, window)
+        letter_panel.set_ylabel(f"contribution\n({unit})" if unit else "contribution")
+        _label_positions(letter_panel, _region(chrom, low, high), inches)
         if high - low < width:
             _shade(panels, low, high)
     return figure
@@ -107,24 +138,25 @@ def _shade(panels: list[Axes], low: int, high: int) -> None:
         axes.axvspan(low + 0.5, high + 0.5, color=LIGHT["rule"], alpha=0.6, lw=0, zorder=0)
 
 
-def _draw_tracks(panels: list[Axes], tracks: list[tuple[AnyArray, str, str]], start: int, label: str) -> None:
-    """Draw each profile in its panel; the last has the positions, 1-based, as genome browsers count."""
-    for axes, (values, name, colour) in zip(panels, tracks, strict=True):
+def _draw_tracks(panels: list[Axes], tracks: list[tuple[AnyArray, str, str]], genes: GeneRows | None, start: int) -> None:
+    """Draw profiles, and genes below them; positions are 1-based, as genome browsers count."""
+    for axes, (values, name, colour) in zip(panels, tracks, strict=False):
         draw_track(axes, start + 1 + np.arange(len(values)), values, name, colour)
+    if genes is not None:
+        draw_genes(panels[-1], genes, -1)
+    for axes in panels:
         axes.tick_params(axis="x", length=0, labelbottom=False)
-    for axes in panels[-1:]:
-        axes.tick_params(axis="x", length=3, labelbottom=True)
-        _label_positions(axes, label)
 
 
-def _panels(width: int, tracks: int, letters: bool) -> tuple[NotebookFigure, list[Axes], Axes | None]:
-    """Make a figure as wide as the region asks for, with a panel for each profile, and one for letters."""
-    heights = [_TRACK_HEIGHT] * tracks + [_LETTERS_HEIGHT] * letters
-    inches = float(np.clip(_BASE_WIDTH * width + 1.0, _NARROWEST, _WIDEST))
+def _panels(
+    inches: float, tracks: int, genes: GeneRows | None, letters: bool
+) -> tuple[NotebookFigure, list[Axes], Axes | None]:
+    """Make a figure with a panel for each profile, and one each for genes and letters; the last is told apart."""
+    heights = [_TRACK_HEIGHT] * tracks + ([] if genes is None else [genes.height]) + [_LETTERS_HEIGHT] * letters
     figure = NotebookFigure(figsize=(inches, sum(heights) + _MARGINS), layout="constrained")
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     panels = [figure.add_subplot(grid[row, 0]) for row in range(len(heights))]
-    return figure, panels[:tracks], panels[-1] if letters else None
+    return figure, panels[: len(heights) - letters], panels[-1] if letters else None
 
 
 def _tracks(predicted: AnyArray | None, observed: AnyArray | None) -> list[tuple[AnyArray, str, str]]:
@@ -174,18 +206,23 @@ def _busiest(letters: Floats, first: int, low: int, high: int) -> tuple[int, int
     return chosen, chosen + _MOST_LETTERS
 
 
-def _draw_letters(axes: Axes, letters: Floats, first: int, low: int, high: int) -> None:
-    """Draw the letters from ``low`` to ``high``; where there are none is blank."""
+def _draw_letters(axes: Axes, letters: Floats, start: int, width: int, window: tuple[int, int] | None) -> tuple[int, int]:
+    """Draw the letters of a window; where there are none is blank. Return the window."""
+    first = start + (width - len(letters)) // 2
+    low, high = window or _busiest(letters, first, max(first, start), min(first + len(letters), start + width))
     shown = np.zeros((max(high - low, 1), 4))
     begin, end = max(low, first), min(high, first + len(letters))
     if begin < end:
         shown[begin - low : end - low] = letters[begin - first : end - first]
     draw_logo(axes, shown, low + 1)
-    axes.set_ylabel("contribution")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    return low, high
 
 
-def _label_positions(axes: Axes, label: str) -> None:
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+def _label_positions(axes: Axes, label: str, inches: float) -> None:
+    """Label as many positions as have room."""
+    letters = len(f"{axes.get_xlim()[1]:,.0f}") + 3
+    room = (inches - 1) * 72 / LETTER
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=int(np.clip(room / letters, 2, 8)), integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda position, _: f"{position:,.0f}"))
     axes.set_xlabel(label)

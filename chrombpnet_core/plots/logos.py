@@ -15,7 +15,7 @@ from matplotlib.textpath import TextPath
 
 from chrombpnet_core._types import AnyArray, Floats
 from chrombpnet_core.genome import information_content
-from chrombpnet_core.plots.style import BASE_COLOURS, LIGHT, NotebookFigure, one_panel, styled
+from chrombpnet_core.plots.style import LIGHT, NotebookFigure, one_panel, styled
 
 __all__ = ["draw_logo", "logo"]
 
@@ -44,7 +44,7 @@ def draw_logo(axes: Axes, heights: AnyArray, start: float = 0.0) -> None:
     if heights.ndim != 2 or heights.shape[1] != 4 or not np.isfinite(heights).all():
         raise ValueError(f"heights must be finite and of shape (n, 4), not {heights.shape}")
     bottoms = _bottoms(heights)
-    for base, (letter, colour) in enumerate(BASE_COLOURS.items()):
+    for base, letter in enumerate("ACGT"):
         drawn = np.flatnonzero(heights[:, base])
         if not drawn.size:
             continue
@@ -54,7 +54,7 @@ def draw_logo(axes: Axes, heights: AnyArray, start: float = 0.0) -> None:
         vertices[..., 1] = bottoms[drawn, base][:, None] + heights[drawn, base][:, None] * outline[:, 1]
         path = Path(vertices.reshape(-1, 2), np.tile(codes, drawn.size))
         # add_patch would search every letter's curves for limits, which _frame sets anyway: over half of the time.
-        axes.add_artist(PathPatch(path, facecolor=colour, linewidth=0))
+        axes.add_artist(PathPatch(path, facecolor=LIGHT[f"base{letter}"], linewidth=0))
     _frame(axes, heights, start)
 
 

@@ -9,33 +9,54 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from html import escape
 from typing import TYPE_CHECKING, Any, BinaryIO, ParamSpec, TypeVar
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
+
+from chrombpnet_core.plots.logo_colours import LOGO_COLOURS, configured_logo_colours, require_logo_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "BASE_COLOURS",
+    "LETTER",
     "LIGHT",
+    "PAGE_WIDTH",
     "PALETTE",
+    "PICTURE_WIDTH",
+    "TEXT",
     "NotebookFigure",
     "legend_above",
     "one_panel",
     "plain_svg",
+    "share_limits",
+    "shorten",
     "styled",
+    "use_logo_colours",
     "write_png",
     "write_svg",
+    "write_title",
 ]
 
-BASE_COLOURS = {"A": "#109648", "C": "#255C99", "G": "#F2A517", "T": "#D62839"}
-"""Colour of each base in every logo of the package."""
+PICTURE_WIDTH, PAGE_WIDTH = 3.28, 6.85
+"""Inches: of a picture that stands beside others, and of one that takes a line for itself.
+
+Three of the first fit into a line of a page on a screen, two into one on paper, one on a phone; the second is as wide as
+paper. Pages show both at their natural size, so that letters are as large in all pictures and everywhere.
+"""
+
+TEXT = 9.0
+"""Size of all letters in pictures, in points: 12 pixels on a page."""
+
+LETTER = 6.0
+"""Width of a letter of that size, in points; few are wider."""
 
 PALETTE = {
     "ink": ("#1d2733", "#e6ebf0"),
@@ -48,27 +69,46 @@ PALETTE = {
     "chance": ("#aab4be", "#687683"),
     "planted": ("#7a4fb5", "#bb9bee"),
     "fail": ("#b3271f", "#ff8d82"),
-    "baseA": (BASE_COLOURS["A"].lower(), "#3fc47c"),
-    "baseC": (BASE_COLOURS["C"].lower(), "#6ba3e0"),
-    "baseG": (BASE_COLOURS["G"].lower(), "#f5b942"),
-    "baseT": (BASE_COLOURS["T"].lower(), "#ff7384"),
 }
 """Name → colour on a light and on a dark page. No two light colours are alike, so that SVG can be themed by them."""
 
 LIGHT = {name: light for name, (light, _) in PALETTE.items()}
 """Name → colour on a light page: what figures are drawn in."""
 
+
+def use_logo_colours(name: str) -> None:
+    """Choose the colours of A, C, G and T in all logos that are drawn from now on.
+
+    Parameters
+    ----------
+    name
+        ``classic``, or ``okabe-ito``, which the colour blind can tell apart.
+
+    Raises
+    ------
+    InputError
+        Where there are none of that name.
+    """
+    for base, (light, dark) in LOGO_COLOURS[require_logo_colours(name)].items():
+        PALETTE[f"base{base}"] = (light.lower(), dark)
+        LIGHT[f"base{base}"] = light.lower()
+
+
+use_logo_colours(configured_logo_colours())
+
 _SETTINGS: dict[str, Any] = {
-    "font.size": 9,
+    "font.size": TEXT,
     "font.family": "sans-serif",
     "text.color": LIGHT["ink"],
     "axes.labelcolor": LIGHT["muted"],
     "axes.edgecolor": LIGHT["muted"],
-    "axes.titlesize": 10,
+    "axes.titlesize": TEXT,
     "axes.titlelocation": "left",
     "axes.titlepad": 8,
-    "axes.labelsize": 9,
+    "axes.labelsize": TEXT,
     "axes.linewidth": 0.7,
+    "axes.formatter.useoffset": False,  # no "+1.2e3" or "1e-7" at the end of an axis, where a title or a legend stands
+    "axes.formatter.limits": (-9, 9),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.facecolor": "none",
@@ -78,12 +118,15 @@ _SETTINGS: dict[str, Any] = {
     "xtick.major.width": 0.7,
     "ytick.major.width": 0.7,
     "legend.frameon": False,
-    "legend.fontsize": 8.5,
+    "legend.fontsize": TEXT,
     "lines.linewidth": 1.6,
     "lines.solid_capstyle": "round",
     "svg.fonttype": "none",
     "text.parse_math": False,  # a $ in a name is a $
 }
+
+_PROSE = 5.5  # points: the width of a letter in words, on the average
+_AXIS, _SAMPLE = 45.0, 36.0  # points: for the labels of a y axis; for the line before a name in a legend, and around it
 
 _Arguments = ParamSpec("_Arguments")
 _Drawn = TypeVar("_Drawn")
@@ -148,8 +191,60 @@ def one_panel(width: float, height: float, title: str = "") -> tuple[NotebookFig
     """
     figure = NotebookFigure(figsize=(width, height), layout="constrained")
     if title:
-        figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+        write_title(figure, title)
     return figure, figure.add_subplot()
+
+
+def write_title(figure: Figure, title: str) -> None:
+    """Write a title above all panels, at the left, in two lines at most.
+
+    Parameters
+    ----------
+    figure
+        Of constrained layout.
+    title
+        Cut off where it is longer.
+    """
+    lines = textwrap.wrap(title, max(int(figure.get_figwidth() * 72 / _PROSE), 1), max_lines=2, placeholder="…")
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=TEXT)
+
+
+def shorten(text: str, inches: float) -> str:
+    """Cut text off that is too long for its place, and say so by an ellipsis.
+
+    Parameters
+    ----------
+    text
+        In a picture.
+    inches
+        Room for it.
+
+    Returns
+    -------
+    str
+        As many of its letters as have room, at least one.
+    """
+    most = max(int(inches * 72 / LETTER), 2)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def share_limits(figures: Sequence[Figure], x: bool = True, y: bool = True) -> None:
+    """Give pictures that are compared the same axes: those that hold everything in all of them.
+
+    Parameters
+    ----------
+    figures
+        Each with one panel.
+    x
+        Whether x axes are shared.
+    y
+        Whether y axes are shared.
+    """
+    panels = [figure.axes[0] for figure in figures]
+    for get, put, shared in (("get_xlim", "set_xlim", x), ("get_ylim", "set_ylim", y)):
+        limits = [getattr(axes, get)() for axes in panels]
+        for axes in panels if shared else ():
+            getattr(axes, put)(min(low for low, _ in limits), max(high for _, high in limits))
 
 
 def legend_above(axes: Axes, columns: int = 3, **options: Any) -> None:
@@ -158,14 +253,25 @@ def legend_above(axes: Axes, columns: int = 3, **options: Any) -> None:
     Parameters
     ----------
     axes
-        Panel whose labelled lines are named.
+        Panel whose labelled lines are named; it takes the whole width of its figure.
     columns
-        Entries side by side.
+        Entries side by side, at most: fewer where they have no room.
     **options
         Others of :meth:`matplotlib.axes.Axes.legend`.
     """
     place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "handlelength": 1.4}
-    axes.legend(ncols=columns, **place | options)
+    names = [str(handle.get_label()) for handle in options.get("handles", axes.get_legend_handles_labels()[0])]
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    room = figure.get_figwidth() * 72 - _AXIS
+    fitting = (number for number in range(columns, 1, -1) if _legend_width(names, number) <= room)
+    axes.legend(ncols=next(fitting, 1), **place | options)
+
+
+def _legend_width(names: Sequence[str], columns: int) -> float:
+    """Estimate how wide a legend is, in points: each column has its longest name, and room for the line before it."""
+    lengths = np.array_split([len(name) for name in names], columns)
+    return float(sum(LETTER * column.max() + _SAMPLE for column in lengths if column.size))
 
 
 def write_png(figure: Figure, path: str | os.PathLike[str] | BinaryIO) -> None:
@@ -183,7 +289,9 @@ def write_png(figure: Figure, path: str | os.PathLike[str] | BinaryIO) -> None:
 
 
 def write_svg(figure: Figure, name: str, alt: str) -> str:
-    """Make an ``<svg>`` element to stand in a page: it scales, follows the theme and reads itself out as ``alt``.
+    """Make an ``<svg>`` element to stand in a page: it follows the theme and reads itself out as ``alt``.
+
+    Its width is the figure's, a point being 4/3 of a pixel; a page's style may give it another.
 
     Parameters
     ----------
@@ -217,8 +325,8 @@ def write_svg(figure: Figure, name: str, alt: str) -> str:
     assert viewbox is not None, "matplotlib writes the size of its pictures"
     width, height = map(float, viewbox.groups())
     return (
-        f'<svg class="picture" role="img" aria-label="{escape(alt)}" viewBox="0 0 {width} {height}" '
-        f'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{body.strip()}'
+        f'<svg class="picture" role="img" aria-label="{escape(alt)}" width="{width * 4 / 3:.0f}" '
+        f'viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{body.strip()}'
     )
 
 
@@ -236,4 +344,5 @@ def plain_svg(svg: str) -> str:
         Text of the file.
     """
     svg = re.sub(r"var\(--(\w+)\)", lambda match: LIGHT[match[1]], svg)
+    svg = re.sub(r' width="\d+"', "", svg, count=1)
     return svg.replace('class="picture"', 'font-family="DejaVu Sans"', 1)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chrombpnet_core._types import AnyArray
+from chrombpnet_core.genome import Transcript
 from chrombpnet_core.models import BIAS, CORRECTED
 
 if TYPE_CHECKING:
@@ -131,6 +132,8 @@ class ExampleRegion:
     contributions
         What each base contributes to the profile's shape, ``(M, 4)``: 0 but for the base that is there. Its middle is
         the tracks' middle; any length.
+    genes
+        Transcripts of the genes in the window; None where no annotation is known.
     """
 
     label: str
@@ -143,6 +146,7 @@ class ExampleRegion:
     planted: AnyArray | None = None
     norm_jsd: float | None = None
     contributions: AnyArray | None = None
+    genes: Sequence[Transcript] | None = None
 
     @property
     def locus(self) -> str:

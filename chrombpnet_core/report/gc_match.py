@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from chrombpnet_core._types import AnyArray
-from chrombpnet_core.plots import LIGHT, legend_above, one_panel, styled
+from chrombpnet_core.plots import LIGHT, PICTURE_WIDTH, legend_above, one_panel, styled
 from chrombpnet_core.training_data import CLOSE_GC, GC_EDGES, gc_histogram
 
 __all__ = ["gc_match", "gc_match_of_regions"]
@@ -21,7 +21,11 @@ _LOOKS = {"candidates": ("rule", True), "nonpeaks": ("observed", True), "peaks":
 
 @styled
 def gc_match(
-    edges: AnyArray, counts: Mapping[str, AnyArray], title: str = "", labels: Mapping[str, str] | None = None
+    edges: AnyArray,
+    counts: Mapping[str, AnyArray],
+    title: str = "",
+    labels: Mapping[str, str] | None = None,
+    size: tuple[float, float] = (PICTURE_WIDTH, 2.6),
 ) -> Figure:
     """Draw distributions of GC content, one over the other.
 
@@ -35,13 +39,15 @@ def gc_match(
         Above the panel.
     labels
         What the legend calls them, where not by these names.
+    size
+        Of the figure, inches.
 
     Returns
     -------
     Figure
         One panel.
     """
-    figure, axes = one_panel(3.6, 2.4, title)
+    figure, axes = one_panel(*size, title)
     edges = np.asarray(edges, dtype=float)
     drawn = {name: np.asarray(counts[name], dtype=float) for name in _LOOKS if name in counts}
     for name, regions in drawn.items():
@@ -85,9 +91,7 @@ def gc_match_of_regions(
     tables = {"candidates": candidates, "nonpeaks": matched, "peaks": peaks}
     counts = {name: gc_histogram(table["gc"]) for name, table in tables.items()}
     labels = {name: f"{name} ({len(table):,})" for name, table in tables.items()}
-    figure = gc_match(GC_EDGES, counts, _match_in_words(stats) if stats else "", labels)
-    figure.set_size_inches(5.5, 3.2)
-    return figure
+    return gc_match(GC_EDGES, counts, _match_in_words(stats) if stats else "", labels, (5.5, 3.2))
 
 
 def _match_in_words(stats: Mapping[str, Mapping[str, Any]]) -> str:

@@ -8,7 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from chrombpnet_core.evaluation import MAX_BIAS_RESPONSE, THRESHOLDS, bias_response, bias_verdict, motifs_by_enzyme
+from chrombpnet_core.evaluation import (
+    MAX_BIAS_RESPONSE,
+    THRESHOLDS,
+    bias_response,
+    bias_verdict,
+    format_response,
+    motifs_by_enzyme,
+)
 from chrombpnet_core.models import BIAS, CORRECTED, FULL, MODEL_LABELS
 from chrombpnet_core.report.content import MOTIF_MODELS, MotifEntry, ReportContent, SelectionSummary, format_q_value
 from chrombpnet_core.report.rules import AUTHORS, OURS, RULES, Verdict, apply_rule
@@ -172,11 +179,7 @@ def _judge_correlation(content: ReportContent, key: str, model: str, group: str,
 
 def _to_threshold(key: str, value: float) -> str:
     """Format a number to 3 decimals, or to as many more as show on which side of its bounds it lies."""
-    bounds = [bound for bound in (THRESHOLDS[key].good, THRESHOLDS[key].bad) if bound is not None]
-    digits = 3
-    while digits < 9 and any(round(value, digits) == bound != value for bound in bounds):
-        digits += 1
-    return format_number(value, digits)
+    return format_number(value, THRESHOLDS[key].digits(value))
 
 
 def enzyme_footprints(content: ReportContent) -> dict[str, float]:
@@ -196,7 +199,7 @@ def judge_footprints(content: ReportContent) -> Iterator[Verdict]:
         reason = f"{len(above)} of {len(responses)} enzyme motifs still leave a footprint: {', '.join(above)}."
     elif any(response >= MAX_BIAS_RESPONSE for response in bias_verdict(responses).responses.values()):
         reason += " The reference program rounds to 3 decimals first, and so its file of the bias response says uncorrected."
-    shown = f"largest {responses[largest]:.4f} ({largest})"
+    shown = f"largest {format_response(responses[largest])} ({largest})"
     verdict = apply_rule("footprint", responses[largest], shown, reason, factor=_factor(content))
     of_bias, even = _responses(content, BIAS)
     if verdict.status == "pass" and of_bias and max(of_bias.values()) < THRESHOLDS["bias_response"].good * even:

@@ -23,7 +23,7 @@ from chrombpnet_core.report.multiqc import MULTIQC_FILE, multiqc_content
 from chrombpnet_core.report.next_step import STATUS_WORDS, next_step
 from chrombpnet_core.report.page import STATUS_MARKS, Page, motif_page, page_of
 from chrombpnet_core.report.pdf import render_pdf
-from chrombpnet_core.report.sections import groups_of_regions
+from chrombpnet_core.report.sections import correlation_key, groups_of_regions
 from chrombpnet_core.report.verdicts import judge, not_judged, worst
 
 __all__ = [
@@ -133,7 +133,11 @@ def _png_figures(content: ReportContent) -> Iterator[tuple[str, Figure]]:
             yield (
                 f"{model}_only_{group}.counts_pearsonr.png",
                 pictures.counts_scatter(
-                    arrays["observed_logcounts"][rows], arrays["predicted_logcounts"][rows], label, colour
+                    arrays["observed_logcounts"][rows],
+                    arrays["predicted_logcounts"][rows],
+                    label,
+                    colour,
+                    key=correlation_key(model, group),
                 ),
             )
             yield (

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from chrombpnet_core._types import AnyArray
-from chrombpnet_core.evaluation import CONTROL, MAX_BIAS_RESPONSE, bias_response
+from chrombpnet_core.evaluation import CONTROL, MAX_BIAS_RESPONSE, THRESHOLDS, bias_response, format_response
 from chrombpnet_core.models import BIAS, CORRECTED, FULL, MODEL_LABELS
 from chrombpnet_core.motifs import MIN_MATCH_SIMILARITY
-from chrombpnet_core.plots import MODEL_COLOURS, footprint, write_svg
+from chrombpnet_core.plots import (
+    CONTRIBUTION_UNITS,
+    MODEL_COLOURS,
+    MOTIFS_IN_A_ROW,
+    footprint_panels,
+    share_limits,
+    write_svg,
+)
 from chrombpnet_core.report import pictures
 from chrombpnet_core.report.content import ExampleRegion, ReportContent
 from chrombpnet_core.report.gc_match import gc_match
 from chrombpnet_core.report.motif_tables import MotifTable, motif_tables
 
-__all__ = ["Picture", "Section", "groups_of_regions", "sections_of"]
+__all__ = ["Picture", "Section", "correlation_key", "groups_of_regions", "sections_of"]
 
+_Group: TypeAlias = tuple[str, Mapping[str, AnyArray], str, AnyArray]
+"""Model, its arrays, peaks or nonpeaks, and which of the regions these are."""
+
+_JUDGED = {BIAS: "bias", FULL: "main"}  # model → what the keys of its thresholds begin with
 _COUNTS_CAPTIONS = {
     BIAS: "The bias model should predict some of the differences between nonpeaks and none between peaks. In peaks, a cloud "
     "that falls from left to right is a warning.",
@@ -34,7 +46,8 @@ _COUNTS_CAPTIONS = {
 class Picture:
     """Hold a picture of the report: the ``<svg>`` element, its title and what to look for.
 
-    ``width`` is a CSS class: ``small``, ``wide`` or ``full``; by default a third of a line.
+    ``width`` is ``full`` for a picture that is as wide as paper, with its caption beside it where there is room; by default
+    three stand in a line.
     """
 
     svg: Markup
@@ -83,6 +96,12 @@ def groups_of_regions(arrays: Mapping[str, AnyArray], kind: str) -> Iterator[tup
             yield group, rows
 
 
+def correlation_key(model: str, group: str) -> str:
+    """Find the threshold by which a model's correlation of counts in peaks or nonpeaks is judged; empty: there is none."""
+    key = f"{_JUDGED.get(model)}_r_{group}"
+    return key if key in THRESHOLDS else ""
+
+
 def _reads(content: ReportContent) -> Section:
     drawn = []
     if content.insertion_pfm is not None:
@@ -93,13 +112,13 @@ def _reads(content: ReportContent) -> Section:
             "means that the shift is wrong, or that reads of two shifts were mixed; no motif at all means another enzyme or "
             "too few reads."
         )
-        drawn.append(_picture(figure, "logo", "Sequence preference of the enzyme", caption, "wide"))
+        drawn.append(_picture(figure, "logo", "Sequence preference of the enzyme", caption))
     if content.shift is not None and any(content.shift.votes.values()):
         caption = (
             "Each published reference matrix is slid along the motif around the reads' 5' ends and votes for the shift at "
             "which it matches best. All dots should fall into the grey band, the shift that was used."
         )
-        drawn.append(_picture(pictures.shift_votes(content.shift), "shift", "Evidence for the read shift", caption, "wide"))
+        drawn.append(_picture(pictures.shift_votes(content.shift), "shift", "Evidence for the read shift", caption))
     return Section("Reads", "The reads", "Do the reads show the enzyme's sequence preference, at the right place?", drawn)
 
 
@@ -130,72 +149,85 @@ def _predictions(content: ReportContent) -> Section:
         for model, arrays in content.per_region.items()
         for group, rows in groups_of_regions(arrays, content.kind)
     ]
-    drawn = [
-        _picture(
-            pictures.counts_scatter(
-                arrays["observed_logcounts"][rows],
-                arrays["predicted_logcounts"][rows],
-                colour=MODEL_COLOURS.get(model, "full"),
-            ),
-            f"counts-{model}-{group}",
-            f"Counts in {group}, {MODEL_LABELS.get(model, model)}",
-            _COUNTS_CAPTIONS.get(model, _COUNTS_CAPTIONS[FULL]),
-        )
-        for model, arrays, group, rows in groups
-    ]
-    drawn += [
-        _picture(
-            pictures.jsd_histogram(arrays["jsd"][rows], arrays["chance_jsd"][rows], colour=MODEL_COLOURS.get(model, "full")),
-            f"jsd-{model}-{group}",
-            f"Profiles in {group}, {MODEL_LABELS.get(model, model)}",
-            "Distance of predicted from observed profiles: left is better. Lines are medians. Grey: each observed profile "
-            "against itself shuffled, which is the level of chance. Regions with few reads lie at the right with any model.",
-        )
-        for model, arrays, group, rows in groups
-    ]
-    caption = "Does the model predict how many insertions a region has (counts), and where in it they are (profiles)?"
+    caption = (
+        "Does the model predict how many insertions a region has (counts), and where in it they are (profiles)? Pictures of "
+        "one kind have the same axes."
+    )
+    drawn = [*_counts(groups), *_distances(groups)]
     return Section("Predictions", "Counts and profiles on held-out chromosomes", caption, drawn)
 
 
-def _footprints(content: ReportContent) -> Section:
-    models = [model for model in MODEL_LABELS if content.footprints.get(model)]
-    names = (motif for model in models for motif in content.footprints[model] if motif != CONTROL)
-    highest = max(
-        (float(np.max(profile)) for model in models for profile in content.footprints[model].values()), default=0.0
-    )
-    ylim = (0.0, 1.05 * max(highest, 1.05 * MAX_BIAS_RESPONSE))
-    caption = (
-        "What the models predict where an enzyme motif is put into the middle of background sequences. The bias model "
-        "should answer with a spike; the corrected model must stay flat, below the dashed line "
-        f"({MAX_BIAS_RESPONSE}). All panels have the same scale."
-    )
-    if content.kind == "bias":
-        caption = (
-            "What the bias model predicts where an enzyme motif is put into the middle of background sequences: it should "
-            "answer with a spike. All panels have the same scale."
+def _counts(groups: Sequence[_Group]) -> list[Picture]:
+    """Draw predicted against observed counts, all on the same axes."""
+    names = ("observed_logcounts", "predicted_logcounts")
+    counts = [tuple(arrays[name][rows] for name in names) for _, arrays, _, rows in groups]
+    span = pictures.counts_span(*(values for pair in counts for values in pair))
+    drawn = []
+    for (model, _, group, _), (observed, predicted) in zip(groups, counts, strict=True):
+        figure = pictures.counts_scatter(
+            observed,
+            predicted,
+            colour=MODEL_COLOURS.get(model, "full"),
+            span=span,
+            key=correlation_key(model, group),
         )
-    return Section(
-        "Footprints",
-        "Footprints of enzyme motifs",
-        caption,
-        [_footprint(content, models, motif, number, ylim) for number, motif in enumerate(dict.fromkeys(names))],
-        (*((MODEL_COLOURS[model], MODEL_LABELS[model]) for model in models), ("chance", "no motif")),
+        caption = _COUNTS_CAPTIONS.get(model, _COUNTS_CAPTIONS[FULL])
+        if len(observed) > pictures.MOST_DOTS:
+            caption += " The darker a square, the more regions lie in it; each shade stands for twice as many."
+        title = f"Counts in {group}, {MODEL_LABELS.get(model, model)}"
+        drawn.append(_picture(figure, f"counts-{model}-{group}", title, caption))
+    return drawn
+
+
+def _distances(groups: Sequence[_Group]) -> list[Picture]:
+    """Draw distances of predicted from observed profiles, all on the same axes."""
+    figures = [
+        pictures.jsd_histogram(arrays["jsd"][rows], arrays["chance_jsd"][rows], colour=MODEL_COLOURS.get(model, "full"))
+        for model, arrays, _, rows in groups
+    ]
+    share_limits(figures)
+    caption = (
+        "Distance of predicted from observed profiles: left is better. Lines are medians. Grey: each observed profile "
+        "against itself shuffled, which is the level of chance. Regions with few reads lie at the right with any model."
     )
+    return [
+        _picture(figure, f"jsd-{model}-{group}", f"Profiles in {group}, {MODEL_LABELS.get(model, model)}", caption)
+        for figure, (model, _, group, _) in zip(figures, groups, strict=True)
+    ]
 
 
-def _footprint(content: ReportContent, models: list[str], motif: str, number: int, ylim: tuple[float, float]) -> Picture:
-    """One motif in all models that have it, and the same sequences without a motif."""
-    curves = {model: content.footprints[model][motif] for model in models if motif in content.footprints[model]}
-    maxima = {model: bias_response(content.footprints[model], [motif])[motif] for model in curves}
-    errors = {model: of_motif[motif] for model, of_motif in content.footprint_errors.items() if motif in of_motif}
-    if CONTROL in content.footprints[models[-1]]:
-        curves = {CONTROL: content.footprints[models[-1]][CONTROL], **curves}
-        if CONTROL in content.footprint_errors.get(models[-1], {}):
-            errors[CONTROL] = content.footprint_errors[models[-1]][CONTROL]
-    shown = ", ".join(f"{MODEL_LABELS[model]} {maximum:.4f}" for model, maximum in maxima.items())
-    band = " Shaded: 95\N{NO-BREAK SPACE}% confidence interval of the mean over sequences." if errors else ""
-    figure = footprint(curves, motif, ylim, threshold=True, errors=errors, legend=False)
-    return _picture(figure, f"footprint-{number}", "", f"Maximum: {shown}.{band}", "small")
+def _footprints(content: ReportContent) -> Section:
+    footprints = {model: content.footprints[model] for model in MODEL_LABELS if content.footprints.get(model)}
+    motifs = [*dict.fromkeys(motif for profiles in footprints.values() for motif in profiles if motif != CONTROL)]
+    caption = "What the models predict where an enzyme motif is put into the middle of background sequences."
+    if set(footprints) - {CORRECTED}:
+        caption += f" The {MODEL_LABELS[BIAS if BIAS in footprints else FULL]} should answer with a spike."
+    legend = [(MODEL_COLOURS[model], MODEL_LABELS[model]) for model in footprints] + [("chance", "no motif")]
+    if CORRECTED in footprints:
+        caption += (
+            f" The {MODEL_LABELS[CORRECTED]} must stay flat, everywhere below the dashed line ({MAX_BIAS_RESPONSE}). It has "
+            "an axis of its own, on which that line is seen; the other models share another."
+        )
+        legend.append(("fail", f"limit of the {MODEL_LABELS[CORRECTED]}, {MAX_BIAS_RESPONSE}"))
+    highest = {model: max(bias_response(profiles, profiles).values()) for model, profiles in footprints.items()}
+    drawn = []
+    for first in range(0, len(motifs), MOTIFS_IN_A_ROW):
+        shown = motifs[first : first + MOTIFS_IN_A_ROW]
+        figure = footprint_panels(footprints, shown, content.footprint_errors, highest)
+        drawn.append(_picture(figure, f"footprints-{first}", "", _maxima(content, shown), "full"))
+    return Section("Footprints", "Footprints of enzyme motifs", caption, drawn, tuple(legend))
+
+
+def _maxima(content: ReportContent, motifs: Sequence[str]) -> str:
+    """Tell the highest point of each model's footprints of motifs, and what the bands are."""
+    found = []
+    for model, label in MODEL_LABELS.items():
+        profiles = content.footprints.get(model, {})
+        maxima = bias_response(profiles, [motif for motif in motifs if motif in profiles])
+        numbers = ", ".join(f"{format_response(maximum)} ({motif})" for motif, maximum in maxima.items())
+        found += [f"{label} {numbers}"] if numbers else []
+    band = " Shaded: 95\N{NO-BREAK SPACE}% confidence interval of the mean over sequences."
+    return f"Maxima: {'; '.join(found)}.{band if any(content.footprint_errors.values()) else ''}"
 
 
 _MOTIFS_WANTED = {
@@ -230,7 +262,8 @@ _CORRECTED_TRACK = " The corrected track should be smooth, with dips where prote
 
 def _examples(content: ReportContent) -> Section:
     model = MODEL_LABELS[BIAS if content.kind == "bias" else CORRECTED]
-    drawn = [_example(example, f"locus-{number}", model) for number, example in enumerate(content.examples)]
+    limits = pictures.contribution_limits(content.examples)
+    drawn = [_example(example, f"locus-{number}", model, limits) for number, example in enumerate(content.examples)]
     planted = next((example for example in content.examples if example.planted is not None), None)
     if planted is not None:
         caption = (
@@ -238,17 +271,18 @@ def _examples(content: ReportContent) -> Section:
             "one; the spikes of the full model, cut off above, are enzyme bias."
         )
         title = f"Planted and predicted · {planted.locus}"
-        drawn.append(_picture(pictures.planted_locus(planted), "planted", title, caption, "wide"))
+        drawn.append(_picture(pictures.planted_locus(planted), "planted", title, caption, "full"))
     return Section(
         "Examples",
         "Example regions",
-        "Regions of the test chromosomes, each track on its own scale. Sharp spikes that observed reads and the bias model "
-        f"share come from the enzyme.{'' if content.kind == 'bias' else _CORRECTED_TRACK}",
+        "Regions of the test chromosomes, each track on its own scale, contributions of all regions on one. Sharp spikes "
+        "that observed reads and the bias model share come from the enzyme."
+        f"{'' if content.kind == 'bias' else _CORRECTED_TRACK}",
         drawn,
     )
 
 
-def _example(example: ExampleRegion, name: str, model: str) -> Picture:
+def _example(example: ExampleRegion, name: str, model: str, limits: tuple[float, float]) -> Picture:
     """One region, and what its letters mean where it has some: contributions to the profile that ``model`` predicts."""
     caption = f"{np.sum(example.observed):,.0f} reads in {len(example.observed):,} bp."
     if example.norm_jsd is not None:
@@ -256,11 +290,12 @@ def _example(example: ExampleRegion, name: str, model: str) -> Picture:
     if example.contributions is not None:
         caption += (
             f" Letters: contribution of each of the middle 200 bases (grey above) to the profile that the {model} "
-            "predicts; letters below the line work against it."
+            f"predicts, in {CONTRIBUTION_UNITS['profile']}; letters below the line work against it."
         )
+    if example.genes is not None:
+        caption += " Genes: boxes are exons, the arrow at a name is the direction of transcription."
     title = f"{example.label.capitalize()} · {example.locus}"
-    width = "wide" if example.contributions is None else "full"
-    return _picture(pictures.example_tracks(example), name, title, caption, width)
+    return _picture(pictures.example_tracks(example, limits), name, title, caption, "full")
 
 
 def _picture(figure: Figure, name: str, title: str, caption: str, width: str = "") -> Picture:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chrombpnet_core.evaluation import CONTROL, bias_response
+from chrombpnet_core.evaluation import CONTROL, bias_response, format_response
 from chrombpnet_core.models import MODEL_LABELS
 from chrombpnet_core.report.content import ReportContent
 
@@ -124,7 +124,7 @@ def _footprints(content: ReportContent) -> Iterator[Table]:
     rows = [
         (
             motif + (" (no motif)" if motif == CONTROL else ""),
-            *(format_number(maxima[model].get(motif), 4) for model in models),
+            *(format_response(maxima[model][motif]) if motif in maxima[model] else _BLANK for model in models),
         )
         for motif in motifs
     ]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chrombpnet_core.evaluation import THRESHOLDS
+from chrombpnet_core.evaluation import THRESHOLDS, format_response
 from chrombpnet_core.models import BIAS, CORRECTED, FULL
 from chrombpnet_core.report.content import MotifEntry, ReportContent
 from chrombpnet_core.report.model_verdicts import explained_motifs
@@ -110,9 +110,9 @@ def _jsd(content: ReportContent, by_key: dict[str, Verdict]) -> Tile:
 
 def _footprint(content: ReportContent, by_key: dict[str, Verdict]) -> Tile:
     verdict = by_key.get("footprint")
-    value = None if verdict is None else verdict.value
+    value = "–" if verdict is None or verdict.value is None else format_response(verdict.value)
     note = f"of the corrected model; below {THRESHOLDS['footprint'].good:g} wanted"
-    return Tile("largest enzyme footprint", format_number(value, 4), note, _status(by_key, "footprint"))
+    return Tile("largest enzyme footprint", value, note, _status(by_key, "footprint"))
 
 
 def _response(content: ReportContent, by_key: dict[str, Verdict]) -> Tile:

@@ -368,7 +368,8 @@ def publish(
 def report_step(run: Run, kind: RunKind, results: Results, settings: dict[str, Any] | None = None) -> Awaited:
     """Begin the report of what was evaluated; arguments are as in :func:`publish`."""
     spec = run.spec
-    inputs, parameters = report_request(kind, spec.title, spec.assay, results, settings or settings_of(spec), run.fold)
+    shown = settings or settings_of(spec)
+    inputs, parameters = report_request(kind, spec.title, spec.assay, results, shown, run.fold, run.naming)
     return run.step(REPORT, inputs, parameters, name="report" if kind == "dataset" else f"{kind}_report")
 
 

@@ -7,10 +7,11 @@ from chrombpnet_core._doors import lazy_door
 if TYPE_CHECKING:
     from tasks.reports.bundle import BUNDLE_MANIFEST, publish_bundle
     from tasks.reports.bundle_content import write_tar
+    from tasks.reports.examples import example_contributions
     from tasks.reports.folds import FOLDS_REPORT, INDEX, folds_report_request, make_index, publish_folds
     from tasks.reports.layout import layout_of, placed_files
     from tasks.reports.publishing import place_with_links, publish_quality_metric, publish_run
-    from tasks.reports.run import REPORT, example_contributions, motif_entries, report_request
+    from tasks.reports.run import REPORT, motif_entries, report_request
 
 __all__ = [
     "BUNDLE_MANIFEST",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Generic
 
@@ -13,9 +13,10 @@ import pandas as pd
 
 from chrombpnet_core._types import AnyArray
 from chrombpnet_core.evaluation import read_footprints
+from chrombpnet_core.genome import Naming
 from chrombpnet_core.models import BIAS, CORRECTED, FULL
+from chrombpnet_core.plots import configured_logo_colours
 from chrombpnet_core.report import (
-    ExampleRegion,
     MotifEntry,
     NonpeakSummary,
     ReportContent,
@@ -24,6 +25,7 @@ from chrombpnet_core.report import (
     motif_name,
 )
 from chrombpnet_core.training_data import GC_EDGES
+from tasks.reports.examples import example_contributions, example_regions
 from tasks.reports.manifests import circumstances, provenance, step_record
 from tasks.runner import At, FileOf, ManifestOf, Result, RunKind, Source, Step, Work, published
 from tasks.steps import EXAMPLES, HEADS, truth_tracks
@@ -33,7 +35,6 @@ __all__ = [
     "REPORT_FILES",
     "ReportInputs",
     "ReportParameters",
-    "example_contributions",
     "motif_entries",
     "report_request",
 ]
@@ -62,6 +63,8 @@ class ReportInputs(Generic[At]):
         Motifs as JSON, and TF-MoDISco's HDF5, by name of the step.
     truth, truth_tracks
         Of simulated data.
+    genes
+        Annotation in GTF: its genes are drawn in example regions.
     """
 
     manifests: Mapping[str, At]
@@ -74,24 +77,47 @@ class ReportInputs(Generic[At]):
     patterns: Mapping[str, At]
     truth: At | None = None
     truth_tracks: At | None = None
+    genes: At | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportParameters:
-    """Kind of run (bias, main, dataset), names of data set and fold, assay; ``settings`` are shown as a table."""
+    """What a report says and how it looks.
+
+    Attributes
+    ----------
+    kind, title, assay
+        Kind of run (bias, main, dataset), name of the data set, assay.
+    fold
+        Name of the fold, of a data set that has several.
+    settings
+        Shown as a table.
+    naming
+        How the annotation of genes names chromosomes.
+    logo_colours
+        Of A, C, G and T: one of :data:`~chrombpnet_core.plots.LOGO_COLOURS`.
+    """
 
     kind: RunKind
     title: str
     assay: str
     settings: Mapping[str, Any]
     fold: str = ""
+    naming: Naming = field(default_factory=Naming, metadata={"json": Naming.to_json})
+    logo_colours: str = field(default_factory=configured_logo_colours)
 
 
 _Reporting = Work[ReportInputs[Path], ReportParameters]
 
 
 def report_request(
-    kind: RunKind, title: str, assay: str, results: Mapping[str, Result], settings: Mapping[str, Any], fold: str = ""
+    kind: RunKind,
+    title: str,
+    assay: str,
+    results: Mapping[str, Result],
+    settings: Mapping[str, Any],
+    fold: str = "",
+    naming: Naming | None = None,
 ) -> tuple[ReportInputs[Source], ReportParameters]:
     """Put together what the step :data:`REPORT` takes.
 
@@ -109,6 +135,8 @@ def report_request(
         What was asked for.
     fold
         Name of the fold, of a data set that has several.
+    naming
+        How other files than the genome name chromosomes.
 
     Returns
     -------
@@ -127,8 +155,16 @@ def report_request(
         patterns={name: FileOf(results[name], "modisco.h5") for name in _motifs_shown(kind) if name in results},
         truth=truth,
         truth_tracks=truth_tracks(truth),
+        genes=settings.get("genes"),
     )
-    return inputs, ReportParameters(kind=kind, title=title, assay=assay, settings=_flat_settings(settings, kind), fold=fold)
+    return inputs, ReportParameters(
+        kind=kind,
+        title=title,
+        assay=assay,
+        settings=_flat_settings(settings, kind),
+        fold=fold,
+        naming=naming or Naming(),
+    )
 
 
 def _motifs_shown(kind: RunKind) -> dict[str, str]:
@@ -154,8 +190,10 @@ def _flat_settings(settings: Mapping[str, Any], kind: RunKind) -> dict[str, Any]
 
 def _report(work: _Reporting) -> None:
     """Write the report of a run; pictures, too, where the run publishes them: a data set's models have done so."""
+    from chrombpnet_core.plots import use_logo_colours
     from chrombpnet_core.report import write_motif_pdfs, write_pictures, write_report
 
+    use_logo_colours(work.parameters.logo_colours)
     content = _content(work)
     write_report(content, work.out)
     if work.parameters.kind != "dataset":
@@ -204,7 +242,9 @@ def _content(work: _Reporting) -> ReportContent:
         },
         motifs={shown[name]: motif_entries(path, inputs.patterns[name]) for name, path in inputs.motifs.items()},
         noise_floor={head: r for head, r in noise_floor.items() if r is not None},
-        examples=_examples(evaluated / "examples.npz", _planted(inputs), contributions),
+        examples=example_regions(
+            evaluated / "examples.npz", _planted(inputs), contributions, inputs.genes, parameters.naming
+        ),
         truth=_truth(facts["evaluate_bias" if parameters.kind == "bias" else "evaluate_main"]),
         parameters=dict(parameters.settings),
         provenance=provenance(steps),
@@ -285,50 +325,6 @@ def motif_entries(path: Path, patterns: Path | None = None) -> list[MotifEntry]:
         )
         for row in read_discovered_motifs(path)
     ]
-
-
-def example_contributions(path: Path | None) -> dict[tuple[str, int], AnyArray]:
-    """(chromosome, middle) → contributions to the profile ``(W, 4)``: 0 but for the base that is there.
-
-    The file holds ``chroms`` and ``starts`` ``(n,)`` of windows, 0-based, and ``profile`` ``(n, W, 4)``; there are none
-    without one, or where the counts alone were explained.
-    """
-    arrays = _arrays(path) if path is not None else {}
-    if "profile" not in arrays:
-        return {}
-    middle = arrays["profile"].shape[1] // 2
-    return {
-        (str(chrom), int(start) + middle): profile.astype(np.float64)
-        for chrom, start, profile in zip(arrays["chroms"], arrays["starts"], arrays["profile"], strict=True)
-    }
-
-
-def _examples(
-    path: Path, planted: dict[str, AnyArray], contributions: dict[tuple[str, int], AnyArray]
-) -> list[ExampleRegion]:
-    if not path.exists():
-        return []
-    arrays = _arrays(path)
-    main = FULL if FULL in arrays else None
-    examples = []
-    for i, label in enumerate(arrays["labels"]):
-        chrom, start = str(arrays["chroms"][i]), int(arrays["starts"][i])
-        observed = arrays["observed"][i]
-        examples.append(
-            ExampleRegion(
-                f"{label} peak",
-                chrom,
-                start,
-                observed,
-                predicted=arrays[main][i] if main else None,
-                bias=arrays[BIAS][i],
-                corrected=arrays[CORRECTED][i] if main else None,
-                planted=planted[chrom][start : start + len(observed)] if planted else None,
-                norm_jsd=float(arrays["norm_jsd"][i]),
-                contributions=contributions.get((chrom, start + len(observed) // 2)),
-            )
-        )
-    return examples
 
 
 def _planted(inputs: ReportInputs[Path]) -> dict[str, AnyArray]:

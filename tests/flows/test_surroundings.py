@@ -129,3 +129,8 @@ def test_numba_finds_a_folder_where_it_has_none(tmp_path):
     run = subprocess.run([sys.executable, "-c", script], env=variables, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == str(tmp_path / f"chrombpnet-{os.getuid()}" / "numba")
+
+
+def test_colours_of_logos_that_there_are_not_end_a_command_before_it_begins(here):
+    with pytest.raises(InputError, match=r"\$CHROMBPNET_LOGO_COLOURS; expected classic or okabe-ito, found 'red'"):
+        here(environment.prepare, CHROMBPNET_LOGO_COLOURS="red")

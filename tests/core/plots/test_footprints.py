@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.plots import footprint, motif_footprint, read_limits
+from chrombpnet_core.evaluation import THRESHOLDS
+from chrombpnet_core.plots import LIGHT, footprint, footprint_panels, motif_footprint, read_limits
 
 
 @pytest.mark.parametrize(
@@ -63,3 +64,62 @@ def test_curves_of_several_models_are_named_and_only_enzymes_have_a_threshold():
     assert len(axes.get_lines()) == 2
     assert len(footprint(curves, "tn5_1").axes[0].get_lines()) == 3
     assert footprint(curves, legend=False).axes[0].get_legend() is None
+
+
+def panels_of(height, motifs=("tn5_1", "tn5_2"), models=("bias", "chrombpnet", "chrombpnet_nobias"), at=500):
+    spike = np.full(1000, 0.001)
+    spike[at] = height
+    high = np.full(1000, 0.001)
+    high[500] = 0.45
+    profiles = {model: spike if model == "chrombpnet_nobias" else high for model in models}
+    footprints = {model: {"control": np.full(1000, 0.001)} | dict.fromkeys(motifs, profiles[model]) for model in models}
+    return footprint_panels(footprints, motifs)
+
+
+def colour_of(figure):
+    (text,) = figure.axes[0].texts
+    return text.get_text(), text.get_color()
+
+
+@pytest.mark.parametrize(
+    ("height", "shown", "colour"),
+    [
+        (0.0021, "max 0.0021", "corrected"),
+        (0.00299, "max 0.00299", "corrected"),
+        (0.003, "max 0.0030", "fail"),
+        (0.0030004, "max 0.0030004", "fail"),
+        (0.2, "max 0.2000", "fail"),
+    ],
+)
+def test_the_corrected_models_axis_shows_its_threshold_and_says_what_the_verdict_says(height, shown, colour):
+    figure = panels_of(height)
+    upper, lower = figure.axes[:2], figure.axes[2:]
+    assert colour_of(figure) == (shown, LIGHT[colour])
+    assert (THRESHOLDS["footprint"].status(height) == "pass") == (colour == "corrected")
+    for axes in upper:
+        assert axes.get_ylim() == pytest.approx((0, 1.05 * max(height, 0.0042)))
+    for axes in lower:
+        assert axes.get_ylim() == pytest.approx((0, 1.05 * 0.45))
+    assert all(0.003 in line.get_ydata() for axes in upper for line in axes.get_lines()[-1:])
+    assert not any(0.003 in line.get_ydata() for axes in lower for line in axes.get_lines())
+    assert [axes.get_ylabel() for axes in figure.axes] == ["corrected model", "", "bias, full model", ""]
+    assert [axes.get_title() or axes.get_title("left") for axes in upper] == ["tn5_1", "tn5_2"]
+
+
+def test_a_maximum_far_from_the_motif_that_fails_is_in_the_picture():
+    assert panels_of(0.0035, at=800).axes[0].get_xlim() == (-500, 500)
+    assert panels_of(0.0029, at=800).axes[0].get_xlim() == (-100, 100)
+
+
+def test_a_bias_model_alone_has_no_threshold():
+    figure = panels_of(0.1, models=("bias",))
+    assert len(figure.axes) == 2
+    assert [len(axes.get_lines()) for axes in figure.axes] == [2, 2]
+    assert not any(axes.texts for axes in figure.axes)
+
+
+def test_a_threshold_that_could_not_be_told_from_zero_is_not_drawn():
+    profile, control = np.full(1000, 0.001), np.full(1000, 0.001)
+    profile[500] = 0.45
+    assert len(motif_footprint("tn5_1", "ACG", profile, control).axes[0].get_lines()) == 2
+    assert len(footprint({"bias": profile}, "tn5_1, bias model").axes[0].get_lines()) == 1
