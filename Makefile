@@ -9,7 +9,7 @@ export UV_SYSTEM_CERTS := true
 # Python may not be allowed to write bytecode later, and then every start would compile TensorFlow and Prefect anew.
 export UV_COMPILE_BYTECODE := true
 
-.PHONY: demo test lint format acceptance clients bench-preprocess bench-train bench-explain bench-gpu bench-overhead bench-orchestration bench-variants install lock image-base terraform-lock clean
+.PHONY: demo test lint format acceptance clients bench-preprocess bench-train bench-explain bench-cli bench-gpu bench-overhead bench-orchestration bench-variants install lock image-base terraform-lock clean
 
 demo: $(VENV)/installed
 	$(BIN)/chrombpnet demo -o demo_output --store demo_output/store
@@ -139,6 +139,10 @@ bench-gpu: $(VENV)/installed
 # Against allele by allele with model.predict; memory of 1,000,000 variants.
 bench-variants: $(VENV)/installed
 	$(BIN)/python benchmarks/variants.py
+
+# First words of every command, plans, status, reports. Without the demo, a minute: .venv/bin/python benchmarks/commands.py --no-reports
+bench-cli: $(VENV)/installed
+	$(BIN)/python benchmarks/commands.py
 
 # What Prefect and an object store cost: the demo's job from an emulator to an emulator, against the bodies of its steps.
 # A trial: .venv/bin/python benchmarks/overhead.py --tiny --repeats 1

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from chrombpnet_core.concurrency import usable_threads
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import InputError, counted
 
 __all__ = [
     "BACKENDS",
@@ -22,6 +22,7 @@ __all__ = [
     "backend_name",
     "configure",
     "find_device",
+    "foresee_device",
     "in_fitting_batches",
     "is_out_of_memory",
     "require_fast_enough",
@@ -37,6 +38,9 @@ CPU_FLOPS_PER_CORE = 4e10
 """Rough sustained training speed of one CPU core on these models, in floating-point operations a second."""
 FULL_SIZE_FILTERS = 256
 LONGEST_CPU_HOURS = 24.0
+
+_GPU_NODES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""What Linux shows of the drivers of NVIDIA and AMD, and of Windows' below it."""
 
 
 @dataclass(frozen=True)
@@ -165,10 +169,25 @@ def find_device() -> Device:
     """
     with _quiet():
         import keras  # noqa: F401
-    found = _jax_gpus() if backend_name() == "jax" else _tensorflow_gpus()
-    if found:
-        return found
-    return Device("cpu", f"{usable_threads()} cores", 1, _host_memory(), backend_name())
+    return (_jax_gpus() if backend_name() == "jax" else _tensorflow_gpus()) or _cpu()
+
+
+def foresee_device() -> Device:
+    """Tell what :func:`find_device` will find; Keras, which takes seconds, is imported only where there may be a GPU.
+
+    Returns
+    -------
+    Device
+        The CPU where GPUs are hidden, or Linux knows of none; else that of :func:`find_device`.
+    """
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    none = os.path.isdir("/dev") and os.uname().sysname == "Linux" and not any(map(os.path.exists, _GPU_NODES))
+    return _cpu() if (hidden or none) and "keras" not in sys.modules else find_device()
+
+
+def _cpu() -> Device:
+    cores = usable_threads()
+    return Device("cpu", counted(cores, "cores"), 1, _host_memory(), backend_name())
 
 
 def _tensorflow_gpus() -> Device | None:
@@ -246,7 +265,7 @@ class BatchSize:
                 remedy="use a larger device, a smaller model, or close what else runs on it",
             )
         self.size //= 2
-        log.warning("the device's memory is too small: %d sequences at once from now on", self.size)
+        log.warning("the device's memory is too small: %s at once from now on", counted(self.size, "sequences"))
 
 
 def with_less_memory(work: Callable[[], T], halve: Callable[[], None]) -> T:

@@ -13,6 +13,7 @@ __all__ = [
     "ModelFileError",
     "ShiftError",
     "Stopped",
+    "counted",
     "printable",
 ]
 
@@ -45,6 +46,30 @@ def printable(text: str) -> str:
         letter if letter.isprintable() or letter in "\n\t" else letter.encode("unicode_escape").decode("ascii")
         for letter in text
     )
+
+
+def counted(number: int, what: str) -> str:
+    """Say how many there are.
+
+    Parameters
+    ----------
+    number
+        How many.
+    what
+        What they are, in the plural: its first word loses its s where there is one.
+
+    Returns
+    -------
+    str
+        Such as "1 fold" or "1,200 regions of the test chromosomes".
+
+    Examples
+    --------
+    >>> counted(1, "peaks on chr1"), counted(0, "folds"), counted(1200, "peaks")
+    ('1 peak on chr1', '0 folds', '1,200 peaks')
+    """
+    noun, space, rest = what.partition(" ")
+    return f"{number:,} {noun.removesuffix('s') if number == 1 else noun}{space}{rest}"
 
 
 def _cut(text: str, longest: int) -> str:

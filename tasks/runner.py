@@ -21,14 +21,12 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_origin
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-from prefect.context import TaskRunContext
-from prefect.states import Completed
 from pydantic_core import to_jsonable_python
 
 from tasks._attempt import alone, files_of, measured, scratch_folder, versions
 from tasks._checkpoints import checkpoint_folder
+from tasks._prefect import PrefectTask, in_prefect_task, prefect_task
+from tasks._watching import Watcher, watched_by, watcher
 from tasks.results import (
     At,
     Awaited,
@@ -44,7 +42,7 @@ from tasks.results import (
     sources_of,
 )
 from tasks.runs import interruption
-from tasks.storage import MANIFEST, TASK_RETRIES, Store, redact, telling_full_disk
+from tasks.storage import MANIFEST, Store, redact, telling_full_disk
 
 __all__ = [
     "MANIFEST",
@@ -56,10 +54,12 @@ __all__ = [
     "RunKind",
     "Source",
     "Step",
+    "Watcher",
     "Work",
     "planning",
     "prefect_task",
     "published",
+    "watched_by",
 ]
 
 log = logging.getLogger(__name__)
@@ -163,12 +163,14 @@ class Step(Generic[Given, Local, Parameters]):
         return result
 
     @functools.cached_property
-    def task(self) -> Any:
+    def task(self) -> PrefectTask:
         """The step as a Prefect task; a result that was found ends in a state named ``Cached``."""
 
         def run(store: str, inputs: Given, parameters: Parameters) -> Any:
             result = self(store, inputs, parameters)
-            if result.cached and TaskRunContext.get() is not None:
+            if result.cached and in_prefect_task():
+                from prefect.states import Completed
+
                 return Completed(name="Cached", data=result, message=f"{result.step}/{result.key} was in the store")
             return result
 
@@ -192,24 +194,6 @@ def published(files: Mapping[str, str], *kinds: RunKind) -> dict[RunKind, Mappin
         Kind of run → ``files``.
     """
     return dict.fromkeys(kinds, files)
-
-
-def prefect_task(title: str, retried: bool = True) -> Callable[[Callable[..., Any]], Any]:
-    """Make a Prefect task of a function whose results Prefect neither keeps nor caches.
-
-    Parameters
-    ----------
-    title
-        The task's name.
-    retried
-        Whether faults of the network are tried again; those of a store are where they occur, errors of the user's never.
-
-    Returns
-    -------
-    callable
-        The decorator; ``task.fn`` is the function itself, which needs no server.
-    """
-    return task(name=title, cache_policy=NO_CACHE, persist_result=False, **(TASK_RETRIES if retried else {}))
 
 
 # --- plans -------------------------------------------------------------------------------------------------------
@@ -256,6 +240,7 @@ def _run(step: Step[Any, Any, Any], store: Store, inputs: Any, parameters: Any) 
     planned = _plan.get()
     if planned is not None:
         return _planned(planned, step, store, sources, as_json(parameters))
+    watcher().begun()
     digests, origins = identify(sources)
     key = _key(step, digests, as_json(parameters))
     again = functools.partial(_run_again, step, store, inputs, parameters, key)
@@ -266,7 +251,7 @@ def _run(step: Step[Any, Any, Any], store: Store, inputs: Any, parameters: Any) 
         found = _found(step, store, key, again, told=True)
         if found is not None:
             return found
-        log.info("%s: started", step.name)
+        log.info("%s: started%s", step.name, _place())
         with scratch_folder(store) as scratch, checkpoint_folder(store, scratch, step.name, key) as checkpoint:
             interruption.note_begun(checkpoint[0])
             out = scratch / "out"
@@ -299,8 +284,12 @@ def _found(
     manifest = _valid_manifest(store, step.name, key, told=told)
     if manifest is None:
         return None
-    log.info("%s: found in the store, nothing to do", step.name)
+    log.info("%s: found in the store, nothing to do%s", step.name, _place())
     return Result(store.url, step.name, key, manifest, cached=True, again=again)
+
+
+def _place() -> str:
+    return f", {watcher().place}" if watcher().place else ""
 
 
 def _run_again(step: Step[Any, Any, Any], store: Store, inputs: Any, parameters: Any, key: str) -> Result:

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from scipy.special import rel_entr
-from scipy.stats import rankdata
 
 from chrombpnet_core._types import AnyArray, Floats
 
@@ -137,6 +136,8 @@ def spearman(first: AnyArray, second: AnyArray) -> float:
     float
         Between -1 and 1; NaN as of :func:`pearson`.
     """
+    from scipy.stats import rankdata  # slow to import, and needed by few
+
     return pearson(rankdata(first), rankdata(second))
 
 
@@ -175,6 +176,8 @@ def auroc(scores: AnyArray, positive: AnyArray) -> float:
     float
         NaN unless both classes are there.
     """
+    from scipy.stats import rankdata
+
     positive = np.asarray(positive, dtype=bool)
     ones = int(positive.sum())
     zeros = positive.size - ones

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from chrombpnet_core._types import AnyArray
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import InputError, counted
 from chrombpnet_core.formats import read_json
 from chrombpnet_core.genome._even_groups import divide_evenly, even_half
 from chrombpnet_core.genome.chromosome_names import ALIAS_ADVICE, Naming, same_chromosome
@@ -221,7 +221,7 @@ def make_folds(sizes: Mapping[str, int], peaks: Mapping[str, int] | None = None,
 def _require_enough(usable: list[str], k: int, what: str) -> None:
     if k < 2:
         raise InputError(
-            f"{k} folds", expected="2 or more", remedy="for a single fold name its test and validation chromosomes"
+            counted(k, "folds"), expected="2 or more", remedy="for a single fold name its test and validation chromosomes"
         )
     needed = 4 if k == 2 else k  # so that each of the two trains on one, validates on another
     if len(usable) < needed:
@@ -231,7 +231,9 @@ def _require_enough(usable: list[str], k: int, what: str) -> None:
             else f"ask for {len(usable)} folds" + ("" if k == 2 else " or less")
         )
         names = f" ({', '.join(usable)})" if 0 < len(usable) <= 10 else ""
-        raise InputError(f"{k} folds", expected=f"{needed} or more {what}", found=f"{len(usable)}{names}", remedy=advice)
+        raise InputError(
+            counted(k, "folds"), expected=f"{needed} or more {what}", found=f"{len(usable)}{names}", remedy=advice
+        )
 
 
 def _say_uneven(sums: list[AnyArray]) -> None:

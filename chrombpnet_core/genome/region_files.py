@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from chrombpnet_core._types import Bools, Ints
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import InputError, counted
 from chrombpnet_core.formats import numbered_lines
 from chrombpnet_core.genome.chromosome_names import ALIAS_ADVICE, Naming, same_chromosome
 from chrombpnet_core.genome.regions import REGION_COLUMNS, clip_to_chromosomes
@@ -130,7 +130,7 @@ def _rename(table: pd.DataFrame, sizes: dict[str, int], naming: Naming, path: st
         table["chrom"] = table["chrom"].replace(changed)
     in_use: Bools = ~table["chrom"].isin(naming.excluded).to_numpy()
     if not in_use.all():
-        log.info("%s: %s %s lie on chromosomes that are left out", path, f"{(~in_use).sum():,}", what)
+        log.info("%s: %s on chromosomes that are left out", path, counted(int((~in_use).sum()), what))
     return in_use
 
 
@@ -246,7 +246,7 @@ def _check_chromosomes(table: pd.DataFrame, faults: RowFaults, what: str, sizes:
         )
         raise InputError(
             f"{faults.where}, line {faults.numbers[first]}: chromosome {name} of the {what} is not in the genome "
-            f"({int(unknown.sum()):,} lines)",
+            f"({counted(int(unknown.sum()), 'lines')})",
             remedy=hint,
         )
     place = _places(table)

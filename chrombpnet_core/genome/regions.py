@@ -10,7 +10,6 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 
-import bioframe
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -228,6 +227,8 @@ def overlapping(table: pd.DataFrame, others: pd.DataFrame) -> Bools:
     if table.empty or others.empty:
         return np.zeros(len(table), dtype=bool)
     columns = REGION_COLUMNS[:3]
+    import bioframe  # brings matplotlib
+
     counted = bioframe.count_overlaps(table[columns].reset_index(drop=True), others[columns].reset_index(drop=True))
     overlap: Bools = counted["count"].to_numpy() > 0
     return overlap

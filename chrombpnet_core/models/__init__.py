@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from chrombpnet_core.models.prediction import BothStrandsPredictor, Prediction, Predictor, predict
     from chrombpnet_core.models.saving import architecture_of, save_model
     from chrombpnet_core.models.stored_model import StoredModel, read_stored_model
+    from chrombpnet_core.models.stored_sizes import stored_architecture
 
 __all__ = [
     "ACCESSIBILITY_PREFIX",
@@ -77,5 +78,6 @@ __all__ = [
     "require_lengths",
     "save_model",
     "shift_log_counts",
+    "stored_architecture",
 ]
 __getattr__, __dir__ = lazy_door(__name__, __file__)

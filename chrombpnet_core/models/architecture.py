@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-
-import keras
+from typing import TYPE_CHECKING
 
 from chrombpnet_core.errors import InputError, ModelFileError
-from chrombpnet_core.models.layers import LogSumExp
 from chrombpnet_core.models.names import ACCESSIBILITY_PREFIX, BIAS, BIAS_PREFIX, CORRECTED, FULL
+
+if TYPE_CHECKING:
+    import keras
 
 __all__ = [
     "ACCESSIBILITY_NAME",
@@ -83,13 +84,18 @@ class Architecture:
                 "or a smaller `output_length`",
             )
 
+    @property
+    def layer_lengths(self) -> list[int]:
+        """Positions that the first convolution and each dilated one leave."""
+        lengths = [self.input_length - FIRST_KERNEL + 1]
+        for i in range(1, self.layers + 1):
+            lengths.append(lengths[-1] - 2 * 2**i)
+        return lengths
+
     def flops(self) -> int:
         """Count the operations of one forward pass of one example, two for a multiply-add: for estimates of time."""
-        length = self.input_length - FIRST_KERNEL + 1
-        total = length * FIRST_KERNEL * 4 * self.filters
-        for i in range(1, self.layers + 1):
-            length -= 2 * 2**i
-            total += length * DILATED_KERNEL * self.filters**2
+        first, *dilated = self.layer_lengths
+        total = first * FIRST_KERNEL * 4 * self.filters + sum(dilated) * DILATED_KERNEL * self.filters**2
         return 2 * (total + self.profile_length * PROFILE_KERNEL * self.filters)
 
 
@@ -121,6 +127,8 @@ def lengths_of(model: keras.Model) -> tuple[int, int]:
 
 def is_ensemble(model: keras.Model) -> bool:
     """Tell whether a model averages others, as :func:`chrombpnet_core.models.average_models` makes it."""
+    import keras
+
     return isinstance(model.layers[-1], keras.layers.Average) and any(
         isinstance(layer, keras.Model) for layer in model.layers
     )
@@ -140,6 +148,10 @@ def kind_of(model: keras.Model) -> str:
         ``chrombpnet`` where a layer adds up the log counts of two models; ``chrombpnet_nobias`` where layers bear the
         accessibility model's names, or the model that of one whose architecture is the user's; else ``bias``.
     """
+    import keras
+
+    from chrombpnet_core.models.layers import LogSumExp
+
     member = next(layer for layer in model.layers if isinstance(layer, keras.Model)) if is_ensemble(model) else model
     if any(isinstance(layer, LogSumExp) for layer in member.layers):
         return FULL

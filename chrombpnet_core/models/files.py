@@ -8,8 +8,6 @@ TensorFlow operation by name in its place, which Keras 2 loads without running c
 from __future__ import annotations
 
 import os
-import re
-from dataclasses import replace
 
 import keras
 
@@ -21,21 +19,15 @@ from chrombpnet_core.models.architecture import (
     ACCESSIBILITY_PREFIX,
     BIAS_PREFIX,
     Architecture,
-    preflatten_name,
 )
 from chrombpnet_core.models.ensemble import average_models
 from chrombpnet_core.models.keras2 import bpnet_config, layer_difference
 from chrombpnet_core.models.networks import bpnet, chrombpnet
 from chrombpnet_core.models.own_architecture import load_own_architecture
 from chrombpnet_core.models.stored_model import StoredModel, read_stored_model
+from chrombpnet_core.models.stored_sizes import missing_layer, stored_architecture
 
 __all__ = ["load_model"]
-
-_LONGEST = 1_000_000
-"""Input length in bp beyond which a file is not believed."""
-
-_MOST_LAYERS = 30
-"""Dilated layers, of which each doubles what a prediction looks at."""
 
 
 def load_model(path: str | os.PathLike[str]) -> keras.Model:
@@ -67,20 +59,14 @@ def _assemble(stored: StoredModel) -> keras.Model:
         return load_own_architecture(stored)
     if stored.nested and len(parts) < 2:
         lacking = BIAS_PREFIX if parts == [ACCESSIBILITY_PREFIX] else ACCESSIBILITY_PREFIX
-        raise _missing(stored, f"{lacking}bpnet_1st_conv")
+        raise missing_layer(stored, f"{lacking}bpnet_1st_conv")
     models = [_build(stored, prefix) for prefix in parts]
     return chrombpnet(*models) if len(models) == 2 else models[0]
 
 
-def _missing(stored: StoredModel, layer: str) -> ModelFileError:
-    return ModelFileError(
-        f"{stored.path}: layer {layer} is missing", remedy="give a complete bias.h5, chrombpnet.h5 or chrombpnet_nobias.h5"
-    )
-
-
 def _build(stored: StoredModel, prefix: str) -> keras.Model:
     """Build one part, with the file's weights."""
-    architecture = _infer(stored, prefix)
+    architecture = stored_architecture(stored, prefix)
     name = ACCESSIBILITY_NAME if prefix else "model"
     wrong = layer_difference(bpnet_config(architecture, prefix, name)["config"]["layers"], stored.layers)
     if wrong:
@@ -103,7 +89,7 @@ def _weights(stored: StoredModel, architecture: Architecture, prefix: str) -> di
             continue
         arrays = stored.weights.get(name, {})
         if set(arrays) != {"kernel", "bias"}:
-            raise _missing(stored, name)
+            raise missing_layer(stored, name)
         channels = 4 if name.endswith("1st_conv") else architecture.filters
         outputs = config.get("filters", config.get("units"))
         wanted = [(*config.get("kernel_size", ()), channels, outputs), (outputs,)]
@@ -112,46 +98,3 @@ def _weights(stored: StoredModel, architecture: Architecture, prefix: str) -> di
             raise ModelFileError(f"{stored.path}: layer {name}", expected=f"weights of shapes {wanted}", found=str(found))
         weights[name] = [arrays["kernel"], arrays["bias"]]
     return weights
-
-
-def _infer(stored: StoredModel, prefix: str) -> Architecture:
-    """Infer the size of one part: of its kernels, its highest dilated layer, the input and the crop of the profile."""
-    if not stored.layers:
-        raise ModelFileError(
-            f"{stored.path}: the file holds weights only",
-            expected="the model's configuration too, which tells input and output length",
-            remedy="save the whole model: model.save(FILE)",
-        )
-    kernel = stored.weights.get(f"{prefix}bpnet_1st_conv", {}).get("kernel")
-    if kernel is None:
-        raise _missing(stored, f"{prefix}bpnet_1st_conv")
-    dilated = [int(match[1]) for name in stored.names if (match := re.fullmatch(rf"{prefix}bpnet_([0-9]{{1,9}})conv", name))]
-    shapes = [
-        layer.get("batch_input_shape") or layer.get("batch_shape") or [None, None]
-        for layer in stored.layers
-        if layer["class_name"] == "InputLayer"
-    ]
-    crops = [layer.get("cropping") for layer in stored.layers if layer["name"] == preflatten_name(prefix)]
-    if not crops:
-        raise _missing(stored, preflatten_name(prefix))
-    shape = shapes[0] if shapes else None
-    if not isinstance(shape, list) or len(shape) < 2 or type(shape[1]) is not int or not 0 < shape[1] <= _LONGEST:
-        raise ModelFileError(
-            f"{stored.path}: layer sequence, the input",
-            expected=f"a fixed length in bp, at most {_LONGEST:,}",
-            found=str(shape)[:80],
-        )
-    layers, crop = max(dilated, default=0), [crops[0]] * 2 if isinstance(crops[0], int) else crops[0]
-    if layers > _MOST_LAYERS or not (isinstance(crop, list) and len(crop) == 2 and all(type(end) is int for end in crop)):
-        raise ModelFileError(
-            f"{stored.path}: {layers:,} dilated layers, and the profile cropped by {str(crop)[:80]}",
-            expected=f"at most {_MOST_LAYERS} layers, and two numbers of positions",
-        )
-    whole = Architecture(kernel.shape[-1], layers, shape[1])
-    architecture = replace(whole, output_length=whole.profile_length - sum(crop))
-    if min(architecture.output_length, *crop) < 0 or architecture.output_length == 0:
-        raise ModelFileError(
-            f"{stored.path}: {layers} dilated layers turn {shape[1]:,} bp into {whole.profile_length:,} positions",
-            expected=f"more than the profile is cropped by, {sum(crop):,}",
-        )
-    return architecture

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from chrombpnet_core._types import Codes, Floats, Ints
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import InputError, counted
 from chrombpnet_core.formats import open_hdf5
 from chrombpnet_core.genome import centres
 from chrombpnet_core.motifs.contribution_windows import contributions_shape, read_contribution_windows
@@ -164,7 +164,7 @@ def find_motif_hits(
         rows, length = contributions_shape(file)
         if rows != len(regions):
             raise InputError(
-                f"{contributions} holds {rows:,} regions",
+                f"{contributions} holds {counted(rows, 'regions')}",
                 expected="one line of the regions for each",
                 found=f"{len(regions):,}",
                 remedy="give the *.interpreted_regions.bed of the same run",

@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 
 from chrombpnet_core._types import Floats, Ints
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import InputError, counted
 from chrombpnet_core.formats import open_hdf5, open_hdf5_to_write
 from chrombpnet_core.motifs.contribution_windows import contributions_shape, read_contribution_windows
 from chrombpnet_core.progress import bar
@@ -76,8 +76,8 @@ def find_patterns(
 
     precompile.start()  # in processes beside this one, while there are no threads yet; what they compile is kept
     one_hot, scores, order = _read_shuffled(contributions, window, max_seqlets, n_leiden, seed)
-    sizes = f"{len(order):,}", f"{window:,}", f"{max_seqlets:,}"
-    log.info("TF-MoDISco on %s regions, %s bp of each, at most %s seqlets of each sign", *sizes)
+    sizes = counted(len(order), "regions"), f"{window:,}", f"{max_seqlets:,}"
+    log.info("TF-MoDISco on %s, %s bp of each, at most %s seqlets of each sign", *sizes)
     patterns = _run_modisco(one_hot, scores, max_seqlets, n_leiden, verbose)
     _write_patterns(Path(output), patterns, window, order)
     seqlets = sum(len(pattern.seqlets) for group in patterns for pattern in group)
@@ -113,7 +113,7 @@ def _check_size(file: h5py.File, regions: int, length: int, window: int, max_seq
     needed, free = regions * window * _BYTES_PER_BASE, psutil.virtual_memory().available
     if needed > free:
         raise InputError(
-            f"{file.filename}: {regions:,} regions of {window:,} bp need about {needed / 2**30:,.1f} GiB",
+            f"{file.filename}: {counted(regions, 'regions')} of {window:,} bp would need about {needed / 2**30:,.1f} GiB",
             found=f"{free / 2**30:,.1f} GiB free",
             remedy="explain fewer regions, or take a smaller `window`",
         )

@@ -17,7 +17,7 @@ import numpy as np
 
 from chrombpnet_core._types import Ints
 from chrombpnet_core.concurrency import usable_threads
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import InputError, counted
 from chrombpnet_core.formats import require_file
 from chrombpnet_core.genome import Genome, Naming
 from chrombpnet_core.progress import bar
@@ -172,7 +172,7 @@ def _report_left_out(files: list[Path], spilled: SpilledReads, sizes: dict[str, 
     if spilled.filtered:
         log.info("%s: %s alignments are left out for their mapping quality or flags", where, f"{spilled.filtered:,}")
     if spilled.excluded:
-        log.info("%s: %s reads lie on chromosomes that are left out", where, f"{spilled.excluded:,}")
+        log.info("%s: %s on chromosomes that are left out", where, counted(spilled.excluded, "reads"))
     if spilled.duplicates:
         log.info(
             "%s: %s of %s reads are left out as duplicates",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chrombpnet_core.errors import InputError, ShiftError
+from chrombpnet_core.errors import InputError, ShiftError, counted
 from chrombpnet_core.genome import EnzymeMatrices, Genome, enzyme_matrices, information_content, require_assay
 from chrombpnet_core.reads.spilled_reads import STRANDS, ReadSample
 
@@ -224,7 +224,9 @@ def _agreed(assay: str, votes: dict[str, dict[str, int]], reads: dict[str, int])
     few = min(reads.values())
     if few < _FEW_READS:
         log.warning(
-            "the shift is estimated from %s reads of a strand only; below %s it is uncertain", f"{few:,}", f"{_FEW_READS:,}"
+            "the shift is estimated from %s of a strand only; below %s it is uncertain",
+            counted(few, "reads"),
+            f"{_FEW_READS:,}",
         )
     agreed = [set(votes[strand].values()) for strand in STRANDS]
     evidence = f"the reference matrices vote {_shown(votes)}, from {reads['+']:,} and {reads['-']:,} reads"

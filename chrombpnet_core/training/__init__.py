@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from chrombpnet_core.training.backends import make_training_step
     from chrombpnet_core.training.checkpoint import Checkpoint
     from chrombpnet_core.training.compute_options import PRECISIONS, ComputeOptions, set_precision
-    from chrombpnet_core.training.estimates import PlannedTraining, ResourceEstimate, estimate_resources
+    from chrombpnet_core.training.estimates import (
+        PlannedTraining,
+        ResourceEstimate,
+        estimate_resources,
+        seconds_per_example,
+    )
     from chrombpnet_core.training.example_predictions import ExamplePredictions, log_count_correction, predict_examples
     from chrombpnet_core.training.fitting import TrainingCallbacks, TrainingOptions, fit, make_reproducible, write_parameters
     from chrombpnet_core.training.history import History
@@ -36,6 +41,7 @@ __all__ = [
     "make_reproducible",
     "make_training_step",
     "predict_examples",
+    "seconds_per_example",
     "set_precision",
     "write_parameters",
 ]

@@ -15,8 +15,8 @@ import numpy as np
 
 from chrombpnet_core._types import AnyArray
 from chrombpnet_core.devices import Device, with_less_memory
-from chrombpnet_core.errors import InputError, Stopped
-from chrombpnet_core.progress import bar
+from chrombpnet_core.errors import InputError, Stopped, counted
+from chrombpnet_core.progress import bar, readable_time
 from chrombpnet_core.training.backends import make_training_step
 from chrombpnet_core.training.checkpoint import Checkpoint
 from chrombpnet_core.training.compute_options import ComputeOptions
@@ -180,12 +180,12 @@ class _Run:
         rate = len(batch.ids) / seconds
         epoch = (len(plan) + len(self.valid) / 3) / rate
         log.info(
-            "%s examples/s: an epoch of %s takes about %s, %d epochs %s",
+            "%s examples/s: an epoch of %s takes about %s, %s %s",
             f"{rate:,.0f}",
             f"{len(plan):,}",
-            _spoken(epoch),
-            options.epochs,
-            _spoken(epoch * options.epochs),
+            readable_time(epoch),
+            counted(options.epochs, "epochs"),
+            readable_time(epoch * options.epochs),
         )
 
     def _timed(self, batch: ExampleBatch) -> float:
@@ -316,12 +316,6 @@ class _Run:
                 ]
             )
         )
-
-
-def _spoken(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def write_parameters(path: Path, parameters: dict[str, object]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from chrombpnet_core._types import AnyArray
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import InputError, counted
 from chrombpnet_core.genome import Genome, Naming, same_chromosome
 from chrombpnet_core.variants.reading import DuplicateVariants, allele_problems
 from chrombpnet_core.variants.windows import (
@@ -157,7 +157,7 @@ class VariantChecker:
             names = [name for name, _ in self._unknown.most_common(3)]
             others = [f"{name} is {other} in the genome" for name in names if (other := same_chromosome(name, self.sizes))]
             raise InputError(
-                f"{path}: none of the {number:,} variants can be scored",
+                f"{path}: none of {counted(number, 'variants')} can be scored",
                 found=reasons,
                 remedy="; ".join(others) + ': give `alias="auto"`' if others else "",
             )

@@ -19,7 +19,7 @@ import pandas as pd
 import pysam
 
 from chrombpnet_core._types import AnyArray, Bools
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import InputError, counted
 from chrombpnet_core.formats import check_complete, is_bgzip, is_gzip, numbered_lines, require_file, whole_number
 from chrombpnet_core.variants.vcf_text import is_vcf, readable_vcf
 
@@ -185,7 +185,7 @@ def _read_text(path: Path, schema: str) -> Iterator[list[_Row]]:
         fields = line.split("\t")
         if len(fields) < least or (len(fields) > len(names) and schema not in _MORE_ALLOWED):
             raise InputError(
-                f"{path}, line {number:,}: {len(fields)} columns",
+                f"{path}, line {number:,}: {counted(len(fields), 'columns')}",
                 expected=f"the {least} tab-separated columns of the schema {schema}: {', '.join(names[:least])}",
                 remedy="give another `schema`",
             )

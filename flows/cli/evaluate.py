@@ -16,8 +16,9 @@ from flows.cli.common import (
     flags_of,
     store_of,
 )
+from flows.cli.first_words import say
 from flows.cli.reads import add_accept_bigwig_flag
-from flows.cli.runs import check_inputs_of, say_result
+from flows.cli.runs import start_pipeline
 
 __all__ = ["add_batch_size_flag", "add_bias_qc", "add_explanation_flags", "add_qc", "bias_qc", "common_keys", "qc"]
 
@@ -59,10 +60,12 @@ def bias_qc(arguments: argparse.Namespace) -> None:
 
 def _evaluate(arguments: argparse.Namespace, kind: Literal["bias", "main"], models: dict[str, str | None]) -> None:
     """Evaluate models; input and output length are those of the first."""
+    say("reading the models")
     from chrombpnet_core.devices import find_device
 
     find_device()
     from chrombpnet_core.models import lengths_of, load_model, require_kind, require_lengths
+    from flows.dataset import Pipeline
     from flows.spec import make_spec
     from tasks.storage import require_all, stage
 
@@ -88,10 +91,7 @@ def _evaluate(arguments: argparse.Namespace, kind: Literal["bias", "main"], mode
         "arguments",
         flags_of(arguments.parser),
     )
-    from flows.dataset import quality_control
-
-    store = store_of(arguments)
-    say_result(quality_control(spec, store, kind, models, arguments.file_prefix, check_inputs_of(spec, store)))
+    start_pipeline(spec, store_of(arguments), Pipeline(kind, arguments.file_prefix, models=models))
 
 
 def _add_evaluation_flags(parser: argparse.ArgumentParser) -> FlagGroup:

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from flows.cli import apply, check, completion, demo, deploy, encode, init, prep, runs, train, variants, view
 from flows.cli.common import HelpFormatter, flags_of, with_flags
 from flows.cli.examples import add_examples
+from flows.cli.first_words import say_first
 from flows.cli.parser import CommandParser, share_root
 
 __all__ = ["build_parser", "main"]
@@ -39,6 +40,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if words is None:
         _use_utf8()
     arguments = build_parser().parse_args(words)
+    say_first(arguments)
     from chrombpnet_core.errors import InputError, printable
     from flows import environment
     from flows.dataset import FoldsFailed

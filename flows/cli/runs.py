@@ -7,16 +7,24 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from chrombpnet_core.errors import InputError
-from flows.cli.common import Subcommands, add_command, add_dry_run_flag, add_runtime_flags, add_store_flag, store_of
+from chrombpnet_core.errors import InputError, counted
+from flows.cli.common import (
+    Subcommands,
+    add_command,
+    add_dry_run_flag,
+    add_runtime_flags,
+    add_store_flag,
+    store_of,
+)
 from flows.cli.deploy import server_of
+from flows.cli.first_words import say
 
 if TYPE_CHECKING:
-    from flows.dataset import ModelKinds
+    from flows.dataset import Pipeline
     from flows.spec import DatasetSpec
     from tasks.steps import CheckedInputs
 
-__all__ = ["add_commands", "check_inputs_of", "on_device", "say_plan", "say_result"]
+__all__ = ["add_commands", "check_inputs_of", "on_device", "say_plan", "say_result", "start_pipeline"]
 
 
 def add_commands(commands: Subcommands) -> None:
@@ -83,10 +91,11 @@ def _start(spec: DatasetSpec, store: str, arguments: argparse.Namespace) -> None
     if arguments.backend or spec.training.device != "auto":
         configure(arguments.backend, spec.training.device)
     if arguments.dry_run:
-        return say_plan(spec, store, ("main",) if spec.bias.model else ("bias", "main"))
+        return say_plan(spec, store)
     from flows.dataset import end_with_parent, inherited_checks
 
     checked = inherited_checks() or check_inputs_of(spec, store)
+    say("starting Prefect; the first step begins in some 15 s")
     from flows.dataset import dataset, fold
 
     end_with_parent()
@@ -98,6 +107,17 @@ def _start(spec: DatasetSpec, store: str, arguments: argparse.Namespace) -> None
             say_result(report)
 
 
+def start_pipeline(spec: DatasetSpec, store: str, pipeline: Pipeline, dry_run: bool = False) -> None:
+    """Train or judge one model, or with ``dry_run`` print what would be done."""
+    if dry_run:
+        return say_plan(spec, store, pipeline)
+    checked = check_inputs_of(spec, store)
+    say("starting Prefect; the first step begins in some 15 s")
+    from flows.dataset import pipeline as flow
+
+    return say_result(flow(spec, store, pipeline, checked), "report" if pipeline.judged else "results")
+
+
 def add_status(parser: argparse.ArgumentParser) -> None:
     """Add the flags of ``status``."""
     _add_recorded_run(parser)
@@ -106,12 +126,23 @@ def add_status(parser: argparse.ArgumentParser) -> None:
 
 def status(arguments: argparse.Namespace) -> None:
     """Print the state of each part and step of a run."""
-    from flows.dataset import outline
     from tasks.runs import status_lines
 
-    spec, store, _ = _read_recorded_run(arguments)
-    print(f"{spec.id}: results in {spec.output}, steps in {store}")
-    print("\n".join(status_lines(store, spec.output, outline(spec))))
+    record = _read_record(arguments)
+    if record.get("complete"):
+        name, output, store = record["spec"]["id"], record["spec"]["output"], arguments.store or record["store"]
+    else:
+        spec, store, _ = _read_recorded_run(arguments)
+        name, output = spec.id, spec.output
+    print(f"{name}: results in {output}, steps in {store}")
+    print("\n".join(status_lines(store, output, record.get("outline") or _outline(arguments), record.get("seconds"))))
+
+
+def _outline(arguments: argparse.Namespace) -> dict[str, dict[str, str]]:
+    """List the steps of a run of an earlier version, which did not record them."""
+    from flows.dataset import outline
+
+    return outline(_read_recorded_run(arguments)[0])
 
 
 def add_resume(parser: argparse.ArgumentParser) -> None:
@@ -122,16 +153,23 @@ def add_resume(parser: argparse.ArgumentParser) -> None:
 
 
 def resume(arguments: argparse.Namespace) -> None:
-    """Run a recorded data set again: only what is missing is computed."""
+    """Run a recorded data set or pipeline again: only what is missing is computed."""
     spec, store, options = _read_recorded_run(arguments)
+    spec, backend = on_device(spec, arguments.device), arguments.backend or options.get("backend")
+    if options.get("pipeline"):
+        from chrombpnet_core.devices import configure
+        from flows.dataset import Pipeline
+
+        configure(backend, spec.training.device)
+        return start_pipeline(spec, store, Pipeline(**options["pipeline"]), arguments.dry_run)
     as_recorded = argparse.Namespace(
-        backend=arguments.backend or options.get("backend"),
+        backend=backend,
         dry_run=arguments.dry_run,
         fold=None,
         bias_only=False,
         fold_deployment=options.get("fold_deployment"),
     )
-    return _start(on_device(spec, arguments.device), store, as_recorded)
+    return _start(spec, store, as_recorded)
 
 
 def add_clean(parser: argparse.ArgumentParser) -> None:
@@ -176,12 +214,13 @@ def verify(arguments: argparse.Namespace) -> int:
     found = verify_store(store)
     for damage in found.damages:
         print(f"damaged: {damage.path} ({damage.step}) {damage.fault}; {damage.remedy}")
-    seen = {"files": f"{found.seen.pop('files', 0):,} files of {found.seen.pop('steps', 0):,} steps"}
-    seen |= {what: f"{number:,} {what}" for what, number in found.seen.items()}
+    number, steps = found.seen.pop("files", 0), found.seen.pop("steps", 0)
+    seen = {"files": f"{counted(number, 'files')} of {counted(steps, 'steps')}"}
+    seen |= {what: counted(number, what) for what, number in found.seen.items()}
     print(f"{redact(Store(store).url)}: looked at {', '.join(seen.values())}; {_readable_size(found.size)} were read")
     for what, number in found.passed_over.items():
         if number:
-            print(f"not looked at: {number:,} {what}")
+            print(f"not looked at: {counted(number, what)}")
     print("not looked at: inputs, results folders and bundles, and this machine's copies")
     print(f"{len(found.damages):,} damaged" if found.damages else "nothing is damaged")
     return 2 if found.damages else 0
@@ -201,19 +240,25 @@ def index(arguments: argparse.Namespace) -> None:
 
 def check_inputs_of(spec: DatasetSpec, store: str) -> CheckedInputs:
     """Check all inputs before a server or backend starts, so that mistakes are reported at once; what is known of them."""
+    say("checking the inputs")
     from flows.dataset import check_dataset
 
     return check_dataset(spec, store)
 
 
-def say_plan(spec: DatasetSpec, store: str, kinds: ModelKinds, judged: bool = True) -> None:
+def say_plan(spec: DatasetSpec, store: str, pipeline: Pipeline | None = None) -> None:
     """Print what ``--dry-run`` asks for: the steps, whether the store has them, and what the run needs."""
+    say("checking the inputs, and what the store has of them")
     from flows.dataset import plan
 
-    would_do = plan(spec, store, kinds, judged)
-    for step, in_store in would_do.steps:
-        print(f"{step:<16} {'in the store' if in_store else 'would run'}")
-    print(f"{'report':<16} would be written to {spec.output}" if judged else f"files would go to {spec.output}")
+    would_do = plan(spec, store, pipeline)
+    several = len(would_do.parts) > 1
+    for part, steps in would_do.parts.items():
+        if several:
+            print(f"{part}:")
+        for step, in_store in steps.items():
+            print(f"{'  ' if several else ''}{step:<16} {'in the store' if in_store else 'would run'}")
+    print(f"results would go to {spec.output}")
     print(f"needs at most: {would_do.needs}")
     if would_do.refusal:
         print(f"would be refused here: {would_do.refusal}")
@@ -231,21 +276,36 @@ def _add_recorded_run(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _read_record(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Read the record of a run that is named by its data set file, its output, or the record itself."""
+    from tasks.runs import read_run
+
+    name = arguments.recorded
+    if _is_dataset_file(name):
+        from flows.spec import read_spec
+
+        name = read_spec(name).output
+    return read_run(name, arguments.store)
+
+
+def _is_dataset_file(name: str) -> bool:
+    return name.endswith((".yaml", ".yml", ".json")) and not name.endswith("run.json")
+
+
 def _read_recorded_run(arguments: argparse.Namespace) -> tuple[DatasetSpec, str, dict[str, Any]]:
-    """Read data set, store and options of a run that is named by its data set file, its output, or its record."""
-    from pathlib import Path
-
+    """Read data set, store and options of a recorded run."""
     from flows.spec import make_spec, read_spec
-    from tasks.runs import RUN, read_run
+    from tasks.runs import RUN
 
-    name, path = arguments.recorded, Path(arguments.recorded)
-    by_file = path.suffix in (".yaml", ".yml", ".json") and path.name != RUN
-    record = read_run(read_spec(name).output if by_file else name)
+    record, name = _read_record(arguments), arguments.recorded
     store = arguments.store or record["store"]
     if record.get("complete"):
         return make_spec(record["spec"], RUN), store, record["options"]
-    if not by_file:
-        raise InputError(f"{name}: secrets of its addresses are not on record", remedy="give the data set file")
+    if not _is_dataset_file(name):
+        raise InputError(
+            f"{name}: secrets of its addresses are not on record",
+            remedy="start the run's first command again" if record["options"].get("pipeline") else "give the data set file",
+        )
     return read_spec(name), store, record["options"]
 
 

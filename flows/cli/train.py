@@ -21,7 +21,7 @@ from flows.cli.common import (
 )
 from flows.cli.evaluate import add_batch_size_flag, add_bias_qc, add_explanation_flags, add_qc, bias_qc, common_keys, qc
 from flows.cli.reads import add_reads_flags, files_of_reads
-from flows.cli.runs import check_inputs_of, say_plan, say_result
+from flows.cli.runs import start_pipeline
 
 if TYPE_CHECKING:
     from flows.spec import DatasetSpec
@@ -78,13 +78,9 @@ def pipeline(arguments: argparse.Namespace, judged: bool = True) -> None:
         "architecture": arguments.architecture_from_file,
     }
     spec = _training_spec(arguments, {"bias": {"model": arguments.bias_model_path}, "model": model})
-    if arguments.dry_run:
-        return say_plan(spec, store_of(arguments), ("main",), judged)
-    from flows.dataset import main_pipeline
+    from flows.dataset import Pipeline
 
-    store = store_of(arguments)
-    result = main_pipeline(spec, store, arguments.file_prefix, judged, check_inputs_of(spec, store))
-    return say_result(result, "report" if judged else "results")
+    start_pipeline(spec, store_of(arguments), Pipeline("main", arguments.file_prefix, judged), arguments.dry_run)
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -113,13 +109,9 @@ def add_bias_pipeline(parser: argparse.ArgumentParser, judged: bool = True) -> N
 def bias_pipeline(arguments: argparse.Namespace, judged: bool = True) -> None:
     """Train the bias model; evaluate it and write the report where it is to be judged."""
     spec = _training_spec(arguments, {"bias": _size(arguments) | {"threshold_factor": arguments.bias_threshold_factor}})
-    if arguments.dry_run:
-        return say_plan(spec, store_of(arguments), ("bias",), judged)
-    from flows.dataset import bias_pipeline as flow
+    from flows.dataset import Pipeline
 
-    store = store_of(arguments)
-    result = flow(spec, store, arguments.file_prefix, judged, check_inputs_of(spec, store))
-    return say_result(result, "report" if judged else "results")
+    start_pipeline(spec, store_of(arguments), Pipeline("bias", arguments.file_prefix, judged), arguments.dry_run)
 
 
 def bias_train(arguments: argparse.Namespace) -> None:

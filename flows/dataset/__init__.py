@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from flows.dataset.dry_run import Plan, plan
     from flows.dataset.failures import Failure, FoldsFailed, Job, Numbered
     from flows.dataset.fan_out import by_deployment, cancel_folds, end_with_parent, inherited_checks
-    from flows.dataset.flows import bias_pipeline, dataset, fold, main_pipeline, quality_control
-    from flows.dataset.preparation import ModelKinds, check_dataset, inspect_dataset, model_kinds
+    from flows.dataset.flows import dataset, fold, pipeline
+    from flows.dataset.pipelines import Pipeline
+    from flows.dataset.preparation import check_dataset, inspect_dataset
     from flows.dataset.run import Results, Run, call_here, submit
     from flows.dataset.step_outline import outline
 
@@ -21,12 +22,11 @@ __all__ = [
     "Failure",
     "FoldsFailed",
     "Job",
-    "ModelKinds",
     "Numbered",
+    "Pipeline",
     "Plan",
     "Results",
     "Run",
-    "bias_pipeline",
     "by_deployment",
     "call_here",
     "cancel_folds",
@@ -36,11 +36,9 @@ __all__ = [
     "fold",
     "inherited_checks",
     "inspect_dataset",
-    "main_pipeline",
-    "model_kinds",
     "outline",
+    "pipeline",
     "plan",
-    "quality_control",
     "submit",
 ]
 __getattr__, __dir__ = lazy_door(__name__, __file__)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any
 
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.genome import Fold
-from flows.dataset.example_steps import example_steps
 from flows.dataset.factor_choice import chosen_factor
-from flows.dataset.fold_steps import bias_steps, evaluation_steps, main_steps
-from flows.dataset.preparation import ModelKinds, check_dataset, estimate, with_folds
+from flows.dataset.pipelines import Pipeline
+from flows.dataset.preparation import check_dataset, estimate, with_folds
 from flows.dataset.run import Run, call_here
+from flows.dataset.step_outline import Noted, each_once, go_through, note_only
 from flows.spec import DatasetSpec
-from tasks.runner import Result, planning
+from tasks.runner import Awaited, Step, planning
 
 __all__ = ["Plan", "plan"]
 
@@ -24,20 +23,32 @@ class Plan:
 
     Attributes
     ----------
-    steps
-        In order, each with whether it is in the store.
+    parts
+        Part, such as ``fold_0`` → name of the step in the run → whether it is in the store.
     needs
         What the steps that are not would take, in words.
     refusal
         Why the run would be refused on this machine, or nothing.
     """
 
-    steps: tuple[tuple[str, bool], ...]
+    parts: dict[str, dict[str, bool]]
     needs: str
     refusal: str
 
 
-def plan(spec: DatasetSpec, store: str, kinds: ModelKinds, judged: bool = True) -> Plan:
+@dataclass(frozen=True)
+class _Planned(Run):
+    """A run that asks the store for its steps, and runs none: name → whether it is there."""
+
+    steps: dict[str, bool] = field(default_factory=dict)
+
+    def step(self, step: Step[Any, Any, Any], inputs: Any, parameters: Any, name: str | None = None) -> Awaited:
+        result = step(self.store, inputs, parameters)
+        self.steps[self.prefix + (name or step.name)] = result.cached
+        return Noted(result)
+
+
+def plan(spec: DatasetSpec, store: str, pipeline: Pipeline | None = None) -> Plan:
     """Go through the steps of a run; nothing is run, beyond a look at the inputs.
 
     Parameters
@@ -46,10 +57,8 @@ def plan(spec: DatasetSpec, store: str, kinds: ModelKinds, judged: bool = True) 
         The data set.
     store
         Where steps keep their outputs.
-    kinds
-        Models to train: bias, main, or both.
-    judged
-        Whether they are evaluated and explained.
+    pipeline
+        Where it is no data set.
 
     Returns
     -------
@@ -58,36 +67,24 @@ def plan(spec: DatasetSpec, store: str, kinds: ModelKinds, judged: bool = True) 
     """
     checked = check_dataset(spec, store)
     spec = with_folds(spec)
-    run, chosen = Run(spec, store, checked.naming, call_here), chosen_factor(spec)
-    with planning() as steps:
-        for i, fold in enumerate(checked.folds):
-            for factor in spec.bias.factors if i == 0 else [chosen]:
-                wanted: ModelKinds = kinds if factor == chosen else tuple(kind for kind in kinds if kind == "bias")
-                _go_through(run.of_fold(i).with_factor(factor), fold, wanted, "main" in kinds, judged)
-    missing = _missing_trainings(steps)
+    chosen = spec.bias.factors[0] if pipeline else chosen_factor(spec)
+    parts: dict[str, dict[str, bool]] = {}
+
+    def part(name: str, index: int | None) -> Run:
+        run = _Planned(spec, store, checked.naming, note_only).with_factor(chosen)
+        run = run if index is None else run.of_fold(index)
+        assert isinstance(run, _Planned)
+        parts[name] = run.steps
+        return run
+
+    with planning():
+        go_through(spec, checked.folds, part, pipeline)
+    missing = [name for name, in_store in each_once(parts) if not in_store]
+    here = Run(spec, store, checked.naming, call_here)
+    refusal = ""
     try:
-        estimate(run, missing, checked, spec.training.device)
-        refusal = ""
+        needs = str(estimate(here, missing, checked, spec.training.device, pipeline, ahead=True).result())
     except InputError as error:
         refusal = str(error)
-    needs: str = estimate(run, missing, checked, "cpu").result()
-    return Plan(tuple((step.step, step.cached) for step in steps), needs, refusal)
-
-
-def _go_through(run: Run, fold: Fold, kinds: ModelKinds, jitters: bool, judged: bool) -> None:
-    """Go through the steps of some models on one fold; with ``jitters`` examples leave room for the main model's jitter."""
-    spec = run.spec
-    results = example_steps(run, fold, spec.model.jitter if jitters else 0)
-    if "bias" in kinds:
-        results |= bias_steps(run, fold, results)
-        if judged:
-            evaluation_steps(run, "bias", fold, results, results["train_bias"])
-    if "main" in kinds:
-        results |= main_steps(run, fold, results, spec.bias.model or results["train_bias"])
-        if judged:
-            evaluation_steps(run, "main", fold, results, results["train_main"])
-
-
-def _missing_trainings(steps: list[Result]) -> ModelKinds:
-    kinds: dict[str, Literal["bias", "main"]] = {"train_bias": "bias", "train_main": "main"}
-    return tuple(kinds[step.step] for step in steps if step.step in kinds and not step.cached)
+        needs = str(estimate(here, missing, checked, "cpu", pipeline, ahead=True).result())
+    return Plan(parts, needs, refusal)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from chrombpnet_core.errors import counted
+
 __all__ = ["Failure", "FoldsFailed", "Job", "Numbered"]
 
 
@@ -47,7 +49,7 @@ class FoldsFailed(Exception):
     def __init__(self, failures: list[Failure], of: int) -> None:
         self.failures = sorted(failures, key=lambda each: each.job.index)
         self.exit_status = 2 if all(each.user for each in failures) else 1
-        others = "" if of == len(failures) else f"; the {of - len(failures)} other(s) are done"
+        others = "" if of == len(failures) else f"; done: {counted(of - len(failures), 'others')}"
         super().__init__(
             "\n".join(
                 [

@@ -1,11 +1,11 @@
-"""The flows: bias model, main model, quality control of given models, one fold, and the whole data set."""
+"""The flows: one model of one fold, one fold, and the whole data set."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from prefect import flow
 
@@ -13,83 +13,29 @@ from chrombpnet_core.devices import backend_name
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import Fold
 from flows.dataset.across_folds import FinishedFold, across_folds
-from flows.dataset.example_steps import example_steps, shared_steps
+from flows.dataset.example_steps import shared_steps
 from flows.dataset.factor_choice import choose_factor, chosen_factor
 from flows.dataset.failures import FoldsFailed, Job
 from flows.dataset.fan_out import by_deployment, cancel_folds, in_processes, inherited_checks, one_by_one
-from flows.dataset.fold_steps import bias_steps, evaluation_steps, fold_steps, main_steps, publish, report_step
-from flows.dataset.preparation import ModelKinds, begin, model_kinds, write_folds
+from flows.dataset.fold_steps import fold_steps, report_step
+from flows.dataset.pipelines import Pipeline, pipeline_steps
+from flows.dataset.preparation import begin, write_folds
 from flows.dataset.run import Run, call_here
+from flows.dataset.step_outline import Outline, numbered, outline
 from flows.environment import stoppable
 from flows.spec import DatasetSpec, absolute_spec, make_spec
 from tasks.runner import planning
 from tasks.runs import record_run, recording
-from tasks.steps import SWEEP, CheckedInputs
+from tasks.steps import SWEEP, CheckedInputs, RunEstimate
 from tasks.storage import Store
 
-__all__ = ["bias_pipeline", "dataset", "fold", "main_pipeline", "quality_control"]
-
-
-@flow(name="bias-pipeline", validate_parameters=False)
-@stoppable
-def bias_pipeline(
-    spec: DatasetSpec, store: str, prefix: str = "", judged: bool = True, checked: CheckedInputs | None = None
-) -> str:
-    """Train a bias model on the first fold and, where ``judged``, evaluate and report it.
-
-    Parameters
-    ----------
-    spec
-        The data set.
-    store
-        Where steps keep their outputs.
-    prefix
-        Begins the names of the files in ``spec.output``.
-    judged
-        Whether the model is evaluated, explained and reported.
-    checked
-        What is known of inputs that were checked already.
-
-    Returns
-    -------
-    str
-        Address of the report, or of the results.
-    """
-    run, fold = _first_fold(spec, store, ("bias",), checked)
-    with _recorded(run, f"{prefix}bias") as run:
-        results = example_steps(run, fold, jitter=0)
-        results |= bias_steps(run, fold, results)
-        if judged:
-            results |= evaluation_steps(run, "bias", fold, results, results["train_bias"])
-        return publish(run, "bias", results, spec.output, prefix)
+__all__ = ["dataset", "fold", "pipeline"]
 
 
 @flow(name="pipeline", validate_parameters=False)
 @stoppable
-def main_pipeline(
-    spec: DatasetSpec, store: str, prefix: str = "", judged: bool = True, checked: CheckedInputs | None = None
-) -> str:
-    """Train a main model on the first fold with the given bias model; otherwise as :func:`bias_pipeline`."""
-    run, fold = _first_fold(spec, store, ("main",), checked)
-    with _recorded(run, f"{prefix}main") as run:
-        results = example_steps(run, fold, spec.model.jitter)
-        results |= main_steps(run, fold, results, str(spec.bias.model))
-        if judged:
-            results |= evaluation_steps(run, "main", fold, results, results["train_main"])
-        return publish(run, "main", results, spec.output, prefix)
-
-
-@flow(name="quality-control", validate_parameters=False)
-@stoppable
-def quality_control(
-    spec: DatasetSpec,
-    store: str,
-    kind: Literal["bias", "main"],
-    models: Mapping[str, str | None],
-    prefix: str = "",
-    checked: CheckedInputs | None = None,
-) -> str:
-    """Evaluate and report given models on the first fold's test chromosomes.
+def pipeline(spec: DatasetSpec, store: str, asked: Pipeline, checked: CheckedInputs | None = None) -> str:
+    """Train, or judge, one model on the first fold.
 
     Parameters
     ----------
@@ -97,32 +43,21 @@ def quality_control(
         The data set.
     store
         Where steps keep their outputs.
-    kind
-        Which models they are: bias or main.
-    models
-        File of each model by its name.
-    prefix
-        Begins the files' names.
+    asked
+        Which model, and what becomes of it.
     checked
         What is known of inputs that were checked already; they are checked here where it is None.
 
     Returns
     -------
     str
-        Address of the report.
+        Address of the report, or of the results.
     """
-    run, fold = _first_fold(spec, store, (), checked)
-    with _recorded(run, f"{prefix}{kind}_qc") as run:
-        results = example_steps(run, fold, jitter=0)
-        results |= evaluation_steps(run, kind, fold, results, models)
-        unused = {"bias", "model", "background", "folds_at_once", "publish"}  # nothing is trained, drawn or published
-        settings = spec.model_dump(mode="json", exclude=unused) | {"models": {**models}}
-        return publish(run, kind, results, spec.output, prefix, settings)
-
-
-def _first_fold(spec: DatasetSpec, store: str, kinds: ModelKinds, checked: CheckedInputs | None) -> tuple[Run, Fold]:
-    run, checked = begin(spec, store, kinds, checked=checked)
-    return run, checked.folds[0]
+    run, checked, expected = begin(spec, store, asked, checked=checked)
+    parts = outline(spec, asked)
+    _record(spec, store, parts, expected, {"pipeline": asked.absolute()}, placed=False)
+    with _recorded(run, asked.part, parts) as run:
+        return pipeline_steps(run, checked.folds[0], asked)
 
 
 @flow(name="fold", flow_run_name="fold-{index}", validate_parameters=False)
@@ -169,16 +104,17 @@ def fold(
             "there is nothing to choose: the data set has one bias model",
             expected="several numbers as bias.threshold_factor",
         )
+    parts = outline(spec)
     if several:
         run, chromosomes = _one_fold(spec, store, 0, checked)
-        with _recorded(run, "bias") as run:
+        with _recorded(run, "bias", parts) as run:
             factor = choose_factor(run, chromosomes)
         if bias_only:
             return Store(spec.output).uri(SWEEP)
         spec = Run(spec, store).with_factor(factor).spec
     run, chromosomes = _one_fold(spec, store, index, checked)
     output = f"{spec.output.rstrip('/')}/fold_{index}"
-    with _recorded(run, f"fold_{index}") as run:
+    with _recorded(run, f"fold_{index}", parts) as run:
         fold_steps(run, chromosomes, output)
     return Store(output).uri("overall_report.html")
 
@@ -219,17 +155,18 @@ def dataset(
     """
     spec = _settled(spec, checked)
     elsewhere = fold_deployment is not None or (spec.folds_at_once > 1 and len(spec.fold_list) > 1)
-    run, checked = begin(spec, store, model_kinds(spec), elsewhere, checked)
-    _record(spec, store, fold_deployment)
+    run, checked, expected = begin(spec, store, elsewhere=elsewhere, checked=checked)
+    parts = outline(spec)
+    _record(spec, store, parts, expected, {"fold_deployment": fold_deployment})
     if len(checked.folds) > 1:
-        with _recorded(run, "shared") as shared:
+        with _recorded(run, "shared", parts) as shared:
             shared_steps(shared)
     if len(spec.bias.factors) > 1 and not spec.bias.model:
         _do(spec, store, fold_deployment, checked, [Job(0, bias_only=True)])
     run = run.with_factor(chosen_factor(spec))
     _do(run.spec, store, fold_deployment, checked, [Job(i) for i in range(len(checked.folds))])
     finished = _finished_folds(run, checked.folds)
-    with _recorded(run, "together") as together:
+    with _recorded(run, "together", parts) as together:
         return [*(fold.report for fold in finished), across_folds(together, finished)]
 
 
@@ -274,19 +211,29 @@ def _one_fold(spec: DatasetSpec, store: str, index: int, checked: CheckedInputs 
     if checked is not None:
         return Run(spec, store, checked.naming).of_fold(index), checked.folds[index]
     alone = Run(spec, store).of_fold(index).spec
-    run, checked = begin(alone, store, model_kinds(spec))
-    _record(spec, store, anew=False)
+    run, checked, expected = begin(alone, store)
+    _record(spec, store, outline(spec), expected, {"fold_deployment": None}, anew=False)
     return replace(run, fold=f"fold_{index}"), checked.folds[0]
 
 
-def _record(spec: DatasetSpec, store: str, fold_deployment: str | None = None, anew: bool = True) -> None:
+def _record(
+    spec: DatasetSpec,
+    store: str,
+    parts: Outline,
+    expected: RunEstimate | None,
+    options: dict[str, Any],
+    anew: bool = True,
+    placed: bool = True,
+) -> None:
     """Write what was asked, once its inputs are known to be in order: for status, resume and clean."""
-    record_run(spec.model_dump(mode="json"), store, {"backend": backend_name(), "fold_deployment": fold_deployment}, anew)
+    options = {"backend": backend_name(), **options}
+    plan = {"outline": parts, "seconds": dict(expected.seconds) if expected else {}}
+    record_run(absolute_spec(spec).model_dump(mode="json"), store, options, anew, plan, placed)
 
 
 @contextmanager
-def _recorded(run: Run, part: str) -> Iterator[Run]:
+def _recorded(run: Run, part: str, parts: Outline) -> Iterator[Run]:
     """Keep the steps of a run on record as a part of it."""
     asked = run.spec.model_dump(mode="json", exclude={"folds_at_once", "publish"})
-    with recording(run.store, run.spec.output, part, asked) as record:
+    with recording(run.store, run.spec.output, part, asked, numbered(parts, part)) as record:
         yield replace(run, record=record)

@@ -88,10 +88,14 @@ def fold_steps(run: Run, fold: Fold, output: str | None) -> dict[str, Result]:
     bias: dict[str, Result] = {}
     if not run.spec.bias.model:
         bias = bias_steps(run, fold, examples)
+        if output:  # models at once: what fails later leaves them
+            publish(run, "bias", bias, f"{output}/bias")
         bias |= evaluation_steps(run, "bias", fold, examples, bias["train_bias"])
         if output:
             publish(run, "bias", examples | bias, f"{output}/bias")
     main = main_steps(run, fold, examples, run.spec.bias.model or bias["train_bias"])
+    if output:
+        publish(run, "main", main, f"{output}/main")
     main |= evaluation_steps(run, "main", fold, examples, main["train_main"])
     results = examples | {_name_beside_main(name): result for name, result in bias.items()} | main
     if output:

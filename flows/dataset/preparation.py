@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import Fold
+from chrombpnet_core.models import ACCESSIBILITY_PREFIX, BIAS_PREFIX, Architecture, read_stored_model, stored_architecture
 from chrombpnet_core.reads import ReadFilters
-from flows.dataset.fold_steps import model_size
+from flows.dataset.fold_steps import ModelKind, explained_heads, model_size
+from flows.dataset.pipelines import Pipeline
 from flows.dataset.run import Run, call_here, submit
+from flows.dataset.step_outline import each_once, outline
 from flows.spec import DatasetSpec, FoldChromosomes, make_spec
 from tasks.runner import Awaited
 from tasks.steps import (
     CheckedInputs,
     DatasetFiles,
     Inspection,
-    ModelToTrain,
+    RunEstimate,
+    Workload,
     balanced_folds,
     check_inputs,
     estimate_run,
     inspect_inputs,
     place_folds,
 )
+from tasks.storage import stage
 
 __all__ = [
-    "ModelKinds",
     "begin",
     "check_dataset",
     "estimate",
     "inspect_dataset",
-    "model_kinds",
     "with_folds",
     "write_folds",
 ]
-
-ModelKinds: TypeAlias = tuple[Literal["bias", "main"], ...]
-"""Models to train, one after the other."""
-
-
-def model_kinds(spec: DatasetSpec) -> ModelKinds:
-    """Return the models that each fold of a data set trains."""
-    return ("main",) if spec.bias.model else ("bias", "main")
 
 
 def check_dataset(spec: DatasetSpec, store: str) -> CheckedInputs:
@@ -84,9 +80,13 @@ def inspect_dataset(spec: DatasetSpec, store: str, read_whole: int) -> Inspectio
         return inspection
     run = Run(with_folds(spec), store, inspection.naming, call_here)
     checked = inspection.checked()
-    kinds = model_kinds(spec) * len(checked.folds)
+    steps = [name for name, _ in each_once(outline(spec))]
     device = spec.training.device
-    inspection.look("memory, disk, device", lambda: str(estimate(run, kinds, checked, device, strict=True).result()))
+
+    def look() -> str:
+        return str(estimate(run, steps, checked, device, strict=True, ahead=True).result())
+
+    inspection.look("memory, disk, device", look)
     return inspection
 
 
@@ -106,9 +106,13 @@ def _inspect(spec: DatasetSpec, store: str, read_whole: int) -> Inspection:
 
 
 def begin(
-    spec: DatasetSpec, store: str, kinds: ModelKinds, elsewhere: bool = False, checked: CheckedInputs | None = None
-) -> tuple[Run, CheckedInputs]:
-    """Check the inputs, name the device, say what training will take.
+    spec: DatasetSpec,
+    store: str,
+    pipeline: Pipeline | None = None,
+    elsewhere: bool = False,
+    checked: CheckedInputs | None = None,
+) -> tuple[Run, CheckedInputs, RunEstimate | None]:
+    """Check the inputs, name the device, say what the run will take.
 
     Parameters
     ----------
@@ -116,8 +120,8 @@ def begin(
         The data set, its folds written out.
     store
         Where steps keep their outputs.
-    kinds
-        Models that are trained in every fold.
+    pipeline
+        Where it is no data set.
     elsewhere
         Whether other processes train: the device is not looked at then, and left free for them.
     checked
@@ -126,15 +130,16 @@ def begin(
     Returns
     -------
     tuple
-        The run, and what is known of its inputs.
+        The run, what is known of its inputs, and what it takes at most, which is not estimated where others train.
     """
     if checked is None:
         checked = submit(check_inputs, _files_of(spec, store)).result()
     assert checked is not None
     run = Run(spec, store, checked.naming)
-    if not elsewhere:
-        estimate(run, kinds * len(checked.folds), checked, spec.training.device).result()
-    return run, checked
+    if elsewhere:
+        return run, checked, None
+    steps = [name for name, _ in each_once(outline(spec, pipeline))]
+    return run, checked, estimate(run, steps, checked, spec.training.device, pipeline).result()
 
 
 def _files_of(spec: DatasetSpec, store: str, read_whole: int = 0) -> DatasetFiles:
@@ -168,54 +173,77 @@ def chromosomes_of(fold: FoldChromosomes) -> Fold:
     return Fold(tuple(fold.train), tuple(fold.valid), tuple(fold.test))
 
 
-def estimate(run: Run, kinds: ModelKinds, checked: CheckedInputs, device: str, strict: bool = False) -> Awaited:
-    """Begin to estimate what training takes.
+def estimate(
+    run: Run,
+    steps: Sequence[str],
+    checked: CheckedInputs,
+    device: str,
+    pipeline: Pipeline | None = None,
+    *,
+    strict: bool = False,
+    ahead: bool = False,
+) -> Awaited:
+    """Begin to estimate what a run takes.
 
     Parameters
     ----------
     run
         The data set's run.
-    kinds
-        Models to train.
+    steps
+        Names of the steps that will run.
     checked
         What is known of the inputs.
     device
         ``auto``, ``cpu`` or ``gpu``; refused where training on it is hopeless.
+    pipeline
+        Where it is no data set.
     strict
         Whether too little disk or memory is refused, rather than warned about.
+    ahead
+        Whether nothing is computed afterwards.
 
     Returns
     -------
     Awaited
-        Of the estimate in words.
+        Of the estimate.
     """
-    spec = run.spec
-    nonpeaks = checked.nonpeaks or spec.background.ratio * checked.peaks
-    examples = {
-        "bias": nonpeaks * spec.bias.epochs,
-        "main": checked.peaks * (1 + spec.model.negative_sampling_ratio) * spec.model.epochs,
-    }
-    models = [
-        ModelToTrain(
-            size=model_size(spec, kind),
-            examples=examples[kind],
-            own=kind == "main" and spec.model.architecture is not None,
-        )
-        for kind in kinds
-    ]
-    jitter = spec.model.jitter if "main" in kinds else 0
-    estimating: Awaited = run.call(
-        estimate_run,
-        run.store,
-        models,
-        spec.training.batch_size,
-        regions=checked.peaks + nonpeaks,
-        bases=spec.input_length + 2 * jitter,
-        genome_size=checked.genome_size,
-        device=device,
-        strict=strict,
-    )
+    work = _workload(run.spec, checked, pipeline)
+    estimating: Awaited = run.call(estimate_run, run.store, work, steps, device=device, strict=strict, ahead=ahead)
     return estimating
+
+
+def _workload(spec: DatasetSpec, checked: CheckedInputs, pipeline: Pipeline | None) -> Workload:
+    """Count what the steps of one fold have to do."""
+    given = {"bias": spec.bias.model, **(pipeline.models or {} if pipeline else {})}
+    main_only = pipeline is not None and pipeline.kind == "main"
+    kinds: tuple[ModelKind, ...] = ("bias",) if pipeline and pipeline.kind == "bias" else ("bias", "main")
+    return Workload(
+        models={kind: _size_of_given(given, kind) or Architecture(**asdict(model_size(spec, kind))) for kind in kinds},
+        epochs={"bias": spec.bias.epochs, "main": spec.model.epochs},
+        heads={kind: len(explained_heads(spec, kind)) for kind in kinds},
+        peaks=checked.peaks,
+        nonpeaks=checked.nonpeaks or spec.background.ratio * checked.peaks,
+        negative_ratio=spec.model.negative_sampling_ratio,
+        batch_size=spec.training.batch_size,
+        explained=spec.explanation.peaks,
+        window=spec.explanation.window,
+        folds=len(checked.folds),
+        genome_size=checked.genome_size,
+        jitter=spec.model.jitter if main_only or pipeline is None else 0,
+        own=spec.model.architecture is not None,
+    )
+
+
+def _size_of_given(models: Mapping[str, str | None], kind: ModelKind) -> Architecture | None:
+    """Tell the size of a model that is given as a file; None where none is, or it is no BPNet."""
+    address = models.get("bias") if kind == "bias" and models.get("bias") else models.get("chrombpnet")
+    if not address:
+        return None
+    try:
+        stored = read_stored_model(stage(address, "model")[0])
+        return stored_architecture(stored, BIAS_PREFIX if kind == "bias" else ACCESSIBILITY_PREFIX)
+    except InputError:  # of the user's own architecture
+        return None
 
 
 def with_folds(spec: DatasetSpec) -> DatasetSpec:

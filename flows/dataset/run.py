@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from chrombpnet_core.genome import Naming
 from flows.spec import DatasetSpec
-from tasks.runner import Awaited, Result, Step
+from tasks.runner import Awaited, Result, Step, watched_by
 from tasks.runs import Record
 
 __all__ = ["Results", "Run", "call_here", "submit"]
@@ -95,9 +95,16 @@ class Run:
         Awaited
             The step's future.
         """
+        if self.record is None:
+            return self._begin(step, inputs, parameters)
+        label = self.prefix + (name or step.name)
+        with watched_by(self.record.announce(label, step.name, step.title)):
+            future = self._begin(step, inputs, parameters)
+        self.record.attach(label, future)
+        return future
+
+    def _begin(self, step: Step[Given, Any, Parameters], inputs: Given, parameters: Parameters) -> Awaited:
         future: Awaited = self.call(step.task, self.store, inputs, parameters)
-        if self.record is not None:
-            self.record.follow(self.prefix + (name or step.name), future, step.name, step.title)
         return future
 
     def of_fold(self, index: int, record: Record | None = None) -> Run:

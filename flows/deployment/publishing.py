@@ -10,7 +10,7 @@ from prefect import flow
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.report import FOLDS_JSON
-from flows.dataset import dataset, model_kinds, plan
+from flows.dataset import dataset, plan
 from flows.spec import make_spec
 from tasks.reports import BUNDLE_MANIFEST, make_index
 from tasks.runs import RUN
@@ -62,7 +62,8 @@ def _bundle(record: dict[str, Any], store: str | None, bundles: str) -> None:
     where: str = record.get("store") or store or default_store()
     try:
         spec = make_spec(json.loads(json.dumps(asked)) | {"publish": bundles}, RUN)
-        if not all(in_store for _, in_store in plan(spec, where, model_kinds(spec)).steps):
+        steps = [item for part in plan(spec, where).parts.values() for item in part.items()]
+        if not all(in_store for name, in_store in steps if not name.endswith("report")):
             log.warning("%s: no bundle, as some of its steps are no longer in the store", redact(spec.output))
             return
     except InputError as error:  # such as an input that was deleted since

@@ -13,10 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from prefect.artifacts import create_link_artifact
-from prefect.context import FlowRunContext, TaskRunContext
-
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import InputError, counted
+from tasks._prefect import in_prefect_task
 from tasks.reports.bundle_content import (
     BUNDLE,
     CONTENT,
@@ -120,7 +118,9 @@ def publish_bundle(
 
 def _link(name: str, address: str) -> None:
     """Show the bundle among the run's artifacts."""
-    if FlowRunContext.get() is not None or TaskRunContext.get() is not None:
+    if in_prefect_task():
+        from prefect.artifacts import create_link_artifact
+
         create_link_artifact(
             link=redact(address),
             link_text=f"{name}: published models",
@@ -235,7 +235,7 @@ def _place(sources: dict[str, FileOf], own: Path, url: str) -> str:
                 target.remove(*file.split("/"))
     order = sorted(sources, key=lambda file: (file.startswith("folds_report"), file))
     place_files({**{file: _path_of(sources[file]) for file in order}, BUNDLE_MANIFEST: own}, {}, url)
-    log.info("%s: %s files", redact(url), len(sources) + 1)
+    log.info("%s: %s", redact(url), counted(len(sources) + 1, "files"))
     return target.uri(README)
 
 

@@ -226,7 +226,7 @@ def make_index(root: str) -> str:
             remedy="give the folder that holds the data sets' results",
         )
     [address] = place_files({}, {INDEX: render_index(entries)}, root)
-    log.info("%s: %s data sets", redact(address), len(entries))
+    log.info("%s: data sets: %s", redact(address), f"{len(entries):,}")
     return address
 
 

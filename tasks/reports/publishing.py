@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from chrombpnet_core.errors import counted
 from chrombpnet_core.evaluation import quality_metric
 from tasks.reports.layout import placed_files
 from tasks.runner import Result, RunKind, prefect_task
@@ -52,7 +53,7 @@ def publish_run(
         known |= {name: name for name in sorted(Store(output).sizes()) if name.startswith(_MODEL_FOLDERS)}
     page = next((name for name in files if name.rsplit("/", 1)[-1] == REPORT_HTML), None)
     placed = place_with_links(files, arguments, output, prefix, page=page, known=known)
-    log.info("%s: %s files", output, len(placed))
+    log.info("%s: %s", output, counted(len(placed), "files"))
     return placed[-1] if "report" in done else output
 
 

@@ -13,16 +13,15 @@ if TYPE_CHECKING:
     from tasks.runs.doctor import examine
     from tasks.runs.run_record import (
         RUN,
-        Record,
         is_running,
         parts_of,
         read_run,
         reason_of,
         record_run,
-        recording,
         run_id,
     )
     from tasks.runs.status import status_lines
+    from tasks.runs.step_record import Record, recording
     from tasks.runs.stopping import GRACE, Interruption, interruption
     from tasks.runs.verifying import Damage, Verification, verify_store
 

@@ -120,7 +120,7 @@ def _entries(
         verified.passed_over["files of steps whose manifest is damaged"] += len(present) - 1
         return
     if "sha256" not in manifest:
-        verified.seen["manifests of an earlier version, which have no checksum: their form alone"] += 1
+        verified.seen["manifests of an earlier version, without a checksum: the form alone"] += 1
     place_of_files = manifest.get("place", "")
     named = {"/".join(filter(None, [place_of_files, name])): entry for name, entry in manifest["files"].items()}
     verified.passed_over["files beside those of a manifest, left by other attempts"] += len(
@@ -174,7 +174,7 @@ def _verify_checkpoint(place: Store, path: str, verified: Verification) -> None:
         copy.write_bytes(data)
         try:
             if not check_seal(copy):
-                verified.passed_over["checkpoints of an earlier version, which have no checksum"] += 1
+                verified.passed_over["checkpoints of an earlier version, without a checksum"] += 1
                 return
             verified.seen["checkpoints"] += 1
         except ValueError as error:

@@ -66,8 +66,9 @@ if TYPE_CHECKING:
         motif_files,
     )
     from tasks.steps.peak_tracks import PEAK_TRACKS, PeakTracksInputs
-    from tasks.steps.resource_estimate import ModelToTrain, estimate_run
+    from tasks.steps.resource_estimate import RunEstimate, estimate_run
     from tasks.steps.selection import SELECT_BIAS, SELECT_MAIN, BiasSelection, MainSelection, SelectionInputs
+    from tasks.steps.step_times import Workload
     from tasks.steps.tracks import TRACKS, TracksInputs, TracksParameters, track_files
     from tasks.steps.training import (
         SCALE_BIAS,
@@ -141,7 +142,6 @@ __all__ = [
     "MeanTracksParameters",
     "ModelParameters",
     "ModelSize",
-    "ModelToTrain",
     "ModelsInputs",
     "ModelsParameters",
     "MotifsInputs",
@@ -150,6 +150,7 @@ __all__ = [
     "NonpeaksParameters",
     "PeakTracksInputs",
     "ReadsParameters",
+    "RunEstimate",
     "ScalingInputs",
     "ScalingParameters",
     "SelectionInputs",
@@ -158,6 +159,7 @@ __all__ = [
     "TracksInputs",
     "TracksParameters",
     "TrainingParameters",
+    "Workload",
     "balanced_folds",
     "check_inputs",
     "compare_factors",

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.context import TaskRunContext
 
 from chrombpnet_core._types import AnyArray
 from chrombpnet_core.training_data import ExamplePlan, ShardSet
+from tasks._prefect import in_prefect_task
+from tasks._watching import watcher
 from tasks.runner import Work
 from tasks.runs import interruption
 
@@ -110,17 +110,22 @@ def fit_model(
 
 
 class _LiveProgress:
-    """A progress artifact of Prefect's for the task that trains; nothing outside of a task."""
+    """How far a training is, for who watches its step, and as a progress artifact of the Prefect task that it is."""
 
     def __init__(self) -> None:
         self._artifact: Any = None
         self._next = 0.0
 
     def __call__(self, share: float, words: str) -> None:
-        """Tell the server, every ten seconds at most; what it thinks of that must not stop a training."""
-        if TaskRunContext.get() is None or time.monotonic() < self._next:
+        """Tell it every ten seconds at most; what Prefect's server thinks of that must not stop a training."""
+        if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _PROGRESS_SECONDS
+        watcher().progress(share, words)
+        if not in_prefect_task():
+            return
+        from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
         try:
             if self._artifact is None:
                 self._artifact = create_progress_artifact(100 * share, description=words)

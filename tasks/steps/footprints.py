@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chrombpnet_core.devices import find_device
+from chrombpnet_core.errors import counted
 from chrombpnet_core.evaluation import (
     CONTROL,
     FOOTPRINT_TAXA,
@@ -77,8 +78,8 @@ def _draw(work: _Drawing) -> None:
         model = load_model(work.inputs.model)
         codes, left_out = background_sequences(genome, regions, chroms, lengths_of(model)[0])
     if left_out:
-        log.info("%s regions are too near a chromosome end for the model's input and are left out", f"{left_out:,}")
-    log.info("footprints of %s motifs over %s sequences on %s", len(motifs), f"{len(codes):,}", device)
+        log.info("left out, too near a chromosome end for the model's input: %s", counted(left_out, "regions"))
+    log.info("footprints of %s over %s on %s", counted(len(motifs), "motifs"), counted(len(codes), "sequences"), device)
     batch_size = work.parameters.batch_size
     with bar("footprints", len(codes) * (len(motifs) + 1), "sequences") as progress:
         footprints = marginal_footprints(Predictor(model, batch_size), codes, motifs, batch_size, on_batch=progress.update)

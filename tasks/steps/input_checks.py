@@ -15,7 +15,7 @@ from typing import Any
 
 import h5py
 
-from chrombpnet_core.errors import InputError, ModelFileError
+from chrombpnet_core.errors import InputError, ModelFileError, counted
 from chrombpnet_core.genome import (
     SPLITS,
     Fold,
@@ -104,7 +104,7 @@ def _check_genome(files: DatasetFiles, inspection: Inspection) -> None:
     def look_at_genome(address: str) -> str:
         path, artifact = stage(address, "genome")
         with genome_at(path, artifact.sha256) as genome:
-            words = f"{_name(address)}: {len(genome.sizes):,} chromosomes"
+            words = f"{_name(address)}: {counted(len(genome.sizes), 'chromosomes')}"
             sizes_path = stage(files.chrom_sizes, "chromosome sizes")[0] if files.chrom_sizes else None
             inspection.sizes = sizes_of(genome, sizes_path, inspection.naming)
         return f"{words}, {len(inspection.sizes):,} in use, {sum(inspection.sizes.values()):,} bp"
@@ -235,11 +235,11 @@ def _look_at_reads(address: str, what: str, files: DatasetFiles, inspection: Ins
         how: dict[str, Any] = {"naming": inspection.naming, "filters": files.filters, "genome": genome}
         if path.stat().st_size > files.read_whole:
             counts = first_reads(path, files.kind, sizes, **how)
-            amount = f"the first {sum(counts.values()):,} reads"
+            amount = f"the first {counted(sum(counts.values()), 'reads')}"
         else:
             spilled = spill_reads([path], files.kind, sizes, scratch, 0, **how)
             counts = {name: count for name, count in spilled.counts.items() if count} | spilled.lost
-            amount = f"all {sum(counts.values()):,} reads"
+            amount = f"all {counted(sum(counts.values()), 'reads')}"
     inspection.names[what] = read_chromosome_names(path, "bam") if files.kind == "bam" else counts
     return f"{_name(address)}: {amount}"
 

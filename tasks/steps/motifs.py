@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic
 
 from chrombpnet_core.concurrency import in_own_process
+from chrombpnet_core.errors import counted
 from chrombpnet_core.motifs import DEFAULT_DATABASE, is_jaspar, jaspar_release, read_database
 from tasks.runner import At, Result, Source, Step, Work, published
 from tasks.steps.contributions import HEADS
@@ -61,6 +63,7 @@ class MotifsParameters:
     verbose: bool = field(default=False, metadata={"json": None})
 
 
+@functools.lru_cache(maxsize=16)  # of several folds and heads it is asked again and again
 def known_motifs(database: str = DEFAULT_DATABASE) -> tuple[str | None, str | None]:
     """Return the input and the parameter ``motifs`` that stand for known motifs.
 
@@ -136,7 +139,8 @@ def _find_hits(work: Work[HitsInputs[Path], HitsParameters]) -> None:
         hits = find(source, regions, templates, names, on_rows=progress.update)
     write_motif_hits(hits, work.out / _HITS_FILE)
     work.facts |= {"regions": len(regions), "hits": len(hits), "by_pattern": hits["pattern"].value_counts().to_dict()}
-    log.info("%s hits of %s motifs in %s regions", f"{len(hits):,}", len(templates), f"{len(regions):,}")
+    sizes = counted(len(hits), "hits"), counted(len(templates), "motifs"), counted(len(regions), "regions")
+    log.info("%s of %s in %s", *sizes)
 
 
 def motif_files(result: Result, name: str) -> dict[str, Path]:

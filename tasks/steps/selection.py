@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from chrombpnet_core._types import AnyArray
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import InputError, counted
 from chrombpnet_core.genome import Fold, read_regions, write_regions
 from chrombpnet_core.training_data import NONPEAK, PEAK, ShardSet, select_bias_regions, select_main_regions
 from tasks.runner import At, Source, Step, Work, published
@@ -90,10 +90,10 @@ def _select(work: _Selecting) -> None:
     }
     (work.out / "selection.json").write_text(json.dumps(work.facts, indent=1) + "\n")
     log.info(
-        "%s model trains on %s peaks and %s nonpeaks between %.3f and %.3f insertions, counts loss weight %.2f",
+        "%s model trains on %s and %s between %.3f and %.3f insertions, counts loss weight %.2f",
         kind,
-        f"{len(kept['peaks']):,}",
-        f"{len(kept['nonpeaks']):,}",
+        counted(len(kept["peaks"]), "peaks"),
+        counted(len(kept["nonpeaks"]), "nonpeaks"),
         chosen.lower,
         chosen.upper,
         chosen.counts_loss_weight,

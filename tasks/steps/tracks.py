@@ -16,7 +16,7 @@ from scipy.special import softmax
 
 from chrombpnet_core._types import AnyArray
 from chrombpnet_core.devices import find_device
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import InputError, counted
 from chrombpnet_core.evaluation import score_regions, summarise_scores
 from chrombpnet_core.genome import Genome, centres, on_chromosomes, read_regions, same_chromosome, windows_fit, write_regions
 from chrombpnet_core.models import reference_track
@@ -248,7 +248,7 @@ def away_from_edges(
     table = table[kept].reset_index(drop=True)
     repeated = int(table.assign(centre=centres(table)).duplicated(["chrom", "centre"]).sum())
     if repeated:
-        log.info("%s regions have the centre of another; tracks hold each place once", f"{repeated:,}")
+        log.info("tracks hold each place once: %s at the centre of another", counted(repeated, "regions"))
     work.facts |= {"regions": len(table), "at_edges": int((~kept).sum()), "repeated": repeated}
     return table
 

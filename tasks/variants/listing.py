@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from chrombpnet_core.errors import counted
 from chrombpnet_core.progress import bar
 from chrombpnet_core.variants import LEFT_OUT_COLUMNS, VariantChecker, read_variants
 from tasks.runner import At, FileOf, Result, Source, Step, Work
@@ -75,7 +76,7 @@ def _read(work: Work[VariantsInputs[Path], VariantsParameters]) -> None:
         "left_out": dict(checker.reasons),
         "swapped": checker.swapped,
     }
-    log.info("%s variants on %s chromosomes", f"{checker.scored:,}", f"{len(chroms):,}")
+    log.info("%s on %s", counted(checker.scored, "variants"), counted(len(chroms), "chromosomes"))
 
 
 def _append(table: pd.DataFrame, path: Path) -> None:

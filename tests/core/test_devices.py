@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from chrombpnet_core import devices
 from chrombpnet_core.devices import BatchSize, Device, configure, in_fitting_batches, is_out_of_memory
 from chrombpnet_core.errors import InputError
 
@@ -45,6 +46,25 @@ except InputError as error:
     print(error)
 """
     assert _run(script, KERAS_BACKEND="jax").startswith("Keras runs on jax already; expected tensorflow; choose `backend=")
+
+
+@pytest.mark.parametrize(("nodes", "hidden"), [((), {}), (("/dev/null",), {"CUDA_VISIBLE_DEVICES": "-1"})])
+def test_a_cpu_is_foreseen_without_keras(nodes, hidden):
+    script = (
+        f"import sys\nfrom chrombpnet_core import devices\ndevices._GPU_NODES = {nodes}\n"
+        "print(devices.foresee_device().kind, 'keras' in sys.modules)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"} | hidden
+    run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["cpu", "False"]
+
+
+def test_where_there_may_be_a_gpu_keras_is_asked(monkeypatch):
+    found = Device("gpu", "a card", 1, 0, "jax")
+    monkeypatch.setattr(devices, "find_device", lambda: found)
+    monkeypatch.setattr(devices, "_GPU_NODES", ("/dev/null",))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert devices.foresee_device() is found
 
 
 def test_unknown_backends_are_refused():

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from chrombpnet_core.errors import DivergedError, InputError, InputErrors, ModelFileError, ShiftError, printable
+from chrombpnet_core.errors import DivergedError, InputError, InputErrors, ModelFileError, ShiftError, counted, printable
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,14 @@ def test_what_is_no_text_is_escaped(text, shown):
     assert printable(text) == shown
     assert shown.split("\t")[0] in str(InputError(f"file {text}"))
     assert str(InputError("a", found=text)).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("number", "what", "words"),
+    [(1, "folds", "1 fold"), (0, "folds", "0 folds"), (1, "files of steps", "1 file of steps"), (1200, "bp", "1,200 bp")],
+)
+def test_one_is_no_plural(number, what, words):
+    assert counted(number, what) == words
 
 
 @pytest.mark.parametrize("part", ["what", "expected", "found", "remedy"])

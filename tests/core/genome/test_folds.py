@@ -162,7 +162,7 @@ def test_uneven_folds_are_said(caplog):
 @pytest.mark.parametrize(
     ("sizes", "peaks", "k", "message"),
     [
-        (SIZES, None, 1, r"^1 folds; expected 2 or more; .*name its test"),
+        (SIZES, None, 1, r"^1 fold; expected 2 or more; .*name its test"),
         (SIZES, None, 5, r"expected 5 or more chromosomes, found 4 \(chr1, chr2, chr3, chr4\); ask for 4 folds or less"),
         (
             SIZES,

@@ -260,8 +260,8 @@ def test_a_mitochondrion_left_out(tmp_path, caplog):
     lost = 2 * sum(chrom == "chrM" for chrom, *_ in fragments)
     assert (found.counted["reads_excluded"], found.counted["reads_lost"]) == (lost, 0)
     assert found.counted["genome_size"] == 12_000
-    assert f"{lost} reads lie on chromosomes that are left out" in caplog.text
-    assert "1 peaks lie on chromosomes that are left out" in caplog.text
+    assert f"{lost} reads on chromosomes that are left out" in caplog.text
+    assert "1 peak on chromosomes that are left out" in caplog.text
     assert set(found.nonpeaks["chrom"]) == {"chr1", "chr2", "chr3"}
     with pytest.raises(InputError, match=r"chromosome MT is to be left out.*the genome calls it chrM"):
         inputs.count({"excluded": ["MT"]})

@@ -46,9 +46,9 @@ def test_a_whole_store_is_in_order(store, capsys):
     status, lines = _verify(capsys, store)
     assert status == 0
     assert lines[0].startswith(f"{Store(store).url}: looked at 2 files of 2 steps, ")
-    for words in ("1 records of runs", "1 checkpoints", "; 4 B were read"):
+    for words in ("1 record of runs", "1 checkpoint,", "; 4 B were read"):
         assert words in lines[0]
-    assert "not looked at: 1 files of attempts that did not end" in lines
+    assert "not looked at: 1 file of attempts that did not end" in lines
     assert lines[-1] == "nothing is damaged"
     assert _verify(capsys, "--store", store) == (status, lines)
 
@@ -93,7 +93,7 @@ def test_old_manifests_are_judged_by_their_form_and_that_is_said(tmp_path, capsy
     path.write_text(json.dumps({name: value for name, value in result.manifest.items() if name != "sha256"}))
     status, lines = _verify(capsys, store)
     assert status == 0
-    assert "1 manifests of an earlier version, which have no checksum: their form alone" in lines[0]
+    assert "1 manifest of an earlier version, without a checksum: the form alone" in lines[0]
 
 
 def test_where_no_store_is_that_is_said(tmp_path, capsys):

@@ -15,8 +15,9 @@ import yaml
 from chrombpnet_core.genome import Fold
 from flows.dataset import example_steps
 from flows.dataset.dry_run import plan
+from flows.dataset.pipelines import Pipeline
 from flows.dataset.run import Run, call_here
-from flows.dataset.step_outline import outline
+from flows.dataset.step_outline import each_once, numbered, outline
 from flows.spec import DatasetSpec
 from tasks.registry import declared_steps
 from tasks.reports.layout import layout_of, placed_files
@@ -97,7 +98,7 @@ def test_a_step_that_is_declared_once_is_seen_everywhere(spec, tmp_path, with_le
     assert declared_steps()["letters"] is LETTERS
     steps = outline(spec)["fold_0"]
     assert steps["letters"] == "Take letters"
-    assert ("letters", False) in plan(spec, store, ("bias", "main")).steps
+    assert plan(spec, store).parts["fold_0"]["letters"] is False
     assert layout_of("main")["letters"] == {"letters.txt": "auxiliary/"}
     assert "letters" not in layout_of("bias")
     with recording(store, spec.output, "fold_0", {}) as record:
@@ -105,7 +106,7 @@ def test_a_step_that_is_declared_once_is_seen_everywhere(spec, tmp_path, with_le
         result = (
             dataclasses.replace(run, record=record).step(LETTERS, LettersInputs(spec.genome), LettersParameters(8)).result()
         )
-    assert ("letters", True) in plan(spec, store, ("bias", "main")).steps
+    assert plan(spec, store).parts["fold_0"]["letters"] is True
     (path,) = placed_files("main", {"letters": result}).items()
     assert path == ("auxiliary/letters.txt", result.file("letters.txt"))
     (line,) = (line for line in status_lines(store, spec.output, {"fold_0": steps}) if "letters" in line)
@@ -172,6 +173,32 @@ def test_a_misspelt_parameter_is_a_type_error(tmp_path):
         "4",
         "5",
     ]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "last"), [(Pipeline("bias"), "bias_report"), (Pipeline("main", judged=False), "train_main")]
+)
+def test_a_pipeline_has_an_outline_and_places(spec, pipeline, last):
+    parts = outline(spec, pipeline)
+    assert list(parts) == [pipeline.part]
+    assert list(parts[pipeline.part])[-1] == last
+    number = len(parts[pipeline.part])
+    assert numbered(parts, pipeline.part)[last] == f"step {number} of {number}"
+
+
+def test_given_models_are_judged_and_none_is_trained(spec):
+    (steps,) = outline(spec, Pipeline("bias", "x", models={"bias": "bias.h5"})).values()
+    assert "train_bias" not in steps
+    assert list(steps)[-1] == "bias_report"
+
+
+def test_what_folds_share_is_counted_once(spec):
+    changed = {"folds": [*spec.model_dump()["folds"]] * 2, "bias": spec.bias.model_dump() | {"threshold_factor": [0.5, 0.8]}}
+    names = [name for name, _ in each_once(outline(DatasetSpec.model_validate(spec.model_dump() | changed)))]
+    assert names.count("coverage") == 1
+    assert names.count("0.8 train_bias") == 1
+    assert names.count("train_bias") == 1  # of the second fold: the first has the chosen one
+    assert names.count("train_main") == 2
 
 
 def test_the_outline_follows_the_data_set(spec):

@@ -181,7 +181,17 @@ def test_training_alone_on_a_bigwig_after_a_dry_run(simulation, finished, tmp_pa
         "evaluation/bw_shift_qc.png",
         "igv_session.json",
         "igv_session.xml",
+        "run.json",
     }
+    assert main(["status", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"^bias +done at", told, re.M)
+    assert re.search(r"^  train_bias +Train the bias model +done at .*, took", told, re.M)
+    resumed, log = run_here(capsys, "resume", tmp_path / "out", "--device", "cpu")
+    assert resumed.strip() == f"results: {tmp_path / 'out'}"
+    assert set(outcomes(log).values()) == {"found"}
+    assert main(["clean", str(tmp_path / "out"), "--all"]) == 0
+    assert "output of train_bias" in capsys.readouterr().out
     for name in ("logs/bias_data_params.tsv", "auxiliary/filtered.bias_nonpeaks.bed"):
         assert (tmp_path / "out" / name).read_text() == (out / "bias" / name).read_text()
     plan, _ = run_here(capsys, *arguments, "--dry-run")

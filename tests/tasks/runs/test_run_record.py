@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from prefect.states import Failed, Pending
 
 from chrombpnet_core.errors import InputError, Stopped
 from tasks.runs import parts_of, read_run, record_run, recording, run_id, status_lines
+from tasks.runs.status import local_time
 from tests.tasks.runs.futures import Over, UnderWay, done, fail
 
 STEPS = {
@@ -37,6 +39,70 @@ def test_a_part_is_not_begun_then_running_then_done(place):
         record.follow("bias_report", done(store, "report"))
     assert _lines(place) == ["fold_0 done", "coverage done", "train_bias done", "bias_report done"]
     assert "took 0.0 s" in "\n".join(status_lines(store, output, STEPS))
+
+
+def test_a_step_waits_then_runs_and_tells_how_far_it_is(place, monkeypatch):
+    store, output = place
+    with recording(store, output, "fold_0", {}, {"train_bias": "step 2 of 3"}) as record:
+        watcher = record.announce("train_bias", "train_bias", "Train the bias model")
+        assert watcher.place == "step 2 of 3"
+        record.attach("train_bias", UnderWay(None))
+        assert _lines(place)[2] == "train_bias waiting for the steps before it"
+        watcher.begun()
+        watcher.progress(0.1, "epoch 1 of at most 8")
+        later = time.time() + 30
+        monkeypatch.setattr(time, "time", lambda: later)
+        watcher.progress(0.4, "epoch 4 of at most 8")
+        (line,) = (line for line in status_lines(store, output, STEPS) if "train_bias" in line)
+        assert line.endswith(", 40 % (epoch 4 of at most 8); at most 60 s left")
+
+
+def test_a_step_that_waited_when_the_run_ended_is_not_begun(place):
+    with recording(*place, "fold_0", {}) as record:
+        record.announce("train_bias", "train_bias", "Train the bias model")
+    assert _lines(place)[2] == "train_bias not begun"
+
+
+def test_the_time_left_is_what_was_expected_of_the_steps_to_come(place):
+    store, output = place
+    seconds = {"coverage": 40.0, "train_bias": 300.0, "bias_report": 20.0}
+    with recording(store, output, "fold_0", {}) as record:
+        record.follow("coverage", done(store, "coverage"))
+        told = status_lines(store, output, STEPS, seconds)
+    assert told[0].endswith("; at most 5 min left")  # training and report
+    assert told[-1] == "all parts: at most 6 min left"  # the other fold's coverage, too
+    assert "left" not in "\n".join(status_lines(store, output, STEPS, seconds))  # nothing runs any more
+
+
+def test_parts_that_nobody_expects_are_told_last(place):
+    with recording(*place, "xmain", {}) as record:
+        record.follow("coverage", done(place[0], "coverage"), "coverage", "Count insertions")
+    told = status_lines(*place, STEPS)
+    assert told[-2].startswith("xmain      done at")
+    assert told[-1].split()[:4] == ["coverage", "Count", "insertions", "done"]
+
+
+def test_times_are_local(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert local_time("2026-11-27T22:30:01+0000") == "2026-11-28 07:30:01"
+        assert local_time("some day") == "some day"
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+
+
+def test_a_run_without_results_is_found_in_its_store(place):
+    store, output = place
+    record_run({"output": output, "id": "x"}, store, {}, placed=False)
+    assert not Path(output).exists()
+    assert read_run(output, store)["spec"]["id"] == "x"
+    with pytest.raises(InputError, match="no run is recorded there"):
+        read_run(output)
+    with recording(store, output, "bias", {}) as record:
+        record.place_run()
+    assert read_run(output)["spec"]["id"] == "x"
 
 
 def test_a_failed_part_says_why_and_a_step_that_never_began_is_none(place):
