@@ -12,6 +12,7 @@ from urllib.parse import quote
 import numpy as np
 import pyBigWig
 
+from chrombpnet_core.genome import Transcript, read_genes
 from chrombpnet_core.report import (
     IGV_JS,
     BrowserGenome,
@@ -27,12 +28,12 @@ from chrombpnet_core.report import (
     washu_hub,
 )
 from tasks.runner import Result
-from tasks.storage import Store, prefixed_path
+from tasks.storage import Store, prefixed_path, stage
 
 __all__ = ["BrowserFiles", "browser_files"]
 
 _SESSION, _SESSION_XML, _HUB, _WASHU = "igv_session.json", "igv_session.xml", "hub.txt", "washu_hub.json"
-_PAGE, _REPORT = "browser/index.html", "evaluation/overall_report.html"
+_PAGE, _GENES, _REPORT = "browser/index.html", "browser/genes.bed", "evaluation/overall_report.html"
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,17 @@ def browser_files(
     BrowserFiles
         Nothing where there are no tracks, or no genome.
     """
-    paths = {name: "/".join(prefixed_path(name, prefix)) for name in [*files, _PAGE, _REPORT, f"browser/{IGV_JS}"]}
-    tracks, sizes = browser_tracks(paths[name] for name in files), _sizes(files)
+    sizes = _sizes(files)
     genome = _genome(asked, assembly or known_assembly(sizes))
-    if not tracks or not (genome.assembly or genome.fasta):
+    genes = {_GENES: _genes(str(asked["genes"]), sizes)} if asked.get("genes") and sizes else {}
+    others = [_PAGE, _REPORT, f"browser/{IGV_JS}"]
+    paths = {name: "/".join(prefixed_path(name, prefix)) for name in [*files, *genes, *others]}
+    tracks = browser_tracks(paths[name] for name in [*files, *genes])
+    if not any(path.suffix == ".bw" for path in files.values()) or not (genome.assembly or genome.fasta):
         return BrowserFiles({}, {})
     target, places, title = Store(output), _places(done), str(asked.get("id", ""))
     locus = places[0].locus if places else ""
-    texts = {
+    texts = genes | {
         _SESSION: igv_json(tracks, genome, locus, "" if target.local else _web_address(target, for_igv=True)),
         _SESSION_XML: igv_xml(tracks, genome, locus),
     }
@@ -123,6 +127,26 @@ def _genome(asked: dict[str, Any], assembly: str) -> BrowserGenome:
     path = Path(fasta.removeprefix("file://")).expanduser().resolve()
     indexes = [f"{path}.fai", *([f"{path}.gzi"] if path.suffix == ".gz" else [])]
     return BrowserGenome(fasta=str(path), index=indexes[0] if all(map(os.path.exists, indexes)) else "")
+
+
+def _genes(path: str, sizes: Mapping[str, int]) -> str:
+    """Write genes as BED12 for browsers, which would take minutes over a whole GTF: of each the transcript of most bases."""
+    best: dict[tuple[str, str, str], Transcript] = {}
+    for transcript in read_genes(stage(path, "genes")[0], sizes):
+        key = transcript.chrom, transcript.strand, transcript.gene
+        if key not in best or _bases(transcript) > _bases(best[key]):
+            best[key] = transcript
+    lines = []
+    for gene in sorted(best.values(), key=lambda gene: (gene.chrom, gene.start)):
+        starts = ",".join(str(start - gene.start) for start, _ in gene.exons)
+        lengths = ",".join(str(end - start) for start, end in gene.exons)
+        place = (gene.chrom, gene.start, gene.end, gene.gene, 0, gene.strand, gene.start, gene.start, 0)
+        lines.append("\t".join(map(str, (*place, len(gene.exons), lengths, starts))) + "\n")
+    return "".join(lines)
+
+
+def _bases(transcript: Transcript) -> int:
+    return sum(end - start for start, end in transcript.exons)
 
 
 def _sizes(files: Mapping[str, Path]) -> dict[str, int]:

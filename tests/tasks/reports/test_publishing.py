@@ -193,6 +193,20 @@ def test_a_common_assembly_is_known_by_the_tracks(done, genome, tmp_path):
     assert all((tmp_path / "out" / track["url"]).is_file() for track in washu)
 
 
+def test_genes_are_a_track(done, genome, tmp_path):
+    """Of each gene one transcript, the one of most bases, as BED12; genes on other chromosomes are left out."""
+    with pyBigWig.open(str(tmp_path / "x.bw"), "w") as track:
+        track.addHeader([("chrI", 1000)])
+        track.addEntries(["chrI"], [5], ends=[6], values=[1.0])
+    row = '{}\tx\texon\t{}\t{}\t.\t-\t.\tgene_id "A"; transcript_id "{}"; gene_name "ABC1";\n'
+    exons = [("chrI", 101, 200, "A.1"), ("chrI", 301, 400, "A.1"), ("chrI", 101, 150, "A.2"), ("chrX", 1, 9, "A.3")]
+    (tmp_path / "genes.gtf").write_text("".join(row.format(*exon) for exon in exons))
+    files = {"tracks/chrombpnet.bw": tmp_path / "x.bw"}
+    texts = browser_files(files, done, {"genome": genome, "genes": str(tmp_path / "genes.gtf")}, str(tmp_path / "out")).texts
+    assert texts["browser/genes.bed"] == "chrI\t100\t400\tABC1\t0\t-\t100\t100\t0\t2\t100,100\t0,200\n"
+    assert data_of(texts["browser/index.html"])["tracks"][-1]["url"] == "../browser/genes.bed"
+
+
 @pytest.mark.parametrize(
     ("output", "session", "washu"),
     [
