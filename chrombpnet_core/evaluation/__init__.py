@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         HUMAN_GENOME,
         STATUSES,
         THRESHOLDS,
+        TSS_LEVELS,
         Threshold,
     )
 
@@ -89,6 +90,7 @@ __all__ = [
     "THRESHOLDS",
     "TSS_BIN",
     "TSS_EDGE",
+    "TSS_LEVELS",
     "BiasVerdict",
     "ChromosomeCounts",
     "Duplicates",

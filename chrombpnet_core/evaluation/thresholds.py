@@ -1,7 +1,7 @@
 """The thresholds by which models and their data are judged, all of them, in one table.
 
-The numbers are rules of thumb of the ChromBPNet authors (report text and wiki of kundajelab/chrombpnet) or this package's
-own; the report says which, and what to do where one is missed.
+The numbers are rules of thumb of the ChromBPNet authors (report text and wiki of kundajelab/chrombpnet), standards of ENCODE
+(https://www.encodeproject.org/atac-seq/) or this package's own; the report says which, and what to do where one is missed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ __all__ = [
     "HUMAN_GENOME",
     "STATUSES",
     "THRESHOLDS",
+    "TSS_LEVELS",
     "Threshold",
 ]
 
@@ -99,8 +100,15 @@ THRESHOLDS: dict[str, Threshold] = {
     "most_peaks": Threshold(250_000, higher_is_better=False),
     # Share of test peaks without any read.
     "without_reads": Threshold(0.05, higher_is_better=False),
+    # Share of the insertions that lie in peaks.
+    "frip": Threshold(0.2, inclusive=False),
+    # TSS enrichment as a multiple of what is acceptable for the assembly.
+    "tss_enrichment": Threshold(1.0),
 }
 """What is judged → its threshold."""
+
+TSS_LEVELS = {"hg19": (6.0, 10.0), "GRCh38": (5.0, 7.0), "mm9": (5.0, 7.0), "mm10": (10.0, 15.0)}
+"""Assembly → TSS enrichment from which ENCODE calls ATAC-seq acceptable, and ideal."""
 
 FEWEST_READS = 5e6
 """Fewest reads, scaled to the length of the human genome, that the authors have trained models on."""

@@ -12,6 +12,7 @@ from chrombpnet_core.genome import Transcript
 from chrombpnet_core.models import BIAS, CORRECTED
 
 if TYPE_CHECKING:
+    from chrombpnet_core.evaluation import LibraryQuality
     from chrombpnet_core.simulation import ModelCheck
 
 __all__ = [
@@ -258,6 +259,12 @@ class ReportContent:
         ``bias`` and ``main`` → :class:`SelectionSummary`.
     reads, genome_size
         Number of reads in the input; length of the genome in bp.
+    library
+        Quality of the library.
+    region_counts
+        ``peaks`` and ``nonpeaks`` → insertions in the output window of each, of all chromosomes, ``(n,)``.
+    training
+        Training chromosomes of the fold.
     accepted
         Inputs that look like something else and were taken all the same, each with the evidence.
     shift
@@ -301,6 +308,9 @@ class ReportContent:
     selection: Mapping[str, SelectionSummary] = field(default_factory=dict)
     reads: int | None = None
     genome_size: int | None = None
+    library: LibraryQuality | None = None
+    region_counts: Mapping[str, AnyArray] = field(default_factory=dict)
+    training: Sequence[str] = ()
     accepted: Sequence[str] = ()
     shift: ShiftEvidence | None = None
     nonpeaks: NonpeakSummary | None = None

@@ -40,6 +40,7 @@ _WORDS = {
     "overall_report.html": "report",
     "overall_report.pdf": "report as PDF",
     "report.json": "numbers and verdicts for programs (JSON)",
+    "library_quality.json": "quality of the library (JSON)",
     "chrombpnet_mqc.json": "numbers for MultiQC",
 }
 """Path within a run's results, without ``evaluation/``, or a pattern → what it is. These are shown first, in this order."""

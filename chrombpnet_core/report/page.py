@@ -8,6 +8,7 @@ from typing import Any
 
 from chrombpnet_core.report.content import ReportContent
 from chrombpnet_core.report.glossary import glossary
+from chrombpnet_core.report.library_section import library_sections, library_tables
 from chrombpnet_core.report.next_step import count_by_status, next_step
 from chrombpnet_core.report.rules import Verdict
 from chrombpnet_core.report.sections import Section, sections_of
@@ -62,8 +63,8 @@ def page_of(content: ReportContent) -> Page:
         verdicts,
         count_by_status(verdicts),
         not_judged(content),
-        sections_of(content),
-        tables(content),
+        [*library_sections(content), *sections_of(content)],
+        [*library_tables(content), *tables(content)],
         [],
     )
     return _with_glossary(page)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from chrombpnet_core.evaluation import THRESHOLDS
 
-__all__ = ["AUTHORS", "OURS", "RULES", "Rule", "Verdict", "apply_rule"]
+__all__ = ["AUTHORS", "ENCODE", "OURS", "RULES", "Rule", "Verdict", "apply_rule"]
 
-AUTHORS, OURS = "ChromBPNet authors", "this package"
+AUTHORS, ENCODE, OURS = "ChromBPNet authors", "ENCODE", "this package"
 """Whose rule of thumb a threshold is."""
 
 _FACTOR_STEP = 0.1  # by which the authors change the bias threshold factor
@@ -193,6 +193,24 @@ RULES: dict[str, Rule] = {
         "Peaks without reads suggest that the peaks belong to another sample or assembly, or that reads are missing on "
         "some chromosomes.",
         "Check that peaks and reads belong together.",
+    ),
+    "frip": Rule(
+        "Do enough insertions lie in peaks?",
+        ("Yes", "Few", "No"),
+        "FRiP above 0.3; above 0.2 is acceptable (ATAC-seq of human and mouse)",
+        ENCODE,
+        "Much of the library is background. Check that peaks and reads are of the same sample, and look at the TSS "
+        "enrichment and the fragment sizes; if these are poor too, make the library again or merge replicates.",
+        "Check that peaks and reads are of the same sample.",
+    ),
+    "tss_enrichment": Rule(
+        "Are insertions enriched at transcription starts?",
+        ("Yes", "Little", "No"),
+        "TSS enrichment of 5 or more (GRCh38; 6 for hg19, 5 for mm9, 10 for mm10); ideal above 7 (10, 7, 15)",
+        ENCODE,
+        "The library has little signal above background, or the genes are of another assembly. Expect shallow profiles; "
+        "make the library again, or merge replicates, if the fraction of reads in peaks is low too.",
+        "Check that the genes are of the same assembly.",
     ),
 }
 """What is judged, by its key in :data:`~chrombpnet_core.evaluation.THRESHOLDS`."""

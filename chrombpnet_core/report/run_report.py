@@ -181,6 +181,7 @@ def report_numbers(content: ReportContent) -> dict[str, Any]:
         "reads": content.reads,
         "peaks": content.peaks,
         "genome_size": content.genome_size,
+        "library": content.library and content.library.to_json(),
         "shift": content.shift and _attributes(content.shift, "plus", "minus", "declared", "votes", "reads"),
         "background": content.nonpeaks and _attributes(content.nonpeaks, "wanted", "made"),
         "history": content.history,

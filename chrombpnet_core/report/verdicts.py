@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from chrombpnet_core.evaluation import STATUSES
 from chrombpnet_core.models import BIAS, CORRECTED, FULL
-from chrombpnet_core.report import data_verdicts, model_verdicts
+from chrombpnet_core.report import data_verdicts, library_verdicts, model_verdicts
 from chrombpnet_core.report.content import ReportContent
 from chrombpnet_core.report.rules import Verdict
 
@@ -21,6 +21,7 @@ _JUDGES = (
     model_verdicts.judge_against_truth,
     data_verdicts.judge_loss_weights,
     data_verdicts.judge_depth,
+    library_verdicts.judge_library,
     data_verdicts.judge_accepted,
     data_verdicts.judge_shift,
     data_verdicts.judge_regions,
@@ -50,6 +51,11 @@ def not_judged(content: ReportContent) -> list[str]:
         (has_main and not model_verdicts.enzyme_footprints(content), "enzyme footprints of the corrected model"),
         (content.shift is None, "the read shift"),
         (content.reads is None, "sequencing depth"),
+        (content.library is None, "the share of insertions in peaks"),
+        (
+            content.library is None or content.library.start_sites is None,
+            "enrichment at transcription starts (no genes were given)",
+        ),
         (content.nonpeaks is None or not content.nonpeaks.wanted, "whether enough matching nonpeaks were found"),
         (not content.selection, "the selection of training regions"),
         (not content.history, "the course of training"),

@@ -1,4 +1,4 @@
-"""From reads and peaks to training examples: insertions, nonpeaks, shards."""
+"""From reads and peaks to training examples: insertions, the quality of their library, nonpeaks, shards."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import Any
 from chrombpnet_core.genome import Fold
 from chrombpnet_core.reads import ReadFilters
 from flows.dataset.run import Run
-from tasks.runner import Awaited, Result, Source
+from tasks.runner import Awaited, ManifestOf, Result, Source
 from tasks.steps import (
     COVERAGE,
     INSERTION_LOGO,
+    LIBRARY,
     NONPEAKS,
     SHARDS,
     CoverageInputs,
     CoverageParameters,
+    GenomeParameters,
+    LibraryInputs,
     LogoInputs,
     LogoParameters,
     NonpeaksInputs,
@@ -28,9 +31,9 @@ __all__ = ["example_steps", "shared_steps"]
 
 
 def shared_steps(run: Run) -> None:
-    """Do what all folds share: insertions, and training examples where the nonpeaks are given."""
+    """Do what all folds share: insertions, their library, and training examples where the nonpeaks are given."""
     coverage = _coverage(run)
-    steps = [coverage]
+    steps = [coverage, _library(run, coverage)]
     if run.spec.nonpeaks is not None:
         steps.append(_shards(run, coverage, run.spec.nonpeaks, run.spec.model.jitter))
     for step in steps:
@@ -38,7 +41,7 @@ def shared_steps(run: Run) -> None:
 
 
 def example_steps(run: Run, fold: Fold, jitter: int) -> dict[str, Result]:
-    """Count insertions, draw nonpeaks where none are given, write training examples.
+    """Count insertions, measure their library, draw nonpeaks where none are given, write training examples.
 
     Parameters
     ----------
@@ -60,7 +63,14 @@ def example_steps(run: Run, fold: Fold, jitter: int) -> dict[str, Result]:
     )
     nonpeaks = _nonpeaks(run, fold) if spec.nonpeaks is None else None
     shards = _shards(run, coverage, nonpeaks or str(spec.nonpeaks), jitter)
-    steps = {"coverage": coverage, "insertion_logo": logo, "nonpeaks": nonpeaks, "shards": shards}
+    library = _library(run, coverage)
+    steps = {
+        "coverage": coverage,
+        "insertion_logo": logo,
+        "nonpeaks": nonpeaks,
+        "shards": shards,
+        "library_quality": library,
+    }
     return {name: step.result() for name, step in steps.items() if step is not None}
 
 
@@ -89,6 +99,22 @@ def _coverage(run: Run) -> Awaited:
             seed=spec.training.seed,
             filters=ReadFilters(reads.min_mapq, reads.exclude_flags, reads.dedup, reads.use_counts),
         ),
+    )
+
+
+def _library(run: Run, coverage: Awaited) -> Awaited:
+    """Begin to measure the quality of the library, the same for all folds."""
+    spec = run.spec
+    return run.step(
+        LIBRARY,
+        LibraryInputs[Source](
+            genome=spec.genome,
+            chrom_sizes=spec.chrom_sizes,
+            coverage=coverage,
+            counted=ManifestOf(coverage),
+            peaks=spec.peaks,
+        ),
+        GenomeParameters(naming=run.naming),
     )
 
 

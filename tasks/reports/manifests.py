@@ -19,6 +19,7 @@ def circumstances(steps: Mapping[str, Mapping[str, Any]], settings: Mapping[str,
     test: list[str] = fold.get("test") or next((each["test"] for each in parameters if each.get("test")), [])
     return {
         "genome": str(settings.get("assembly") or settings.get("genome") or "").rsplit("/", 1)[-1],
+        "training": list(fold.get("train", [])),
         "test": list(test),
         "validation": list(fold.get("valid", [])),
         "date": max(manifest["started"] for manifest in steps.values())[:10],

@@ -26,9 +26,10 @@ from chrombpnet_core.report import (
 )
 from chrombpnet_core.training_data import GC_EDGES
 from tasks.reports.examples import example_contributions, example_regions
+from tasks.reports.library import counts_of_regions, read_library
 from tasks.reports.manifests import circumstances, provenance, step_record
 from tasks.runner import At, FileOf, ManifestOf, Result, RunKind, Source, Step, Work, published
-from tasks.steps import EXAMPLES, HEADS, truth_tracks
+from tasks.steps import EXAMPLES, HEADS, LIBRARY_FILE, truth_tracks
 
 __all__ = [
     "REPORT",
@@ -57,6 +58,8 @@ class ReportInputs(Generic[At]):
         Outputs of these steps; ``trained`` by name.
     shift
         Evidence of the reads' shift; there is none where insertions came as bigWig.
+    library, regions
+        Quality of the library; index of the training examples.
     contributions
         Contributions to the profile of the evaluation's examples.
     motifs, patterns
@@ -72,6 +75,8 @@ class ReportInputs(Generic[At]):
     insertion_logo: At
     trained: Mapping[str, At]
     shift: At | None = None
+    library: At | None = None
+    regions: At | None = None
     contributions: At | None = None
     motifs: Mapping[str, At]
     patterns: Mapping[str, At]
@@ -150,6 +155,8 @@ def report_request(
         insertion_logo=results["insertion_logo"],
         trained={name: results[name] for name in _HISTORIES if name in results},
         shift=FileOf(results["coverage"], "shift.json", optional=True),
+        library=FileOf(results["library_quality"], LIBRARY_FILE) if "library_quality" in results else None,
+        regions=FileOf(results["shards"], "index.parquet") if "shards" in results else None,
         contributions=FileOf(results["contributions"], EXAMPLES, optional=True) if "contributions" in results else None,
         motifs={name: FileOf(results[name], "motifs.json") for name in _motifs_shown(kind) if name in results},
         patterns={name: FileOf(results[name], "modisco.h5") for name in _motifs_shown(kind) if name in results},
@@ -228,6 +235,8 @@ def _content(work: _Reporting) -> ReportContent:
         },
         reads=facts["coverage"].get("reads"),
         genome_size=facts["coverage"]["genome_size"],
+        library=read_library(inputs.library),
+        region_counts=counts_of_regions(inputs.regions),
         accepted=facts["coverage"].get("accepted", ()),
         shift=_shift(inputs.shift) if inputs.shift else None,
         nonpeaks=_nonpeaks(facts),

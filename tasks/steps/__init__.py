@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         ReadsParameters,
     )
     from tasks.steps.inspection import Inspection
+    from tasks.steps.library import LIBRARY, LIBRARY_FILE, LibraryInputs
     from tasks.steps.motifs import (
         HITS,
         MOTIFS,
@@ -100,6 +101,8 @@ __all__ = [
     "HEADS",
     "HITS",
     "INSERTION_LOGO",
+    "LIBRARY",
+    "LIBRARY_FILE",
     "MOTIFS",
     "NONPEAKS",
     "PEAK_TRACKS",
@@ -130,6 +133,7 @@ __all__ = [
     "HitsInputs",
     "HitsParameters",
     "Inspection",
+    "LibraryInputs",
     "LogoInputs",
     "LogoParameters",
     "MainModelParameters",

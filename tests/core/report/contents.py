@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from chrombpnet_core.evaluation import score_regions, summarise_scores
+from chrombpnet_core.evaluation import (
+    ChromosomeCounts,
+    Duplicates,
+    FragmentSizes,
+    LibraryQuality,
+    PeakShare,
+    ReadNumbers,
+    StartSites,
+    score_regions,
+    summarise_scores,
+)
 from chrombpnet_core.report import run_report as report
 from chrombpnet_core.report import verdicts
 from chrombpnet_core.report.content import (
@@ -62,6 +72,27 @@ def check(value, bound=0.5, at_least=True, name="r of <planted> & learnt"):
     return ModelCheck(name, value, bound, at_least, "a note")
 
 
+def library(frip=0.35, enrichment=8.0, assembly="GRCh38", **pieces):
+    """Quality of an invented library."""
+    lengths = np.exp(-np.arange(1001) / 200) + np.exp(-(((np.arange(1001) - 190) / 40) ** 2))
+    profile = 1 + (enrichment - 1) * np.exp(-(((np.arange(400) - 195) / 20) ** 2))
+    known = {
+        "chromosomes": {
+            "chr1": ChromosomeCounts(248_956_422, 20_000_000, 20_000_100),
+            "chr2": ChromosomeCounts(242_193_529, 9_000_000, 9_000_000),
+            "chr3": ChromosomeCounts(198_295_559, 999_000, 999_000),
+            "chrM": ChromosomeCounts(16_569, 900, 900),
+        },
+        "reads": ReadNumbers(30_000_000, 100, 7, 0, 1000, 0),
+        "mitochondrial_share": 0.02,
+        "fragments": FragmentSizes((*(1000 * lengths).astype(int).tolist(), 77)),
+        "duplicates": Duplicates("flag", 30_000_000, 3_000_000),
+        "peaks": PeakShare(5000, 3_000_000, 0.001, 1e7, frip),
+        "start_sites": StartSites(19_000, enrichment, -45, tuple(profile.tolist())),
+    }
+    return LibraryQuality(assembly, **known | pieces)
+
+
 def full_content(kind="dataset"):
     """Content with every piece."""
     arrays, summary = made_scores()
@@ -91,6 +122,9 @@ def full_content(kind="dataset"):
         },
         reads=30_000_000,
         genome_size=3_100_000_000,
+        library=library(),
+        region_counts={"peaks": np.arange(40, 141), "nonpeaks": np.arange(11)},
+        training=("chr2",),
         shift=ShiftEvidence(4, -4, False, strands, scores, 10_000),
         nonpeaks=NonpeakSummary(1000, 990, np.linspace(0, 1, 11), np.arange(10), np.arange(10)[::-1]),
         insertion_pfm=rng.dirichlet(np.ones(4), 24),
@@ -131,6 +165,7 @@ def verdict_of(key, **pieces):
 
 SECTIONS = (
     "Verdicts",
+    "Quality of the library",
     "The reads",
     "Training",
     "Counts and profiles on held-out chromosomes",
@@ -138,6 +173,7 @@ SECTIONS = (
     "Motifs that the models have learnt",
     "Example regions",
     "Tables and provenance",
+    "Library",
     "Metrics on the test chromosomes",
     "Training regions",
     "Footprint maxima",

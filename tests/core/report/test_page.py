@@ -165,7 +165,7 @@ def test_every_section_is_there_and_has_a_link(html):
     ):
         assert words in text, words
     assert html.count("<nav") == 1
-    assert len(re.findall('<a href="#', html)) == 9
+    assert len(re.findall('<a href="#', html)) == 10
 
 
 def test_names_with_dollars_are_not_formulas():
@@ -307,6 +307,8 @@ def test_empty_content_makes_a_page_that_says_so(kind):
         "per_region",
         "selection",
         "reads",
+        "library",
+        "region_counts",
         "shift",
         "nonpeaks",
         "history",

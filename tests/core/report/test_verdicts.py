@@ -284,7 +284,7 @@ def test_the_documentation_has_every_rule():
 
 
 def test_what_was_not_given_is_named():
-    assert len(verdicts.not_judged(ReportContent("dataset", "t", "ATAC"))) == 10
+    assert len(verdicts.not_judged(ReportContent("dataset", "t", "ATAC"))) == 12
     for kind in ("main", "bias", "dataset"):
         assert verdicts.not_judged(full_content(kind)) == []
     factors, enzymes = verdicts.not_judged(replace(full_content(), motifs={}))

@@ -205,12 +205,12 @@ def test_the_outline_follows_the_data_set(spec):
     one = outline(spec)
     assert list(one) == ["fold_0", "together"]
     assert list(one["together"]) == ["folds_report"]
-    assert list(one["fold_0"])[:3] == ["coverage", "insertion_logo", "shards"]
+    assert list(one["fold_0"])[:4] == ["coverage", "insertion_logo", "shards", "library_quality"]
     assert list(one["fold_0"])[-2:] == ["main_report", "report"]
     changed = yaml.safe_load("{folds: 2, nonpeaks: null, explanation: {peaks: 0}, bias: {threshold_factor: [0.5, 0.8]}}")
     several = outline(DatasetSpec.model_validate(spec.model_dump() | changed))
     assert list(several) == ["shared", "bias", "fold_0", "fold_1", "together"]
-    assert list(several["shared"]) == ["coverage"]
+    assert list(several["shared"]) == ["coverage", "library_quality"]
     assert "0.8 train_bias" in several["bias"]
     assert "nonpeaks" in several["fold_1"]
     assert list(several["together"]) == ["average_models", "average_tracks", "folds_report"]

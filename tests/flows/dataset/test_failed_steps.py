@@ -56,7 +56,7 @@ def test_evaluation(monkeypatch, failing):
         evaluation_steps(_run(monkeypatch, failing), "bias", FOLD, SHARDS, {"bias": "bias.h5"})
 
 
-@pytest.mark.parametrize("failing", ["coverage", "insertion_logo", "shards"])
+@pytest.mark.parametrize("failing", ["coverage", "insertion_logo", "shards", "library_quality"])
 def test_examples(monkeypatch, failing):
     with pytest.raises(InputError, match=f"{failing} failed"):
         example_steps(_run(monkeypatch, failing), FOLD, 0)

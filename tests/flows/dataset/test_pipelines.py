@@ -43,6 +43,7 @@ def test_a_data_set_file_becomes_models_and_a_report(finished):
         "main/evaluation/epoch_loss.png",
         "main/evaluation/chrombpnet_nobias.tn5_1.footprint.png",
         "main/evaluation/bw_shift_qc.png",
+        "main/evaluation/library_quality.json",
         "main/evaluation/overall_report.pdf",
         "main/igv_session.json",
         "main/igv_session.xml",

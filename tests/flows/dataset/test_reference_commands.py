@@ -160,6 +160,7 @@ def test_training_alone_on_a_bigwig_after_a_dry_run(simulation, finished, tmp_pa
         "coverage",
         "insertion_logo",
         "shards",
+        "library_quality",
         "select_bias",
         "train_bias",
     ]
@@ -179,6 +180,7 @@ def test_training_alone_on_a_bigwig_after_a_dry_run(simulation, finished, tmp_pa
         "auxiliary/filtered.bias_peaks.bed",
         "auxiliary/filtered.bias_nonpeaks.bed",
         "evaluation/bw_shift_qc.png",
+        "evaluation/library_quality.json",
         "igv_session.json",
         "igv_session.xml",
         "run.json",
@@ -195,4 +197,4 @@ def test_training_alone_on_a_bigwig_after_a_dry_run(simulation, finished, tmp_pa
     for name in ("logs/bias_data_params.tsv", "auxiliary/filtered.bias_nonpeaks.bed"):
         assert (tmp_path / "out" / name).read_text() == (out / "bias" / name).read_text()
     plan, _ = run_here(capsys, *arguments, "--dry-run")
-    assert len(re.findall("in the store", plan)) == 5
+    assert len(re.findall("in the store", plan)) == 6

@@ -23,6 +23,7 @@ STEPS = [
     "insertion_logo",
     "nonpeaks",
     "shards",
+    "library_quality",
     "select_bias",
     "train_bias",
     "evaluate_bias",

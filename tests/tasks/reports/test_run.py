@@ -76,6 +76,7 @@ def test_what_was_run_on_is_found_in_the_manifests():
     found = circumstances(manifests, {"genome": "/data/genome.fa.gz"})
     assert found == {
         "genome": "genome.fa.gz",
+        "training": ["chr1"],
         "test": ["chr3"],
         "validation": ["chr2"],
         "date": "2026-11-27",
