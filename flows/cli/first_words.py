@@ -13,6 +13,7 @@ _SUBJECTS = (
     "dataset",
     "recorded",
     "root",
+    "results",
     "folder",
     "list",
     "input_bam_file",

@@ -147,9 +147,8 @@ def test_refusals(results, fasta, tmp_path, capsys, arguments, message):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         places = {"file": fasta, "empty": tmp_path / "empty", "results": results, "taken": taken.getsockname()[1]}
         assert main(["view", "--no-open", *(word.format(**places) for word in arguments)]) == 2
-    error = capsys.readouterr().err
+    _, error = capsys.readouterr().err.splitlines()  # after the first words
     assert message in error
-    assert len(error.splitlines()) == 1
 
 
 def test_it_answers_until_ctrl_c(results):
@@ -163,4 +162,4 @@ def test_it_answers_until_ctrl_c(results):
         process.send_signal(signal.SIGINT)
         process.wait(5)
         assert time.monotonic() - begun < 2  # a second on a machine with nothing else to do
-        assert process.stderr.read().splitlines() == ["", "chrombpnet: interrupted"]
+        assert process.stderr.read().splitlines()[1:] == ["", "chrombpnet: interrupted"]
