@@ -227,11 +227,12 @@ def test_missing_files_are_all_told_at_once(tmp_path, capsys, monkeypatch):
 
 
 def test_the_name_of_the_sample_is_the_reports_title(monkeypatch):
-    from types import SimpleNamespace
-
     from flows.cli.evaluate import common_keys
     from flows.dataset import fold_steps
+    from flows.dataset.run import Run
     from flows.spec import make_spec
+
+    monkeypatch.setattr(Run, "step", lambda run, step, inputs, *_, **__: inputs)
 
     monkeypatch.setattr(fold_steps, "report_request", lambda kind, title, *_: (title, None))
 
@@ -239,8 +240,7 @@ def test_the_name_of_the_sample_is_the_reports_title(monkeypatch):
     words = f"bias pipeline -ibam r.bam -b 0.5 {flags}".split()
     for more, title in (([], "k562"), (["--name", "K562, replicate 1"], "K562, replicate 1")):
         keys = common_keys(build_parser().parse_args([*words, *more])) | {"reads": {"bam": ["r.bam"]}}
-        run = SimpleNamespace(spec=make_spec(keys, "test"), fold=None, step=lambda step, inputs, *_, **__: inputs)
-        assert fold_steps.report_step(run, "bias", {}) == title
+        assert fold_steps.report_step(Run(make_spec(keys, "test"), "store"), "bias", {}) == title
 
 
 @pytest.fixture(scope="module")

@@ -91,7 +91,7 @@ def test_the_table_knows_every_argument_that_an_error_names():
 
 _FLAG = re.compile(r"(?<![\w/.-])--?[a-zA-Z][\w-]*")
 _COMMANDS = re.compile(
-    r"samtools|gunzip|sha256sum|chrombpnet (pred_bw|pipeline)|awk |bcftools|iconv|(head|tail) -c|FILE > NEW"
+    r"samtools|gunzip|sha256sum|chrombpnet (pred_bw|pipeline)|awk |bcftools|iconv|gffread |(head|tail) -c|FILE > NEW"
     r"| \(-b[ )]|^-b "  # the bias threshold factor of the next command
 )
 """Texts that show something to type: commands of other programs, the README of a bundle, remedies of a report."""
