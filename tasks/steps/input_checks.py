@@ -36,6 +36,7 @@ from tasks.runner import prefect_task
 from tasks.steps.dataset_files import CheckedInputs, DatasetFiles
 from tasks.steps.genome import genome_at, naming_of, sizes_of
 from tasks.steps.inspection import Inspection
+from tasks.steps.motifs import known_motifs
 from tasks.storage import cache_folder, is_local, is_staged, local_path, redact, require, require_place, stage
 
 __all__ = ["CHECKS", "check_inputs", "inspect_inputs"]
@@ -296,7 +297,10 @@ def _check_others(files: DatasetFiles, inspection: Inspection) -> None:
 
 
 def _look_at_motifs(motifs: str) -> str:
-    read_database(motifs if is_jaspar(motifs) else str(stage(motifs, "motifs")[0]))
+    if is_jaspar(motifs):
+        known_motifs(motifs)  # read once a process
+    else:
+        read_database(str(stage(motifs, "motifs")[0]))
     return _name(motifs)
 
 
