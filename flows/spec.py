@@ -277,6 +277,9 @@ class DatasetSpec(_Strict):
     peaks: str = Field(description="narrowPeak, or BED (the middle of the interval is the summit then)")
     nonpeaks: str | None = Field(default=None, description="narrowPeak of background regions; drawn where absent")
     blacklist: str | None = Field(default=None, description="BED of regions that nonpeaks must not touch")
+    genes: str | None = Field(
+        default=None, description="genes in GTF: drawn in the report, and for the enrichment at transcription starts"
+    )
     exclude_blacklisted_peaks: bool = Field(
         default=False, description="leave out peaks near the blacklist too: within half the input length"
     )

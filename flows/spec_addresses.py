@@ -12,7 +12,7 @@ __all__ = ["READ_KEYS", "map_addresses", "resolve_paths"]
 READ_KEYS = ("bam", "fragments", "single_end", "tagalign", "bigwig")
 """Kinds of reads, of which a data set has one: keys of its section ``reads`` that hold files."""
 
-_PATHS = ("genome", "chrom_sizes", "peaks", "nonpeaks", "blacklist", "truth", "output", "publish")
+_PATHS = ("genome", "chrom_sizes", "peaks", "nonpeaks", "blacklist", "genes", "truth", "output", "publish")
 
 
 def resolve_paths(content: dict[str, Any], folder: Path) -> dict[str, Any]:

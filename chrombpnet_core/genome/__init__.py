@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     )
     from chrombpnet_core.genome.sequence import OTHER_BASE, codes_of, one_hot, reverse_complement
     from chrombpnet_core.genome.shuffles import dinucleotide_shuffles
+    from chrombpnet_core.genome.start_sites import find_start_sites
     from chrombpnet_core.genome.summits import RowFaults, summits_of, whole_numbers
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "codes_of",
     "dinucleotide_shuffles",
     "enzyme_matrices",
+    "find_start_sites",
     "genes_at",
     "index_folder",
     "information_content",

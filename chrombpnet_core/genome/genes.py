@@ -176,7 +176,7 @@ def _rows(path: str | os.PathLike[str]) -> Iterator[_Row]:
                 f"{where}: the gene has no identifier",
                 expected='attributes of GTF, such as gene_id "YAL001C"; transcript_id "YAL001C_mRNA"',
                 found=repr(attributes[:80]),
-                remedy="convert GFF3 to GTF: gffread FILE -T -o genes.gtf" if "=" in attributes else "",
+                remedy="convert GFF3 to GTF: gffread writes it" if "=" in attributes else "",
             )
         begin, end = whole_number(first), whole_number(last)
         if not begin or not end or end < begin:

@@ -20,7 +20,16 @@ from flows.cli.first_words import say
 from flows.cli.reads import add_accept_bigwig_flag
 from flows.cli.runs import start_pipeline
 
-__all__ = ["add_batch_size_flag", "add_bias_qc", "add_explanation_flags", "add_qc", "bias_qc", "common_keys", "qc"]
+__all__ = [
+    "add_batch_size_flag",
+    "add_bias_qc",
+    "add_explanation_flags",
+    "add_genes_flag",
+    "add_qc",
+    "bias_qc",
+    "common_keys",
+    "qc",
+]
 
 
 def add_qc(parser: argparse.ArgumentParser) -> None:
@@ -103,6 +112,7 @@ def _add_evaluation_flags(parser: argparse.ArgumentParser) -> FlagGroup:
     add_accept_bigwig_flag(group)
     add_genome_flags(group)
     add_dataset_flags(group)
+    add_genes_flag(group)
     add_chromosome_flags(parser)
     add_batch_size_flag(parser)
     parser.add_argument(
@@ -117,6 +127,15 @@ def _add_evaluation_flags(parser: argparse.ArgumentParser) -> FlagGroup:
 def add_batch_size_flag(group: FlagGroup) -> None:
     """Add ``-bs``."""
     group.add_argument("-bs", "--batch-size", type=int, default=64, metavar="N", help="batch size (default 64)")
+
+
+def add_genes_flag(group: FlagGroup) -> None:
+    """Add ``--genes``."""
+    group.add_argument(
+        "--genes",
+        metavar="GTF",
+        help="genes: the report draws them, and has the enrichment of insertions at transcription starts (default: none)",
+    )
 
 
 def add_explanation_flags(parser: argparse.ArgumentParser, description: str | None = None) -> None:
@@ -162,6 +181,7 @@ def common_keys(arguments: argparse.Namespace) -> dict[str, Any]:
         "chrom_sizes": arguments.chrom_sizes,
         "peaks": arguments.peaks,
         "nonpeaks": arguments.nonpeaks,
+        "genes": arguments.genes,
         "folds": [arguments.chr_fold_path],
         "output": arguments.output_dir,
         "chromosomes": chromosome_options(arguments),

@@ -19,7 +19,16 @@ from flows.cli.common import (
     flags_of,
     store_of,
 )
-from flows.cli.evaluate import add_batch_size_flag, add_bias_qc, add_explanation_flags, add_qc, bias_qc, common_keys, qc
+from flows.cli.evaluate import (
+    add_batch_size_flag,
+    add_bias_qc,
+    add_explanation_flags,
+    add_genes_flag,
+    add_qc,
+    bias_qc,
+    common_keys,
+    qc,
+)
 from flows.cli.reads import add_reads_flags, files_of_reads
 from flows.cli.runs import start_pipeline
 
@@ -125,6 +134,7 @@ def _add_input_flags(parser: argparse.ArgumentParser) -> FlagGroup:
     add_genome_flags(group)
     add_reads_flags(group, required=True)
     add_dataset_flags(group)
+    add_genes_flag(group)
     add_chromosome_flags(parser)
     _add_shift_flags(parser)
     _add_filter_flags(parser)

@@ -113,6 +113,7 @@ def _library(run: Run, coverage: Awaited) -> Awaited:
             coverage=coverage,
             counted=ManifestOf(coverage),
             peaks=spec.peaks,
+            genes=spec.genes,
         ),
         GenomeParameters(naming=run.naming),
     )

@@ -164,7 +164,7 @@ def _files_of(spec: DatasetSpec, store: str, read_whole: int = 0) -> DatasetFile
         chromosomes=spec.chromosomes.model_dump(),
         motifs=spec.explanation.motifs if spec.explanation.peaks else None,
         matrices=reads.reference_matrices,
-        others={"truth": spec.truth},
+        others={"truth": spec.truth, "genes": spec.genes},
     )
 
 

@@ -1,4 +1,4 @@
-"""The library's quality as a step: from fragments and from a bigWig; it runs once."""
+"""The library's quality as a step: from fragments and from a bigWig, with genes and without; what makes it run again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import chrombpnet_core.evaluation
+from chrombpnet_core.errors import InputError
 from chrombpnet_core.genome import Naming
 from tasks.runner import ManifestOf
 from tasks.steps.genome import GenomeParameters
@@ -30,6 +31,8 @@ def inputs(tmp_path_factory):
     rows = [(chrom, int(at), int(at) + int(rng.integers(30, 300))) for chrom, ats in starts.items() for at in ats]
     (folder / "f.tsv").write_text("".join(f"{chrom}\t{at}\t{end}\tA\t2\n" for chrom, at, end in rows))
     (folder / "p.bed").write_text("chr1\t100\t1100\nchr1\t600\t1600\nchr2\t0\t500\n")
+    gene = '{}\tx\tgene\t{}\t{}\t.\t{}\t.\tgene_id "{}";\n'
+    (folder / "genes.gtf").write_text(gene.format("chr1", 4001, 5000, "+", "A") + gene.format("chr2", 500, 3000, "-", "B"))
     return folder
 
 
@@ -42,12 +45,13 @@ def counted(folder, naming=None):
     )
 
 
-def measured(folder, coverage, naming=None):
+def measured(folder, coverage, genes=None, naming=None):
     given = LibraryInputs(
         genome=str(folder / "g.fa"),
         coverage=coverage,
         counted=ManifestOf(coverage),
         peaks=str(folder / "p.bed"),
+        genes=genes and str(folder / genes),
     )
     result = LIBRARY(str(folder / "store"), given, GenomeParameters(naming=naming or Naming()))
     content = json.loads(result.file(LIBRARY_FILE).read_text())
@@ -66,12 +70,18 @@ def test_fragments_tell_everything_but_what_genes_tell(inputs):
     assert 0 < content["peaks"]["frip"] < 1
     assert content["start_sites"] is None
     assert result.facts["frip"] == content["peaks"]["frip"]
+    assert result.facts["tss_enrichment"] is None
 
 
-def test_it_runs_once(inputs):
+def test_it_runs_once_and_again_with_genes(inputs):
     coverage = counted(inputs)
     measured(inputs, coverage)
     assert measured(inputs, coverage)[0].cached
+    result, content = measured(inputs, coverage, "genes.gtf")
+    assert not result.cached
+    assert content["start_sites"]["sites"] == 2
+    assert result.facts["tss_enrichment"] == content["start_sites"]["enrichment"] > 0
+    assert len(content["start_sites"]["profile"]) == 400
 
 
 def test_a_mitochondrion_that_is_left_out_is_told_nevertheless(inputs):
@@ -89,9 +99,15 @@ def test_a_bigwig_of_insertions_tells_what_it_can(inputs):
         CoverageInputs(genome=str(inputs / "g.fa"), bigwigs=(str(made.file(BIGWIG)),)),
         CoverageParameters(kind="bigwig"),
     )
-    _, content = measured(inputs, coverage)
-    _, of_reads = measured(inputs, made)
+    _, content = measured(inputs, coverage, "genes.gtf")
+    _, of_reads = measured(inputs, made, "genes.gtf")
     assert [content[key] for key in ("reads", "fragments", "duplicates")] == [None] * 3
     assert [content[key] for key in ("peaks", "start_sites", "insertions")] == [
         of_reads[key] for key in ("peaks", "start_sites", "insertions")
     ]
+
+
+def test_genes_of_another_genome_are_refused(inputs):
+    (inputs / "other.gtf").write_text('2L\tx\tgene\t1\t9\t.\t+\t.\tgene_id "A";\n')
+    with pytest.raises(InputError, match=r"other.gtf: none of the 1 chromosomes of the genes is in the genome"):
+        measured(inputs, counted(inputs), "other.gtf")
