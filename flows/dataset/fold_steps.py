@@ -172,6 +172,7 @@ def main_steps(run: Run, fold: Fold, examples: Results, bias: Source) -> dict[st
         Results by the steps' names.
     """
     spec, shards, main = run.spec, examples["shards"], run.spec.model
+    bias_model = FileOf(bias, "bias.h5") if isinstance(bias, Result) else bias
     selection = run.step(
         SELECT_MAIN,
         SelectionInputs[Source](shards),
@@ -185,7 +186,7 @@ def main_steps(run: Run, fold: Fold, examples: Results, bias: Source) -> dict[st
     )
     scaled = run.step(
         SCALE_BIAS,
-        ScalingInputs[Source](shards=shards, selection=selection, bias_model=bias),
+        ScalingInputs[Source](shards=shards, selection=selection, bias_model=bias_model),
         ScalingParameters(fold=fold, batch_size=spec.training.batch_size),
     )
     trained = run.step(
@@ -248,11 +249,13 @@ def evaluation_steps(run: Run, kind: ModelKind, fold: Fold, examples: Results, m
         Results by the steps' names.
     """
     spec = run.spec
-    given = {"models": models} if isinstance(models, Result) else {**models}
     evaluated = run.step(
         EVALUATE_BIAS if kind == "bias" else EVALUATE_MAIN,
         EvaluationInputs[Source](
-            shards=examples["shards"], **given, truth=spec.truth, truth_tracks=truth_tracks(spec.truth)
+            shards=examples["shards"],
+            **_evaluated_models(kind, models),
+            truth=spec.truth,
+            truth_tracks=truth_tracks(spec.truth),
         ),
         EvaluationParameters(
             kind=kind, assay=spec.assay, test=fold.test, batch_size=spec.training.batch_size, seed=spec.training.seed
@@ -265,9 +268,17 @@ def evaluation_steps(run: Run, kind: ModelKind, fold: Fold, examples: Results, m
     return {name: step.result() for name, step in steps.items()}
 
 
+def _evaluated_models(kind: ModelKind, models: GivenModels) -> dict[str, Any]:
+    """Name the files that an evaluation reads: of a training the model that holds the others."""
+    if not isinstance(models, Result):
+        return {**models}
+    name = "bias" if kind == "bias" else "chrombpnet"
+    return {name: FileOf(models, f"{name}.h5")}
+
+
 def _explained_model(kind: ModelKind, models: GivenModels) -> Source:
     if isinstance(models, Result):
-        return models
+        return FileOf(models, "bias.h5" if kind == "bias" else "chrombpnet_nobias.h5")
     file = models.get("bias") if kind == "bias" else models.get("chrombpnet_nobias") or models.get("chrombpnet")
     assert file is not None
     return file

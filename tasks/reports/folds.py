@@ -41,7 +41,7 @@ class FoldsReportInputs(Generic[At]):
     metrics, bias_metrics, footprints
         Of every fold, by its name.
     reports
-        Numbers of the folds' reports, where they have one.
+        Manifests of the folds' reports, where they have one, for their verdicts: the reports themselves hold times.
     agreement
         How well the folds agree: files of the steps that average.
     motifs
@@ -118,7 +118,7 @@ def folds_report_request(
         metrics=of_each(f"{FULL}_metrics.json"),
         bias_metrics=of_each(f"{BIAS}_metrics.json"),
         footprints=of_each(f"{CORRECTED}_footprints.h5"),
-        reports={name: FileOf(results["report"], "report.json") for name, results in folds.items() if "report" in results},
+        reports={name: ManifestOf(results["report"]) for name, results in folds.items() if "report" in results},
         agreement={name: FileOf(averages[name], AGREEMENT) for name in _AVERAGED if name in averages},
         motifs={head: ManifestOf(averages[f"motifs_{head}"]) for head in HEADS if f"motifs_{head}" in averages},
         versions=ManifestOf(next(iter(evaluated.values()))),
@@ -175,7 +175,7 @@ def _fold(inputs: FoldsReportInputs[Path], name: str, test: list[str]) -> Any:
     from chrombpnet_core.report import FoldSummary
 
     maxima = bias_response(read_footprints(inputs.footprints[name]))
-    report = _read(inputs.reports[name]) if name in inputs.reports else {}
+    report = _read(inputs.reports[name])["facts"] if name in inputs.reports else {}
     missed = [verdict for verdict in report.get("verdicts", []) if verdict["status"] in ("fail", "warn")]
     return FoldSummary(
         name,

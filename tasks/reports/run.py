@@ -54,8 +54,11 @@ class ReportInputs(Generic[At]):
     ----------
     manifests
         Of every step of the run, by its name in the run.
-    evaluated, insertion_logo, trained
-        Outputs of these steps; ``trained`` by name.
+    evaluated, insertion_logo
+        Outputs of these steps.
+    losses
+        Losses of every epoch, by the name of the training. A training's other files do not shape a report; its TensorBoard
+        file holds times, so that a training made again would have all that depends on that made again.
     shift
         Evidence of the reads' shift; there is none where insertions came as bigWig.
     library, regions
@@ -73,7 +76,7 @@ class ReportInputs(Generic[At]):
     manifests: Mapping[str, At]
     evaluated: At
     insertion_logo: At
-    trained: Mapping[str, At]
+    losses: Mapping[str, At]
     shift: At | None = None
     library: At | None = None
     regions: At | None = None
@@ -153,7 +156,7 @@ def report_request(
         manifests={name: ManifestOf(result) for name, result in results.items()},
         evaluated=results["evaluate_bias" if kind == "bias" else "evaluate_main"],
         insertion_logo=results["insertion_logo"],
-        trained={name: results[name] for name in _HISTORIES if name in results},
+        losses={name: FileOf(results[name], f"{model}.log") for name, model in _HISTORIES.items() if name in results},
         shift=FileOf(results["coverage"], "shift.json", optional=True),
         library=FileOf(results["library_quality"], LIBRARY_FILE) if "library_quality" in results else None,
         regions=FileOf(results["shards"], "index.parquet") if "shards" in results else None,
@@ -206,7 +209,8 @@ def _report(work: _Reporting) -> None:
     if work.parameters.kind != "dataset":
         write_pictures(content, work.out)
         write_motif_pdfs(content, work.out)
-    work.facts["overall"] = json.loads((work.out / "report.json").read_text())["overall"]
+    numbers = json.loads((work.out / "report.json").read_text())
+    work.facts |= {name: numbers[name] for name in ("overall", "verdicts")}
 
 
 def _content(work: _Reporting) -> ReportContent:
@@ -241,7 +245,7 @@ def _content(work: _Reporting) -> ReportContent:
         shift=_shift(inputs.shift) if inputs.shift else None,
         nonpeaks=_nonpeaks(facts),
         insertion_pfm=np.load(inputs.insertion_logo / "pfm.npy"),
-        history={_HISTORIES[name]: _history(folder, _HISTORIES[name]) for name, folder in inputs.trained.items()},
+        history={_HISTORIES[name]: _history(path) for name, path in inputs.losses.items()},
         footprints={
             name: {motif: footprint.profile for motif, footprint in named.items()} for name, named in footprints.items()
         },
@@ -309,8 +313,8 @@ def _nonpeaks(facts: dict[str, dict[str, Any]]) -> NonpeakSummary:
     return NonpeakSummary(nonpeaks.get("wanted"), nonpeaks.get("made"), GC_EDGES, *gc)
 
 
-def _history(folder: Path, model: str) -> list[dict[str, Any]]:
-    table = pd.read_csv(folder / f"{model}.log")
+def _history(path: Path) -> list[dict[str, Any]]:
+    table = pd.read_csv(path)
     rows = [dict(zip(table.columns, values, strict=True)) for values in table.to_numpy(dtype=object).tolist()]
     best = min(rows, key=lambda row: row["val_loss"])
     return [{**row, "best": row is best} for row in rows]
@@ -357,7 +361,7 @@ def _truth(facts: dict[str, Any]) -> list[Any]:
 
 REPORT = Step(
     name="report",
-    version=5,
+    version=6,
     title="Write the report",
     inputs=ReportInputs[Source],
     parameters=ReportParameters,

@@ -209,8 +209,13 @@ def is_sound(content: dict[str, Any], address: str) -> bool:
     return whole
 
 
+_OF_RUNS = {"spec", "store", "command", "options", "complete", "version", "started", "host"}
+_OF_PARTS = {"output", "part", "asked", "host", "pid", "owner", "started", "steps", "used", "ended", "left", "error"}
+"""Fields of records of earlier versions, which had no checksum. One with a field beyond these has a checksum."""
+
+
 def seal_fits(content: dict[str, Any]) -> bool:
-    """Tell whether what was recorded has the checksum that it states; that of earlier versions states none.
+    """Tell whether what was recorded has the checksum that it states, and states one unless an earlier version wrote it.
 
     Parameters
     ----------
@@ -222,7 +227,7 @@ def seal_fits(content: dict[str, Any]) -> bool:
     bool
         Whether nothing speaks against it.
     """
-    return sealed(content) == content or "sha256" not in content
+    return sealed(content) == content or content.keys() <= _OF_RUNS | _OF_PARTS
 
 
 def is_whole(record: dict[str, Any]) -> bool:
@@ -246,7 +251,6 @@ def is_whole(record: dict[str, Any]) -> bool:
         and isinstance(record.get("used", []), list)
         and isinstance(record.get("alive", 0), int)
         and seal_fits(record)
-        and ("alive" not in record or "sha256" in record)
     )
 
 

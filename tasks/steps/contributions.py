@@ -53,7 +53,6 @@ EXAMPLES = "examples_contributions.npz"
 
 REGIONS = "interpreted_regions.bed"
 _STATISTICS = ".stats.txt"
-_FILES = {"bias": "bias.h5", "main": "chrombpnet_nobias.h5"}
 _REFERENCES = 20  # shuffles of each sequence (REFERENCE.md 9)
 _FLOOR_REGIONS = 32  # that are explained a second time, with other shuffles
 
@@ -65,7 +64,7 @@ def scores_file(head: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ContributionsInputs(RegionInputs[At]):
-    """A model: a file, or the step that trained it; ``examples`` of an evaluation, which are explained besides."""
+    """A model, and ``examples`` of an evaluation, which are explained besides."""
 
     model: At
     examples: At | None = None
@@ -144,9 +143,9 @@ def _explainer(work: _Explaining, device: Any) -> Any:
     from chrombpnet_core.models import accessibility_part, load_model
     from chrombpnet_core.training import set_precision
 
-    path, parameters = work.inputs.model, work.parameters
+    parameters = work.parameters
     set_precision(parameters.precision)
-    model = load_model(path / _FILES[parameters.kind or "main"] if path.is_dir() else path)
+    model = load_model(work.inputs.model)
     if parameters.kind == "main" and model.name == "chrombpnet":
         model = accessibility_part(model)
     return Explainer(model, sorted({*parameters.heads}), parameters.references, device)

@@ -51,14 +51,13 @@ _FOOTPRINT_SEQUENCES = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationInputs(Generic[At]):
-    """The step ``shards`` and the models: of the training that made them (``models``), or the file of each by name.
+    """The step ``shards`` and the file of each model.
 
     Without ``chrombpnet_nobias`` that model is taken out of ``chrombpnet``. ``truth`` and ``truth_tracks`` are those of
     simulated data.
     """
 
     shards: At
-    models: At | None = None
     bias: At | None = None
     chrombpnet: At | None = None
     chrombpnet_nobias: At | None = None
@@ -125,7 +124,7 @@ def _load(work: _Evaluating) -> dict[str, Any]:
         lengths = shards.layout.input_length, shards.layout.output_length
 
     def load(name: str) -> Any:
-        path = work.inputs.models / f"{name}.h5" if work.inputs.models else given[name]
+        path = given[name]
         assert path is not None
         return require_lengths(require_kind(load_model(path), name, path), lengths, path)
 

@@ -116,7 +116,7 @@ TRAIN_BIAS = Step(
 
 @dataclass(frozen=True, kw_only=True)
 class ScalingInputs(_SelectedExamples[At]):
-    """The steps ``shards`` and ``select_main``, and a bias model: a file, or the step :data:`TRAIN_BIAS`."""
+    """The steps ``shards`` and ``select_main``, and the file of a bias model."""
 
     bias_model: At
 
@@ -136,7 +136,6 @@ def _scale_bias(work: Work[ScalingInputs[Path], ScalingParameters]) -> None:
     from chrombpnet_core.training import log_count_correction, predict_examples
 
     path = work.inputs.bias_model
-    path = path / "bias.h5" if path.is_dir() else path
     model, batch_size = require_kind(load_model(path), "bias", path), work.parameters.batch_size
     ids, _ = selected(work.inputs.selection)
     with ShardSet(work.inputs.shards) as shards:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,6 +80,29 @@ def test_what_is_damaged_after_it_was_found_is_made_again_before_it_is_used(tmp_
     _flip(again.file("a.txt"), 9)
     with pytest.raises(Mismatch, match="another checksum"):
         replace(again, again=None).file("a.txt")  # refused where nobody knows how to make it
+
+
+@pytest.mark.parametrize("damaged", ["times.txt", MANIFEST, "a.txt"])
+def test_what_depends_on_a_file_is_not_made_again_when_others_beside_it_hold_times(tmp_path, damaged):
+    store, used = str(tmp_path / "store"), []
+
+    def timed(work):
+        _body(work)
+        (work.out / "times.txt").write_text(str(time.time_ns()))
+
+    def use(work):
+        used.append(work.inputs["part"].read_text())
+
+    def run():
+        made = run_step(store, "timed", 1, {}, {}, timed)
+        return made, run_step(store, "use", 1, {"part": FileOf(made, "a.txt")}, {}, use)
+
+    made, _ = run()
+    _flip(made.folder().parent / MANIFEST if damaged == MANIFEST else made.file(damaged), 3)
+    again, after = run()
+    assert (made.cached, again.cached, after.cached) == (False, False, True)
+    assert made.digest != again.digest
+    assert used == [_TEXT]
 
 
 def test_a_plan_reads_no_content_and_a_run_does(tmp_path):

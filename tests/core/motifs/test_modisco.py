@@ -102,6 +102,10 @@ def test_two_runs_give_the_same(searches):
     assert one.keys() == other.keys()
     for name, values in one.items():
         np.testing.assert_array_equal(values, other[name], err_msg=name)
+    for name in ("motifs.json", "motifs.tsv", "motifs.html"):
+        first, second = ((folder / name).read_bytes() for folder, _ in searches)
+        assert first == second, name
+    assert all(facts["peak_memory"] > 2**20 for _, facts in searches)
 
 
 def test_places_are_those_of_the_files_rows(search, source):

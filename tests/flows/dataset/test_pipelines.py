@@ -91,6 +91,30 @@ def test_every_link_of_a_page_leads_to_a_file_and_every_file_has_one(finished):
     assert "fold 0" in " ".join(text.split())
 
 
+def test_no_step_depends_on_files_that_hold_times(finished):
+    """Reports and TensorBoard's files: made again they differ, and with them would all that depends on them."""
+
+    def origins(value):
+        if isinstance(value, dict) and "sha256" in value:
+            yield value
+        elif isinstance(value, dict | list):
+            for item in value.values() if isinstance(value, dict) else value:
+                yield from origins(item)
+
+    manifests = [json.loads(path.read_text()) for path in (finished[0] / "store").glob("*/*/manifest.json")]
+    read = [(made["step"], origin) for made in manifests for origin in origins(made["inputs"])]
+    timed = ("train_bias", "train_main", "report")
+    whole = {
+        (step, origin["step"])
+        for step, origin in read
+        if origin.get("step") in timed and "file" not in origin and origin["sha256"] != origin["key"]
+    }
+    assert whole == set()
+    files = {origin["file"] for _, origin in read if origin.get("step") in timed and "file" in origin}
+    assert files == {"bias.h5", "bias.log", "chrombpnet.h5", "chrombpnet.log", "chrombpnet_nobias.h5"}
+    assert {step for step, origin in read if origin.get("step") == "report"} == {"folds_report"}  # its manifest
+
+
 def test_the_same_command_again_recomputes_nothing(simulation, finished, capsys):
     folder, _ = finished
     _, log = run_here(capsys, "run", write_spec(simulation, folder, 24), "--store", folder / "store", "--device", "cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from prefect.states import Failed, Pending
 
 from chrombpnet_core.errors import InputError, Stopped
 from tasks.runs import parts_of, read_run, record_run, recording, run_id, status_lines
+from tasks.runs.run_record import is_whole, seal_fits
 from tasks.runs.status import local_time
 from tests.tasks.runs.futures import Over, UnderWay, done, fail
 
@@ -182,6 +184,51 @@ def test_a_damaged_run_json_is_refused(place, old, new):
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(InputError, match=r"run\.json: damaged, its checksum is wrong; start the run's first command again"):
         read_run(output)
+
+
+def _written(place):
+    """Texts of the records of a run."""
+    store, output = place
+    record_run({"output": output, "peaks": "peaks.bed"}, store, {"device": "auto"})
+    with recording(store, output, "fold_1", {}) as record:
+        record.follow("coverage", done(store, "coverage"))
+    folder = Path(store) / "runs" / run_id(output)
+    return {"run.json": (folder / "run.json").read_bytes(), "fold_1.json": (folder / "fold_1.json").read_bytes()}
+
+
+def _is_right(name: str, data: bytes) -> bool:
+    try:
+        content = json.loads(data)
+    except ValueError:
+        return False
+    return isinstance(content, dict) and (seal_fits(content) if name == "run.json" else is_whole(content))
+
+
+@pytest.mark.parametrize("name", ["run.json", "fold_1.json"])
+def test_each_flipped_bit_of_a_record_is_noticed(place, name):
+    data = _written(place)[name]
+    assert _is_right(name, data)
+    passed = [
+        (position, bit)
+        for position in range(len(data))
+        for bit in range(8)
+        if _is_right(name, data[:position] + bytes([data[position] ^ 1 << bit]) + data[position + 1 :])
+    ]
+    assert passed == []
+
+
+@pytest.mark.parametrize("name", ["run.json", "fold_1.json"])
+@pytest.mark.parametrize("key", ["qha256", "sha25", "SHA256"])
+def test_a_record_whose_checksum_has_another_name_is_damaged(place, name, key):
+    assert not _is_right(name, _written(place)[name].replace(b"sha256", key.encode()))
+
+
+@pytest.mark.parametrize("name", ["run.json", "fold_1.json"])
+def test_a_record_of_an_earlier_version_has_no_checksum_and_is_read(place, name):
+    content = json.loads(_written(place)[name])
+    old = {key: value for key, value in content.items() if key not in ("sha256", "alive")}
+    assert _is_right(name, json.dumps(old).encode())
+    assert not _is_right(name, json.dumps(old | {"more": 1}).encode())
 
 
 @pytest.mark.parametrize("damage", [lambda text: text[:-20], lambda text: text.replace("done", "dona"), lambda text: "[]"])
