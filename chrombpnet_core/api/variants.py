@@ -18,7 +18,7 @@ from chrombpnet_core.api.regions import Regions, locate
 
 if TYPE_CHECKING:
     from chrombpnet_core.genome import Genome
-    from chrombpnet_core.models import BothStrandsPredictor
+    from chrombpnet_core.variants import ScoredVariants
 
 __all__ = ["VariantScores", "score_variants"]
 
@@ -66,13 +66,14 @@ def score_variants(
     seed: int = 1234,
     swap_ref: bool = False,
     chroms: str | Sequence[str] | None = None,
+    one_data_set: bool = False,
 ) -> VariantScores:
     """Score how each variant changes the predicted counts and profile, as ``chrombpnet variants`` does.
 
     Parameters
     ----------
     model
-        One model, or those of several folds, whose scores are summarised; usually ``chrombpnet_nobias.h5``.
+        ``chrombpnet_nobias.h5``, or those of one data set's folds, whose scores are summarised; bias models are refused.
     genome
         Genome, from :func:`open_genome`.
     variants
@@ -89,6 +90,8 @@ def score_variants(
         Whether to swap the alleles of variants whose allele 2 is the genome's; they are left out otherwise.
     chroms
         Score only variants on these chromosomes; by default all.
+    one_data_set
+        Whether to summarise models even if their names or folders differ by more than the fold's number.
 
     Returns
     -------
@@ -98,28 +101,30 @@ def score_variants(
     Raises
     ------
     InputError
-        If the variants cannot be read, none can be scored, or too many disagree with the genome.
+        If no variant can be read and scored, too many disagree with the genome, or the models are not as said above.
 
     Examples
     --------
     >>> import chrombpnet_core as cbp
     >>> model, genome = cbp.open_model("chrombpnet_nobias.h5"), cbp.open_genome("genome.fa")
-    >>> scores = cbp.score_variants(model, genome, "variants.tsv")
-    >>> len(scores.table), len(scores.left_out)
-    (5, 1)
+    >>> len(cbp.score_variants(model, genome, "variants.tsv").table)
+    5
     """
-    from chrombpnet_core import variants as room
-
     require_whole("shuffles", shuffles, least=0)
-    score = functools.partial(room.score_variants, schema=schema, shuffles=shuffles, seed=seed, swap_ref=swap_ref)
+    score = functools.partial(_scorer(model, one_data_set), schema=schema, shuffles=shuffles, seed=seed, swap_ref=swap_ref)
     among, names = None if peaks is None else locate(peaks, genome.sizes), chromosome_list(chroms)
-    scored = score(_predictors(model), genome, variants, peaks=among, chroms=names)
+    scored = score(genome, variants, peaks=among, chroms=names)
     return VariantScores(scored.table, scored.left_out)
 
 
-def _predictors(models: Model | Sequence[Model]) -> list[BothStrandsPredictor]:
+def _scorer(model: Model | Sequence[Model], one_data_set: bool) -> functools.partial[ScoredVariants]:
+    """Make the function that scores variants with models, once these are such as variants can be scored with."""
+    from chrombpnet_core import variants as room
     from chrombpnet_core.devices import find_device
     from chrombpnet_core.models import BothStrandsPredictor
 
-    device = find_device()
-    return [BothStrandsPredictor(model.keras, device) for model in ([models] if isinstance(models, Model) else models)]
+    models, device = [model] if isinstance(model, Model) else list(model), find_device()
+    room.require_one_data_set([os.path.abspath(each.path) for each in models], one_data_set)
+    for each in models:
+        room.require_accessibility_model(each.keras, each.path)
+    return functools.partial(room.score_variants, [BothStrandsPredictor(each.keras, device) for each in models])

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         variant_table,
     )
     from chrombpnet_core.variants.score_tables import ScoreTable, TopRows, read_score_tables, read_variant_table
+    from chrombpnet_core.variants.scored_models import require_accessibility_model, require_one_data_set
     from chrombpnet_core.variants.scores import (
         SCORE_TAILS,
         VARIANT_SCORES,
@@ -99,6 +100,8 @@ __all__ = [
     "read_score_tables",
     "read_variant_table",
     "read_variants",
+    "require_accessibility_model",
+    "require_one_data_set",
     "schema_columns",
     "score_alleles",
     "score_shuffled",
