@@ -13,7 +13,7 @@ from chrombpnet_core._types import Floats
 from chrombpnet_core.api.arguments import target_file
 from chrombpnet_core.api.regions import Regions, locate, region_text
 from chrombpnet_core.errors import InputError
-from chrombpnet_core.tracks import Coverage
+from chrombpnet_core.tracks import Coverage, check_insertions
 
 __all__ = ["ObservedCoverage", "read_coverage"]
 
@@ -61,7 +61,7 @@ class ObservedCoverage:
         return show("Observed coverage", locus(observed=self), self.to_frame())
 
 
-def read_coverage(bigwig: str | os.PathLike[str], regions: Regions) -> ObservedCoverage:
+def read_coverage(bigwig: str | os.PathLike[str], regions: Regions, *, accept_bigwig: bool = False) -> ObservedCoverage:
     """Read the observed insertions in regions from a bigWig; bases without a value count as 0.
 
     Parameters
@@ -71,6 +71,8 @@ def read_coverage(bigwig: str | os.PathLike[str], regions: Regions) -> ObservedC
     regions
         Regions as for :func:`locate`, all of the same width. To get the regions that a prediction covers, pass its
         ``regions``, or its ``region`` if there is one.
+    accept_bigwig
+        Whether to read a track that does not look like insertions per base, such as a predicted or smoothed one.
 
     Returns
     -------
@@ -80,7 +82,8 @@ def read_coverage(bigwig: str | os.PathLike[str], regions: Regions) -> ObservedC
     Raises
     ------
     InputError
-        If the file is not a bigWig, or regions differ in width or extend beyond their chromosome.
+        If the file is not a bigWig or does not look like insertions (bins, smoothed, normalised), or regions differ in
+        width or extend beyond their chromosome.
 
     Examples
     --------
@@ -90,6 +93,7 @@ def read_coverage(bigwig: str | os.PathLike[str], regions: Regions) -> ObservedC
     (1, 80)
     """
     with Coverage(bigwig) as coverage:
+        check_insertions(coverage, accept_bigwig)
         table = locate(regions, coverage.sizes)
         widths = (table["end"] - table["start"]).unique()
         if len(widths) > 1:

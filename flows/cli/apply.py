@@ -17,6 +17,7 @@ from flows.cli.common import (
     flags_of,
     store_of,
 )
+from flows.cli.reads import add_accept_bigwig_flag
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +63,7 @@ def add_pred_bw(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "-d", "--debug-chr", nargs="+", metavar="CHROM", help="predict only regions on these chromosomes (default: all)"
     )
+    add_accept_bigwig_flag(group)
     group = parser.add_argument_group("outputs")
     group.add_argument("-op", "--output-prefix", required=True, metavar="PREFIX", help="writes PREFIX_<model>.bw, …")
     group.add_argument(
@@ -91,7 +93,8 @@ def pred_bw(arguments: argparse.Namespace) -> None:
     from tasks.steps import TRACKS, TracksInputs, TracksParameters, naming_of, track_files
 
     models = {"bias": arguments.bias_model, "full": arguments.chrombpnet_model, "corrected": arguments.chrombpnet_model_nb}
-    _check(arguments, "tracks", models=models, reads=(arguments.bigwig,) if arguments.bigwig else (), kind="bigwig")
+    reads, accept = (arguments.bigwig,) if arguments.bigwig else (), arguments.accept_bigwig
+    _check(arguments, "tracks", models=models, reads=reads, kind="bigwig", accept=accept)
     options = {"batch_size": arguments.batch_size, "seed": arguments.seed}
     training = make_part(Training, options, "arguments", flags_of(arguments.parser))
     inputs = TracksInputs[Source](
@@ -108,6 +111,7 @@ def pred_bw(arguments: argparse.Namespace) -> None:
         chroms=tuple(arguments.debug_chr or ()),
         seed=training.seed,
         naming=naming_of(chromosome_options(arguments)),
+        accept_bigwig=accept,
     )
     result = TRACKS(store_of(arguments), inputs, parameters)
     _place(track_files(result, arguments.output_prefix, arguments.output_prefix_stats))

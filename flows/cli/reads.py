@@ -45,7 +45,7 @@ def add_accept_bigwig_flag(group: FlagGroup) -> None:
     group.add_argument(
         "--accept-bigwig",
         action="store_true",
-        help="take a bigWig though its values do not look like insertions (bins, smoothed, CPM); the report says so",
+        help="take a bigWig though its values do not look like insertions (bins, smoothed, CPM); the results say so",
     )
 
 

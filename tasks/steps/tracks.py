@@ -26,6 +26,7 @@ from chrombpnet_core.tracks import (
     RowsOnDisk,
     TrackPlacement,
     check_coverage_sizes,
+    check_insertions,
     place_regions,
     predict_regions,
     track_statistics,
@@ -94,10 +95,11 @@ class TracksInputs(RegionInputs[At]):
 
 @dataclass(frozen=True, kw_only=True)
 class TracksParameters(RegionParameters):
-    """Rows at a time; seed of the metrics' chance level."""
+    """Rows at a time; seed of the metrics' chance level; whether a bigWig is taken that looks like no insertions."""
 
     batch_size: int = 64
     seed: int = 1234
+    accept_bigwig: bool = field(default=False, metadata={"json": None})
 
 
 _Predicting = Work[TracksInputs[Path], TracksParameters]
@@ -136,6 +138,8 @@ def _predict(work: _Predicting) -> None:
         with Coverage(inputs.bigwig, naming, sizes) if inputs.bigwig else nullcontext() as coverage:
             if coverage:
                 check_coverage_sizes(coverage, {chrom: sizes[chrom] for chrom in table["chrom"].unique()})
+                accepted = check_insertions(coverage, work.parameters.accept_bigwig)
+                work.facts |= {"accepted": accepted.replace(coverage.path, Path(coverage.path).name)} if accepted else {}
             log.info("predicting on %s", find_device())
             from chrombpnet_core.models import lengths_of
 
@@ -296,7 +300,8 @@ def _predict_one(
         ),
         work.parameters.seed,
     )
-    (work.out / f"{name}_metrics.json").write_text(json.dumps(summarise_scores(scores), indent=1) + "\n")
+    metrics = summarise_scores(scores) | {key: value for key, value in work.facts.items() if key == "accepted"}
+    (work.out / f"{name}_metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     return log_counts
 
 

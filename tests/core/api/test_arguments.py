@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyBigWig
 import pytest
 
 import chrombpnet_core as cbp
@@ -98,6 +99,26 @@ def test_one_chromosome_needs_no_list(files, model, genome):
     one, several = (cbp.score_variants(model, genome, files.folder / "variants.tsv", chroms=x) for x in ("chrA", ["chrA"]))
     assert len(one.table) == len(several.table) > 0
     assert cbp.marginal_footprint(model, genome, ["chrA:701", "chrB:301"], "ACGT", chroms="chrB").sequences == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda track: np.repeat(track[::6], 6)[: len(track)],
+        lambda track: track * 0.37,
+        lambda track: np.convolve(track, np.ones(9) / 9, "same"),
+    ],
+    ids=["bins", "CPM", "smoothed"],
+)
+def test_tracks_that_are_no_insertions_are_read_only_where_the_user_insists(files, tmp_path, change):
+    with pyBigWig.open(str(tmp_path / "track.bw"), "w") as bigwig:
+        bigwig.addHeader([(chrom, len(values)) for chrom, values in files.counts.items()])
+        for chrom, values in files.counts.items():
+            bigwig.addEntries(chrom, 0, values=change(values), span=1, step=1)
+    with pytest.raises(cbp.InputError, match=r"track\.bw: no insertions per base.*`accept_bigwig=True`"):
+        cbp.read_coverage(tmp_path / "track.bw", "chrA:9-20")
+    observed = cbp.read_coverage(tmp_path / "track.bw", "chrA:9-20", accept_bigwig=True)
+    np.testing.assert_allclose(observed.track[0], change(files.counts["chrA"])[8:20], rtol=1e-6)
 
 
 def test_results_are_saved_where_there_is_a_folder(files, model, genome, tmp_path):

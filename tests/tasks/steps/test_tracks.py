@@ -320,6 +320,27 @@ def test_a_bigwig_that_does_not_fit_is_refused(inputs, tmp_path, capsys, change,
     refused(capsys, tmp_path, arguments(inputs, tmp_path, "-bw", observed), words)
 
 
+WRONG_TRACKS = {
+    "bins": lambda track: np.repeat(np.add.reduceat(track, np.arange(0, len(track), 10)), 10)[: len(track)],
+    "CPM": lambda track: track * 0.37,
+    "smoothed": lambda track: np.convolve(track, np.ones(9) / 9, "same"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_TRACKS)
+def test_a_bigwig_that_is_no_insertions_is_refused_unless_the_user_insists(inputs, tmp_path, capsys, kind):
+    change = WRONG_TRACKS[kind]
+    track = write_bigwig(tmp_path / "track.bw", {chrom: change(values) for chrom, values in inputs.counts.items()})
+    given = arguments(inputs, tmp_path, "-bw", track, regions=REGIONS[:2])
+    refused(capsys, tmp_path, given, r"track\.bw: no insertions per base: .* found .* with --accept-bigwig")
+    with pytest.raises(InputError, match="no insertions per base"):  # by the step itself, too
+        predicted(inputs, tmp_path, REGIONS[:2], bigwig=track)
+    assert main([*given, "--accept-bigwig"]) == 0
+    metrics = json.loads((tmp_path / "out" / "x_chrombpnet_nobias_metrics.json").read_text())
+    assert "track.bw: no insertions per base" in metrics["accepted"]
+    assert metrics["group_sizes"]["regions"]["regions"] == 2
+
+
 def test_a_model_that_diverged_is_told(inputs, tmp_path):
     model = bpnet(SIZE)
     for layer in model.layers:
