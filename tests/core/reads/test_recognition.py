@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import itertools
 import lzma
 
 import numpy as np
@@ -46,6 +47,21 @@ def fixed(read):
 
 def even(first, last):
     return lambda rng, count: rng.integers(first, last + 1, count)
+
+
+def cut_sites(count, lengths, seed, both_ends, strands="+-", span=100_000):
+    """Lines of which one end is cut by an enzyme with preferences; the other one, too, or where the read was cut off."""
+    rng = np.random.default_rng(seed)
+    taste = rng.gamma(0.3, size=span + 1000)
+    sites = rng.choice(span, count, p=taste[:span] / taste[:span].sum()) + 500
+    plus = rng.choice([*strands], count) == "+"
+    tried = sites[:, None] + np.where(plus, 1, -1)[:, None] * lengths(rng, (count, 30))
+    liked = taste[tried] if both_ends else np.ones(tried.shape)
+    other = np.take_along_axis(tried, (liked * rng.exponential(size=tried.shape) ** -1).argmax(axis=1)[:, None], axis=1)[
+        :, 0
+    ]
+    lines = sorted(zip(np.minimum(sites, other), np.maximum(sites, other), plus, strict=True))
+    return "".join(f"chr1\t{start}\t{end}\tN\t60\t{'+' if strand else '-'}\n" for start, end, strand in lines)
 
 
 def refusal(tmp_path, content, kind, name="x.gz", **options):
@@ -141,6 +157,55 @@ def test_reads_of_any_length_are_reads_and_never_fragments(tmp_path, lengths, co
             assert refusal(tmp_path, text, kind) == ""
         seen(tmp_path, text, "fragments", "strand in column 6", "`tagalign` or `single_end`", "accept_reads")
         assert "is read as" in refusal(tmp_path, text, "fragments", accept_reads=True)
+
+
+def nucleosome_free(rng, shape):
+    return np.minimum(30 + rng.gamma(2.5, 20, shape), 158 - rng.integers(0, 20, shape)).astype(int)
+
+
+def shorter_than_120(rng, shape):
+    return (35 + 80 * rng.beta(1.5, 2, shape)).astype(int)
+
+
+VARIED = [even(30, 150), nucleosome_free, shorter_than_120]
+
+
+@pytest.mark.parametrize("lengths", VARIED)
+@pytest.mark.parametrize("count", [5000, 30_000])
+@pytest.mark.parametrize("strands", ["+-", "+", "-"])
+def test_short_whole_fragments_are_known_by_cut_sites_at_both_ends(tmp_path, lengths, count, strands):
+    text = cut_sites(count, lengths, count, True, strands)
+    seen(tmp_path, text, "tagalign", "whole fragments", "`fragments`", "accept_reads")
+    assert refusal(tmp_path, text, "fragments") == ""
+
+
+@pytest.mark.parametrize("lengths", [*VARIED, even(36, 101), even(20, 50), even(25, 75)])
+@pytest.mark.parametrize("count", [100, 5000, 30_000])
+@pytest.mark.parametrize("strands", ["+-", "+", "-"])
+def test_reads_trimmed_for_quality_are_reads_though_their_5_ends_recur(tmp_path, lengths, count, strands):
+    assert refusal(tmp_path, cut_sites(count, lengths, count, False, strands), "tagalign") == ""
+
+
+def test_few_short_fragments_say_nothing(tmp_path):
+    assert refusal(tmp_path, cut_sites(300, even(30, 150), 3, True), "tagalign") == ""
+
+
+def test_short_fragments_and_trimmed_reads_of_real_data(yeast, tmp_path):
+    rng = np.random.default_rng(4)
+    with gzip.open(yeast / "fragments.tsv.gz", "rt") as file:
+        places = [line.split("\t")[:3] for line in itertools.islice((x for x in file if x[0] != "#"), 60_000)]
+    short = [place for place in places if int(place[2]) - int(place[1]) < 160]
+    for some in (short[:3000], short[-20_000:], [place for place in short if int(place[2]) - int(place[1]) < 100]):
+        text = "".join("\t".join([*place, "N", "60", rng.choice(["+", "-"])]) + "\n" for place in some)
+        seen(tmp_path, text, "tagalign", "whole fragments", "`fragments`")
+    for least, most in ((30, 150), (36, 101), (20, 50)):
+        reads = [
+            (chrom, int(start), int(start) + size, "+") if forward else (chrom, max(int(end) - size, 0), int(end), "-")
+            for chrom, start, end in places[:10_000]
+            for forward, size in zip((True, False), rng.integers(least, most + 1, 2).tolist(), strict=True)
+        ]
+        text = "".join(f"{chrom}\t{start}\t{end}\tN\t60\t{strand}\n" for chrom, start, end, strand in sorted(reads))
+        assert refusal(tmp_path, text, "tagalign") == ""
 
 
 def test_pairs_of_reads_as_long_as_their_fragments_are_reads(tmp_path):
