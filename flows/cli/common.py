@@ -289,10 +289,12 @@ def add_store_flag(group: FlagGroup, default: str = "default $CHROMBPNET_STORE, 
 
 
 def store_of(arguments: argparse.Namespace) -> str:
-    """Choose the store: ``--store``, or the usual one."""
-    from tasks.storage import default_store
+    """Choose the store, ``--store`` or the usual one, and refuse an address with a secret in it."""
+    from tasks.storage import default_store, require_no_secret
 
-    return arguments.store or default_store()
+    store: str = arguments.store or default_store()
+    require_no_secret(store, "`store`")
+    return store
 
 
 def add_runtime_flags(parser: argparse.ArgumentParser) -> None:

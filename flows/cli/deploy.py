@@ -132,10 +132,13 @@ def _add_retry_flags(parser: argparse.ArgumentParser) -> None:
 def deploy(arguments: argparse.Namespace) -> None:
     """Bring the server's pools, deployments and automations up to date, and print what changed."""
     from flows.deployment import Settings, apply, desired
+    from tasks.storage import require_no_secret
 
     store = arguments.store or os.environ.get("CHROMBPNET_STORE")
     if not store:
         raise InputError("no store given", expected="--store URL that every worker can reach, such as gs://bucket/store")
+    for flag, address in {"--store": store, "--drops": arguments.drops, "--results": arguments.results}.items():
+        require_no_secret(address or "", flag)
     request = _encode_request(arguments.encode, store) if arguments.encode else None
     settings = Settings(
         store,

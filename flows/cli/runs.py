@@ -285,7 +285,7 @@ def _read_record(arguments: argparse.Namespace) -> dict[str, Any]:
         from flows.spec import read_spec
 
         name = read_spec(name).output
-    return read_run(name, arguments.store)
+    return read_run(name, store_of(arguments) if arguments.store else None)
 
 
 def _is_dataset_file(name: str) -> bool:

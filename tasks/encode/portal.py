@@ -22,7 +22,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from chrombpnet_core.errors import InputError
 from tasks.encode.experiment_files import ASSAYS, FIELDS, PortalFile, Refused
-from tasks.storage import Damaged, cache_folder, locked, persistently, redact
+from tasks.storage import Damaged, cache_folder, locked, persistently, redact, require_no_secret
 
 __all__ = ["BUCKETS", "PORTAL", "Portal", "RateLimiter", "Search"]
 
@@ -146,7 +146,7 @@ class Portal:
                 expected="more than 0 and at most 9 requests a second: the portal blocks who asks more than 10 times",
             )
         self.base, self._timeout = base.rstrip("/"), timeout
-        self._allowed = {_origin(self.base), *map(_origin, buckets)}
+        self._allowed = {_checked_origin(self.base, "portal"), *(_checked_origin(bucket, "bucket") for bucket in buckets)}
         self._limiter = RateLimiter(rate, cache_folder() / "encode" / (urlsplit(self.base).hostname or "portal"))
         self._opener = urllib.request.build_opener(_NoRedirect)
         self._agent = f"chrombpnet-flows/{importlib.metadata.version('chrombpnet-flows')} ({contact.strip()})"
@@ -290,6 +290,14 @@ def _origin(url: str) -> str:
     """Scheme, host and port; empty where there is no host, or a user name that may hide it."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}".lower() if parts.hostname and "@" not in parts.netloc else ""
+
+
+def _checked_origin(url: str, what: str) -> str:
+    """Refuse what has no host, or a secret: it would be told, and with an empty origin all such addresses be allowed."""
+    require_no_secret(url, what)
+    if not _origin(url):
+        raise InputError(f"{what} {url!r}", expected="https://host")
+    return _origin(url)
 
 
 def _require_whole(body: bytes) -> None:

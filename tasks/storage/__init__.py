@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         redact,
         redact_all,
         redact_text,
+        require_no_secret,
         split_conditions,
         split_prefix,
     )
@@ -79,6 +80,7 @@ __all__ = [
     "redact_text",
     "require",
     "require_all",
+    "require_no_secret",
     "require_place",
     "require_space",
     "sealed",

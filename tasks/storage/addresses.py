@@ -19,6 +19,7 @@ __all__ = [
     "redact",
     "redact_all",
     "redact_text",
+    "require_no_secret",
     "require_plain",
     "split_conditions",
     "split_prefix",
@@ -30,6 +31,7 @@ SECRET = "CHROMBPNET_ADDRESS_"
 _CONDITIONS = re.compile(
     r"(?:md5=([0-9a-fA-F]{32}))?(?:(?:^|&)hosts=([\w.:\[\]-]+(?:,[\w.:\[\]-]+)*))?(?:(?:^|&)secret=([0-9a-f]{12}))?"
 )
+_REFERENCE = re.compile(r"[#&]secret=[0-9a-f]{12}$")
 _ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
 
 
@@ -46,7 +48,7 @@ def redact(address: str) -> str:
     str
         What may be shown.
     """
-    return re.sub(r"[#&]secret=[0-9a-f]{12}$", "", re.sub(r"//[^/@]*@", "//", str(address)).split("?", 1)[0])
+    return _REFERENCE.sub("", re.sub(r"//[^/?]*@", "//", str(address)).split("?", 1)[0])
 
 
 def redact_text(text: str) -> str:
@@ -125,6 +127,35 @@ def split_conditions(uri: str) -> Conditional:
     return Conditional(address, (found[1] or "").lower(), tuple(filter(None, (found[2] or "").lower().split(","))))
 
 
+_PLAIN = ("output", "publish", "output_prefix", "bundle", "store", "portal", "buckets")
+"""Keys of addresses that are kept and shown wherever something is said of a run."""
+
+
+def require_no_secret(address: str, what: str) -> None:
+    """Refuse an address that holds a secret where it would be kept and shown: of results, a store, a portal.
+
+    Parameters
+    ----------
+    address
+        A path or address.
+    what
+        What it is the address of.
+
+    Raises
+    ------
+    InputError
+        Where it has a password, or a query; of a web address a user name, too, which may be a token.
+    """
+    user = re.match(r"([a-zA-Z][\w+.-]*)://([^/?]*)@", address)
+    secret = user and (":" in user[2] or user[1].lower() in ("http", "https"))
+    if not is_local(address) and (secret or "?" in address or _REFERENCE.search(address)):
+        raise InputError(
+            f"{what}: {redact(address)}: the address holds a password, a token or a query",
+            expected="a plain address",
+            remedy="give credentials by the environment, as the store's own tools take them",
+        )
+
+
 def hide_secrets(content: Any, key: str = "") -> Any:
     """Put a reference in the place of every remote address that has a user name, a password or a query.
 
@@ -146,20 +177,17 @@ def hide_secrets(content: Any, key: str = "") -> Any:
     Raises
     ------
     InputError
-        Where the address of a place for results holds a secret.
+        Where the address of a place for results, of a store or of a portal holds a secret.
     """
     if isinstance(content, dict):
-        return {name: value if name == "portal" else hide_secrets(value, name) for name, value in content.items()}
+        return {name: hide_secrets(value, name) for name, value in content.items()}
     if isinstance(content, list):
         return [hide_secrets(value, key) for value in content]
-    if not isinstance(content, str) or is_local(content) or redact(content) == content or "secret=" in content:
+    if not isinstance(content, str) or is_local(content) or redact(content) == _REFERENCE.sub("", content):
         return content
-    if key in ("output", "publish", "output_prefix", "bundle"):
-        raise InputError(
-            f"{key}: {redact(content)}: the address holds a user name, a password or a query",
-            expected="a plain address",
-            remedy="give credentials by the environment, as the store's own tools take them",
-        )
+    if key in _PLAIN:
+        require_no_secret(content, key)
+        return content
     plain, md5, hosts = split_conditions(content)
     shown, number = redact(plain), 0
     while True:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from chrombpnet_core.errors import InputError, InputErrors
 from chrombpnet_core.formats import require_file
-from tasks.storage.addresses import is_local, local_path, redact, split_conditions
+from tasks.storage.addresses import is_local, local_path, redact, require_no_secret, split_conditions
 from tasks.storage.digests import digest_of_file, state_of
 from tasks.storage.faults import Mismatch, persistently
 from tasks.storage.folders import cache_folder, write_whole
@@ -126,6 +126,7 @@ def _require_remote_place(url: str, what: str) -> None:
     """Write a small object and delete it."""
     if url.startswith(("http://", "https://")):
         raise InputError(f"{redact(url)}: nothing can be written there", expected=f"a folder or bucket for the {what}")
+    require_no_secret(url, what)
     objects, path = objects_of(url)
     trial = "/".join(filter(None, [path, f".chrombpnet-trial-{uuid.uuid4().hex}"]))
     try:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from chrombpnet_core.errors import InputError
 from chrombpnet_core.formats import flush, share_with_group
-from tasks.storage.addresses import is_local, local_path, redact
+from tasks.storage.addresses import is_local, local_path, redact, require_no_secret
 from tasks.storage.claims import claim, mark_of
 from tasks.storage.digests import checksums, digest_once, know_digest
 from tasks.storage.faults import Overtaken, StorageError, persistently
@@ -41,7 +41,7 @@ class Store:
     Parameters
     ----------
     url
-        A local folder or any address that can be written to.
+        A local folder or any address that can be written to, without a secret in it.
     """
 
     def __init__(self, url: str) -> None:
@@ -52,6 +52,7 @@ class Store:
             if os.path.islink(self.url):
                 raise InputError(f"{self.url}: a link that leads to itself", expected="a folder", remedy="give another path")
         else:
+            require_no_secret(self.url, "store or results")
             self._objects, self._root = objects_of(self.url)
 
     def path(self, *parts: str) -> str:

@@ -14,9 +14,13 @@ from collections.abc import Iterator
 import pytest
 
 from chrombpnet_core.errors import InputError
-from flows.spec import make_spec
+from flows.cli.main import main
+from flows.encode import EncodeRequest
+from flows.spec import make_part, make_spec
 from flows.variants import VariantsRequest
-from tasks.storage import hide_secrets, redact, redact_all, split_conditions, stage
+from tasks.encode import Portal
+from tasks.runs import record_run
+from tasks.storage import Store, hide_secrets, redact, redact_all, split_conditions, stage
 
 USER, SIGNATURE = "planted-password", "planted-signature"
 
@@ -51,6 +55,9 @@ ADDRESSES = [
     "https://host/a.bed?X-Amz-Signature={1}",
     "https://{0}@host:8443/a.bed?sig={1}#md5=" + "0" * 32 + "&hosts=host:8443",
     "s3://key:{0}@bucket/a.bed",
+    "https://host/a.bed?client_secret={1}",
+    "https://host/a.bed?secret=000000000000{1}",
+    "https://user:a@{0}@host/a.bed#secret=000000000000",
 ]
 
 
@@ -99,6 +106,60 @@ def test_results_do_not_go_where_a_secret_leads(key):
     with pytest.raises(InputError, match=f"{key}: https://host/a.bed: the address holds") as caught:
         make_spec(_content("a") | {key: ADDRESSES[0].format(USER)}, "a data set")
     assert "planted" not in str(caught.value)
+
+
+PLACES = [
+    "sftp://user:{0}@host/store",
+    "abfs://container@account.dfs.core.windows.net/x?sig={1}",
+    "https://user:a@{0}@host/store",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("command", [["run", "x.yaml"], ["doctor"], ["status", "out"], ["verify"], ["deploy"]])
+def test_no_store_has_a_secret_in_its_address(place, command, capsys, caplog, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.yaml").write_text(json.dumps(_content("a")))
+    record_run(_content("a") | {"output": str(tmp_path / "out")}, str(tmp_path / "store"), {})
+    address = place.format(USER, SIGNATURE)
+    for words, environment in (([*command, "--store", address], ""), (command, address)):
+        monkeypatch.setenv("CHROMBPNET_STORE", environment)
+        if command[0] == "status" and environment:
+            continue  # the store is on record
+        assert main(words) == 2
+        printed = capsys.readouterr()
+        assert "the address holds a password, a token or a query" in printed.err
+        assert "planted" not in printed.out + printed.err + caplog.text
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_store_itself_refuses_secrets(place):
+    with pytest.raises(InputError, match="the address holds a password") as caught:
+        Store(place.format(USER, SIGNATURE))
+    assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["abfs://container@account.dfs.core.windows.net/x", "sftp://me@host/x", "gs://bucket/a@b"])
+def test_user_names_alone_are_no_secrets(place):
+    assert hide_secrets({"output": place, "store": place}) == {"output": place, "store": place}
+
+
+@pytest.mark.parametrize("key", ["portal", "buckets", "store", "output"])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_portal_and_its_buckets_have_no_secrets(key, place):
+    address = place.format(USER, SIGNATURE)
+    asked = {"contact": "a@example.org", "template": {}, "output": "out", "store": "store"}
+    with pytest.raises(InputError, match=f"{key}: .*: the address holds") as caught:
+        make_part(EncodeRequest, asked | {key: [address] if key == "buckets" else address}, "a request")
+    assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize("base", ["https://user:planted@host", "https://host/?token=planted", "no address", "https://"])
+def test_a_portal_is_a_plain_address(base):
+    for given in ({"base": base}, {"buckets": [base]}):
+        with pytest.raises(InputError, match=r"portal|bucket") as caught:
+            Portal("a@example.org", **given)
+        assert "planted" not in str(caught.value)
 
 
 def test_messages_of_the_schema_are_redacted():
