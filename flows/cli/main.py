@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import contextlib
 import functools
 import io
 import locale
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any, TextIO, cast
 
 from flows.cli import apply, check, completion, demo, deploy, encode, init, prep, runs, train, variants, view
 from flows.cli.common import HelpFormatter, flags_of, with_flags
@@ -56,13 +58,14 @@ def main(words: Sequence[str] | None = None) -> int:
             getattr(arguments, "threads", None),
         )
         environment.end_orphans()
-        return environment.run_stoppably(lambda: arguments.run(arguments) or 0)
+        with contextlib.redirect_stdout(cast(TextIO, _Escaping(sys.stdout))):
+            return environment.run_stoppably(lambda: arguments.run(arguments) or 0)
     except InputError as error:
         print(f"chrombpnet: error: {in_flags(str(error))}", file=sys.stderr)
         return 2
     except FoldsFailed as error:
         for line in in_flags(str(error)).splitlines():
-            print(f"chrombpnet: {line}", file=sys.stderr)
+            print(f"chrombpnet: {printable(line)}", file=sys.stderr)
         return error.exit_status
     except OSError as error:
         print(f"chrombpnet: {printable(in_flags(fault_in_words(error)))}{interruption.outlook()}", file=sys.stderr)
@@ -93,9 +96,25 @@ def _use_utf8() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # whatever PYTHONIOENCODING says
     for word in sys.argv:
         if not word.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in word):
-            shown = word.encode("utf-8", "backslashreplace").decode()
-            print(f"chrombpnet: error: {shown}: not UTF-8; rename the file or folder", file=sys.stderr)
+            from chrombpnet_core.errors import printable
+
+            print(f"chrombpnet: error: {printable(word)}: not UTF-8; rename the file or folder", file=sys.stderr)
             sys.exit(2)
+
+
+class _Escaping:
+    """Standard output of a command: names and texts out of files may hold what a terminal would take for its commands."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        from chrombpnet_core.errors import printable
+
+        return self._stream.write(printable(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class _Version(argparse.Action):

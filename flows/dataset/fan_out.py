@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from chrombpnet_core.concurrency import usable_threads
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import InputError, printable
 from flows.dataset.failures import Failure, Job, Numbered
 from flows.environment import PARENT
 from flows.spec import DatasetSpec, absolute_spec
@@ -115,7 +115,7 @@ class _Child:
         for line in self.process.stdout or ():
             if line.strip():
                 self.said.append(line.strip())
-                print(f"{self.job} | {line.rstrip()}", file=sys.stderr, flush=True)
+                print(f"{self.job} | {printable(line.rstrip())}", file=sys.stderr, flush=True)
 
     def failure(self) -> Failure | None:
         """Why it failed, once it has ended; None where it did not."""
