@@ -17,7 +17,7 @@ UNFINISHED = ".*.partial*"
 
 
 @contextlib.contextmanager
-def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+def written_whole(path: str | os.PathLike[str], writer: str = "") -> Iterator[Path]:
     """Give a path to write to, in the same folder, that takes the place of ``path`` when the block ends without error.
 
     After an error the file that was there before stays, and nothing else does. What was written is on the disk before it
@@ -28,6 +28,8 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     ----------
     path
         Where the file is to appear; its folder exists.
+    writer
+        32 hexadecimal digits that tell the hidden name from those of others; by default random ones.
 
     Yields
     ------
@@ -44,7 +46,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     ['numbers.txt']
     """
     target = Path(path)
-    partial = target.with_name(f".{target.stem}.{uuid.uuid4().hex}.partial{target.suffix}")
+    partial = target.with_name(f".{target.stem}.{writer or uuid.uuid4().hex}.partial{target.suffix}")
     try:
         yield partial
         share_with_group(partial)
