@@ -8,6 +8,7 @@ from collections.abc import Sequence
 __all__ = [
     "DamagedError",
     "DivergedError",
+    "Faults",
     "InputError",
     "InputErrors",
     "ModelFileError",
@@ -19,6 +20,7 @@ __all__ = [
 
 _LONGEST = {"what": 1500, "expected": 1000, "found": 400, "remedy": 1000}
 _LONGEST_WORD = 500
+_SHOWN, _MOST = 3, 1000  # faults of one file that are shown, and that are looked for
 
 
 def printable(text: str) -> str:
@@ -74,6 +76,10 @@ def counted(number: int, what: str) -> str:
 
 def _cut(text: str, longest: int) -> str:
     text = re.sub(rf"\S{{{_LONGEST_WORD + 1},}}", lambda word: _cut_at(word[0], _LONGEST_WORD // 4), text)
+    return _cut_at_most(text, longest)
+
+
+def _cut_at_most(text: str, longest: int) -> str:
     return _cut_at(text, longest) if len(text) > longest else text
 
 
@@ -144,6 +150,36 @@ class InputErrors(InputError):
         """Put them below each other."""
         numbered = [f"{number:>3}. {problem}" for number, problem in enumerate(self.problems, 1)]
         return "\n".join([f"{len(numbered)} problems:", *numbered])
+
+
+class Faults:
+    """Faults of one file, for one message: a single one as it is, of several the count and the first three.
+
+    Parameters
+    ----------
+    where
+        Names the file.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where, self._first, self._count = where, list[InputError](), 0
+
+    def add(self, fault: InputError) -> None:
+        """Note a fault, whose message begins with the file; there is no use in reading on after very many."""
+        self._count += 1
+        self._first += [fault] if self._count <= _SHOWN else []
+        if self._count == _MOST:
+            self.refuse()
+
+    def refuse(self) -> None:
+        """Raise what was noted, if anything was."""
+        if self._count == 1:
+            raise self._first[0]
+        if self._first:
+            shown = [_cut_at_most(str(fault).removeprefix(self._where).lstrip(":, "), 400) for fault in self._first]
+            number = f"{self._count:,}" + (" and more" if self._count == _MOST else "")
+            rest = "; …" if self._count > _SHOWN else ""
+            raise InputError(f"{self._where}: {number} problems: {'; '.join(shown)}{rest}")
 
 
 class ShiftError(InputError):

@@ -14,7 +14,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import Faults, InputError
 from chrombpnet_core.formats import numbered_lines
 from chrombpnet_core.genome import require_assay
 
@@ -108,21 +108,20 @@ def read_footprint_motifs(path: str | os.PathLike[str]) -> list[tuple[str, str]]
     InputError
         Naming file and line: where there are not two columns, or another letter.
     """
-    motifs = []
+    motifs, faults = list[tuple[str, str]](), Faults(str(path))
     for number, line in numbered_lines(path, "motifs"):
         fields = [field.strip() for field in (line.split("\t") if "\t" in line else line.split())]
         where = f"{path}, line {number}"
         if len(fields) != 2 or not all(fields):
-            raise InputError(where, expected="a motif's name, a tab and its sequence", found=repr(line))
+            faults.add(InputError(where, expected="a motif's name, a tab and its sequence", found=repr(line)))
+            continue
         name, letters = fields[0], fields[1].upper()
         wrong = sorted(set(letters) - set("ACGTN"))
         if wrong:
-            raise InputError(
-                f"{where}: sequence of motif {name}",
-                expected="letters A, C, G, T or N",
-                found=f"{wrong[0]!r} in {fields[1][:40]}",
-            )
+            found = f"{wrong[0]!r} in {fields[1][:40]}"
+            faults.add(InputError(f"{where}: sequence of motif {name}", expected="letters A, C, G, T or N", found=found))
         motifs.append((name, letters))
+    faults.refuse()
     if not motifs:
         raise InputError(f"{path}: no motifs", expected="lines of a name, a tab and a sequence")
     return motifs

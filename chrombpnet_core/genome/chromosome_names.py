@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import Faults, InputError
 from chrombpnet_core.formats import numbered_lines
 
 __all__ = [
@@ -99,19 +99,17 @@ def read_aliases(path: str | os.PathLike[str]) -> dict[str, str]:
     InputError
         For a line of other than two columns, or a name given two meanings.
     """
-    aliases: dict[str, str] = {}
+    aliases, faults = dict[str, str](), Faults(str(path))
     for number, line in numbered_lines(path, "aliases"):
         fields = line.split("\t") if "\t" in line else line.split()
+        where = f"{path}, line {number}"
         if len(fields) != 2:
-            raise InputError(
-                f"{path}, line {number}", expected="two columns: a name, and the genome's name for it", found=repr(line)
-            )
-        if aliases.setdefault(fields[0], fields[1]) != fields[1]:
-            raise InputError(
-                f"{path}, line {number}: {fields[0]} is given two meanings",
-                found=f"{aliases[fields[0]]} and {fields[1]}",
-                remedy="keep one line for it",
-            )
+            expected = "two columns: a name, and the genome's name for it"
+            faults.add(InputError(where, expected=expected, found=repr(line)))
+        elif aliases.setdefault(fields[0], fields[1]) != fields[1]:
+            both = f"{aliases[fields[0]]} and {fields[1]}"
+            faults.add(InputError(f"{where}: {fields[0]} is given two meanings", found=both, remedy="keep one line for it"))
+    faults.refuse()
     return aliases
 
 

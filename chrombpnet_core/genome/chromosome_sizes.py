@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from chrombpnet_core.errors import InputError
+from chrombpnet_core.errors import Faults, InputError
 from chrombpnet_core.formats import numbered_lines, whole_number
 
 __all__ = ["read_chrom_sizes"]
@@ -37,18 +37,21 @@ def read_chrom_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
     ...     read_chrom_sizes(path)
     {'chrI': 230218, 'chrII': 813184}
     """
-    sizes: dict[str, int] = {}
+    sizes, faults = dict[str, int](), Faults(str(path))
     for number, line in numbered_lines(path, "chromosome sizes"):
         fields = line.split("\t") if "\t" in line else line.split()
         where = f"{path}, line {number}"
         if len(fields) < 2:
-            raise InputError(where, expected="a chromosome name and its length", found=repr(line))
+            faults.add(InputError(where, expected="a chromosome name and its length", found=repr(line)))
+            continue
         name, length = fields[0], whole_number(fields[1].strip())
         if not length:
-            raise InputError(where, expected="a length in bp", found=repr(fields[1]))
-        if name in sizes:
-            raise InputError(f"{where}: chromosome {name} is given twice", remedy="keep one line for it")
-        sizes[name] = length
+            faults.add(InputError(where, expected="a length in bp", found=repr(fields[1])))
+        elif name in sizes:
+            faults.add(InputError(f"{where}: chromosome {name} is given twice", remedy="keep one line for it"))
+        else:
+            sizes[name] = length
+    faults.refuse()
     if not sizes:
         raise InputError(f"{path}: no chromosomes", expected="lines of name and length")
     return sizes

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from chrombpnet_core._types import AnyArray
-from chrombpnet_core.errors import InputError, counted
+from chrombpnet_core.errors import Faults, InputError, counted
 from chrombpnet_core.formats import read_json
 from chrombpnet_core.genome._even_groups import divide_evenly, even_half
 from chrombpnet_core.genome.chromosome_names import ALIAS_ADVICE, Naming, same_chromosome
@@ -94,10 +94,13 @@ def _named_splits(content: object, where: str) -> dict[str, list[str]]:
     form = '{"train": [...], "valid": [...], "test": [...]}'
     if not isinstance(content, dict):
         raise InputError(where, expected=form, found=type(content).__name__)
+    faults = Faults(where)
     for split in SPLITS:
         names = content.get(split)
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise InputError(f"{where}: '{split}'", expected=f"a list of chromosome names, as in {form}", found=repr(names))
+            expected = f"a list of chromosome names, as in {form}"
+            faults.add(InputError(f"{where}: '{split}'", expected=expected, found=repr(names)))
+    faults.refuse()
     return {split: content[split] for split in SPLITS}
 
 
@@ -138,25 +141,30 @@ def make_fold(content: object, sizes: dict[str, int], where: str, naming: Naming
         split: [new for new in (changed.get(name, name) for name in names) if new not in naming.excluded]
         for split, names in named.items()
     }
-    split_of: dict[str, str] = {}
+    faults, split_of = Faults(where), dict[str, str]()
     for split, names in splits.items():
         if not names:
             left = f" but those left out ({', '.join(named[split])})" if named[split] else ""
-            raise InputError(f"{where}: '{split}' has no chromosomes{left}", remedy="name at least one")
+            faults.add(InputError(f"{where}: '{split}' has no chromosomes{left}", remedy="name at least one"))
         for name in names:
             if name not in sizes:
-                other = same_chromosome(name, sizes)
-                advice = (
-                    f"the genome calls it {other}: {ALIAS_ADVICE if renames else ''}rename it"
-                    if other
-                    else "remove it, or use the sizes file of the fold's assembly"
-                )
-                raise InputError(f"{where}: chromosome {name} of '{split}' is not in the chromosome sizes", remedy=advice)
-            if name in split_of:
+                faults.add(_unknown(name, split, where, sizes, renames))
+            elif name in split_of:
                 both = f"'{split_of[name]}' and in '{split}'" if split_of[name] != split else f"'{split}' twice"
-                raise InputError(f"{where}: chromosome {name} is in {both}", remedy="keep it in one place")
-            split_of[name] = split
+                faults.add(InputError(f"{where}: chromosome {name} is in {both}", remedy="keep it in one place"))
+            split_of.setdefault(name, split)
+    faults.refuse()
     return Fold(*(tuple(splits[split]) for split in SPLITS))
+
+
+def _unknown(name: str, split: str, where: str, sizes: dict[str, int], renames: bool) -> InputError:
+    other = same_chromosome(name, sizes)
+    advice = (
+        f"the genome calls it {other}: {ALIAS_ADVICE if renames else ''}rename it"
+        if other
+        else "remove it, or use the sizes file of the fold's assembly"
+    )
+    return InputError(f"{where}: chromosome {name} of '{split}' is not in the chromosome sizes", remedy=advice)
 
 
 def make_folds(sizes: Mapping[str, int], peaks: Mapping[str, int] | None = None, k: int = 5, seed: int = 1234) -> list[Fold]:

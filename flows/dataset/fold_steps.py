@@ -172,7 +172,7 @@ def main_steps(run: Run, fold: Fold, examples: Results, bias: Source) -> dict[st
         Results by the steps' names.
     """
     spec, shards, main = run.spec, examples["shards"], run.spec.model
-    bias_model = FileOf(bias, "bias.h5") if isinstance(bias, Result) else bias
+    bias_model: Source = FileOf(bias, "bias.h5") if isinstance(bias, Result) else bias
     selection = run.step(
         SELECT_MAIN,
         SelectionInputs[Source](shards),

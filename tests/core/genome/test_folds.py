@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chrombpnet_core.errors import InputError
+from chrombpnet_core.evaluation import read_footprint_motifs
 from chrombpnet_core.genome import (
     Fold,
     Naming,
     make_fold,
     make_folds,
+    read_aliases,
     read_chrom_sizes,
     read_fold,
     read_fold_chromosomes,
@@ -63,6 +65,48 @@ def test_every_fold_of_the_yeast_data(yeast):
 def test_refusals(change, message):
     with pytest.raises(InputError, match=message):
         make_fold(GOOD | change, SIZES, "fold.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"valid": ["chr8", "chr9"], "test": ["chr1"]},
+            r"fold\.json: 3 problems: chromosome chr8 of .* not in .*; chromosome chr9 of .*; chromosome chr1 is in ",
+        ),
+        ({"train": ["chr6", "chr7"], "test": ["chr8", "chr9"]}, r"fold\.json: 4 problems: .*chr6.*chr7.*chr8 [^9]*; …$"),
+        ({"train": None, "valid": 3}, r"fold\.json: 2 problems: 'train'; expected a list .*; 'valid'; expected a list"),
+        ({"valid": [], "test": []}, r"fold\.json: 2 problems: 'valid' has no chromosomes; .*; 'test' has no chromosomes"),
+    ],
+)
+def test_several_faults_are_counted_and_three_are_shown(change, message):
+    with pytest.raises(InputError, match=message) as refused:
+        make_fold(GOOD | change, SIZES, "fold.json")
+    assert str(refused.value).count("fold.json") == 1
+
+
+@pytest.mark.parametrize(
+    ("read", "lines", "message"),
+    [
+        (
+            read_chrom_sizes,
+            "chr1\nchr2\tx\nchr3\t5\nchr3\t5\n",
+            "3 problems: line 1; .*; line 2; .*; line 4: chromosome chr3",
+        ),
+        (read_chrom_sizes, ">chr1\n" * 4, "4 problems: line 1; expected a chromosome name .*; …$"),
+        (read_aliases, "a\na\tb\na\tc\n", "2 problems: line 1; expected two columns.*; line 3: a is given two meanings"),
+        (
+            read_footprint_motifs,
+            "a\tXX\nb\nc\tAC\nd\tQ\n",
+            "3 problems: line 1: sequence of motif a; .*; line 2; .*; line 4",
+        ),
+        (read_chrom_sizes, ">chr1\n" * 3000, "1,000 and more problems: line 1"),
+    ],
+)
+def test_several_faulty_lines_of_a_table_are_counted(tmp_path, read, lines, message):
+    (tmp_path / "table").write_text(lines)
+    with pytest.raises(InputError, match=f"table: {message}"):
+        read(tmp_path / "table")
 
 
 def test_files_that_are_no_fold(tmp_path):
