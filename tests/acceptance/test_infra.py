@@ -205,6 +205,16 @@ def postgresql() -> Iterator[str]:
         yield address
 
 
+def _default_signals() -> None:
+    """Give a process what systemd gives it, however these tests were started.
+
+    A shell has what it starts in the background ignore SIGINT. Prefect's worker turns SIGTERM into a SIGINT to itself, which
+    asyncio then does not handle: it would never end.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class _Host:
     """Processes of the units, started in one folder, and what their server answers."""
 
@@ -224,6 +234,7 @@ class _Host:
                     stderr=subprocess.STDOUT,
                     cwd=self.folder,
                     start_new_session=True,
+                    preexec_fn=_default_signals,
                 )
             )
         return self._started[-1]
