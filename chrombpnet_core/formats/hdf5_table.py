@@ -51,7 +51,7 @@ class GrowingTable:
 
     Examples
     --------
-    >>> import os, tempfile
+    >>> import os, tempfile, h5py
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "table.h5")
     ...     with GrowingTable(path, {"names": TableColumn(h5py.string_dtype()), "scores": TableColumn("f4", (2,))}) as table:

@@ -157,7 +157,7 @@ class VariantChecker:
             names = [name for name, _ in self._unknown.most_common(3)]
             others = [f"{name} is {other} in the genome" for name in names if (other := same_chromosome(name, self.sizes))]
             raise InputError(
-                f"{path}: none of {counted(number, 'variants')} can be scored",
+                f"{path}: of {counted(number, 'variants')} none can be scored",
                 found=reasons,
                 remedy="; ".join(others) + ': give `alias="auto"`' if others else "",
             )

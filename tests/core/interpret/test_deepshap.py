@@ -165,7 +165,7 @@ def test_batches_follow_the_memory_and_shrink_where_it_is_too_small(codes, caplo
         for explainer in (small, large)
     )
     assert small.batch.size == 1
-    assert "1 sequences at once" in caplog.text
+    assert "1 sequence at once" in caplog.text
     np.testing.assert_allclose(np.concatenate([*found.values()]), np.concatenate([*wanted.values()]), atol=1e-7)
     with pytest.raises(InputError, match="too small for a single sequence"):
         small.batch.halve()

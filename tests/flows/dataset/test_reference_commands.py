@@ -169,6 +169,7 @@ def test_training_alone_on_a_bigwig_after_a_dry_run(simulation, finished, tmp_pa
     printed, _ = run_here(capsys, *arguments)
     assert printed.strip() == f"results: {tmp_path / 'out'}"
     assert {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()} == {
+        "browser/index.html",
         "models/bias.h5",
         "logs/bias.log",
         "logs/bias.log.batch",

@@ -202,7 +202,7 @@ def test_batches_do_not_change_tracks(folds, tracks):
 
 def explained(folds, fold, **changes):
     inputs = ContributionsInputs(
-        model=folds.trained[fold],
+        model=FileOf(folds.trained[fold], "chrombpnet_nobias.h5"),
         regions=FileOf(folds.shards, "peaks.bed"),
         genome=folds.genome,
         chrom_sizes=folds.sizes,

@@ -250,8 +250,8 @@ def test_swapped_alleles_are_mended_and_signs_turn(inputs, tmp_path):
     [
         (lambda chrom, pos, one, two: (chrom, pos - 1, one, two), "0-based"),
         (lambda chrom, pos, one, two: (chrom, pos + 400, one, two), "another assembly"),
-        (lambda chrom, pos, one, two: (chrom.removeprefix("chr"), pos, one, two), "none of the 50.*A is chrA.*`alias="),
-        (lambda chrom, pos, one, two: (chrom, pos, "<DUP>", two), "none of the 50 variants can be scored.*symbolic"),
+        (lambda chrom, pos, one, two: (chrom.removeprefix("chr"), pos, one, two), "of 50 variants none.*A is chrA.*`alias="),
+        (lambda chrom, pos, one, two: (chrom, pos, "<DUP>", two), "of 50 variants none can be scored.*symbolic"),
     ],
 )
 def test_wrong_lists_are_refused_with_the_likely_cause(inputs, tmp_path, change, words):
