@@ -98,6 +98,7 @@ COMMANDS = {
     "verify": "verify {recorded}",
     "encode list": "encode list {recorded}",
     "demo": "demo -o {out}/run --store {store}",
+    "view": "view {recorded} --no-open",
     "index": "index {out}",
     "init": "init {out} -o {out}/dataset.yaml",
     "completion": "completion bash",
