@@ -209,6 +209,7 @@ def run_stoppably(work: Callable[[], R]) -> R:
     numbers = [signal.SIGTERM, signal.SIGINT]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
         numbers.append(signal.SIGHUP)
+    _signalled.clear()
     with contextlib.suppress(OSError):  # there is none
         _standard_error.append(os.dup(2))
     before = {number: signal.signal(number, _stop) for number in numbers}
@@ -226,9 +227,11 @@ def run_stoppably(work: Callable[[], R]) -> R:
 
 def _stop(number: int, _: object) -> None:
     """End this process, after its trainings' checkpoints: within ten seconds, and at once where it is told again."""
+    again = _signalled.is_set()
+    _signalled.set()  # before anything is said: the next signal may come upon these words
     from tasks.runs import GRACE, interruption
 
-    if not interruption.requested:
+    if not (again or interruption.requested):
         _end_after(GRACE + 1.5, number)
         if interruption.takes_time:
             _say("stopping: checkpoints are written; another signal ends it at once")
@@ -236,6 +239,9 @@ def _stop(number: int, _: object) -> None:
         _say(f"interrupted{interruption.outlook()}")
     _end(number)
 
+
+_signalled = threading.Event()
+"""Whether a signal has come."""
 
 _standard_error: list[int] = []
 """A copy of its descriptor while a command runs: the descriptor itself leads nowhere while Keras is imported quietly."""
