@@ -67,6 +67,8 @@ def open_hdf5(path: str | os.PathLike[str], what: str, plain: bool = False) -> I
 def open_hdf5_to_write(path: str | os.PathLike[str], mode: Literal["w", "a", "r+"] = "w") -> Iterator[h5py.File]:
     """Open HDF5 for writing; a disk that fills up is an OSError.
 
+    Until the file is closed 8 MB beside it are held back, for what HDF5 writes then.
+
     Parameters
     ----------
     path
